@@ -1,0 +1,215 @@
+"""Files that survive a crash: atomic writes, folders built aside, checksums, locks.
+
+Every write, fsync and rename goes through `_write`, `_fsync` and `_rename`, so that tests can kill the process at
+each of them. Whoever reads a folder made by `building_folder` calls `recover` on it first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from hanlin.base.errors import DiskFull, InputError, MachineError
+from hanlin.base.processes import FolderLock as FolderLock
+from hanlin.base.processes import is_alive, process_mark
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_building: set[str] = set()  # folders this very process is building, for recover() in another thread
+
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    file.write(data)
+    file.flush()
+
+
+def _fsync(descriptor: int) -> None:
+    os.fsync(descriptor)
+
+
+def _rename(source: Path, target: Path) -> None:
+    os.replace(source, target)
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the disk's refusals inside the block into DiskFull or MachineError naming `path`.
+
+    Libraries written in other languages hide ENOSPC in the text of errors of their own, so the text counts too.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = getattr(error, "errno", None)
+        if number in _FULL or "No space left" in str(error) or "os error 28" in str(error):
+            raise DiskFull("base.disk_full", path=path, free=free_bytes(path)) from error
+        if isinstance(error, OSError) and number in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
+            raise MachineError("base.cannot_write", path=error.filename or path, reason=error.strerror) from error
+        raise
+
+
+def write_atomic(path: Path | str, data: bytes | str, *, durable: bool = True) -> None:
+    """Write a file so that a reader finds the old content or the new, never a part.
+
+    `durable=False` skips the fsyncs: for heartbeats, which nobody misses after a power cut.
+    Raises DiskFull or MachineError.
+    """
+    path = Path(path)
+    content = data.encode() if isinstance(data, str) else data
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "xb") as file:
+                _write(file, content)
+                if durable:
+                    _fsync(file.fileno())
+            _rename(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        if durable:
+            _fsync_folder(path.parent)
+
+
+def write_json(path: Path | str, value: Any, *, durable: bool = True) -> None:
+    """Write `value` atomically as readable JSON."""
+    write_atomic(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n", durable=durable)
+
+
+def read_text(path: Path | str) -> str:
+    """Return a UTF-8 file's text without its byte order mark. Raises InputError when absent or not UTF-8."""
+    path = Path(path)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError("base.file_missing", path=path) from None
+    except IsADirectoryError:
+        raise InputError("base.not_a_file", path=path) from None
+    except UnicodeDecodeError as error:
+        raise InputError("base.not_utf8", path=path, offset=error.start) from None
+
+
+def read_json(path: Path | str) -> Any:
+    """Return the content of a JSON file. Raises InputError naming file and line when absent or damaged."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError("base.json_damaged", path=path, line=error.lineno, reason=error.msg) from None
+
+
+@contextlib.contextmanager
+def building_folder(final: Path | str) -> Iterator[Path]:
+    """Yield an empty folder on the disk of `final` that becomes `final`, whole, when the block ends well.
+
+    Everything in it is fsynced first. An older `final` is renamed aside before and deleted after; a crash between
+    the two renames leaves it aside, and `recover` puts it back. After an error in the block nothing has changed.
+    Raises DiskFull, MachineError.
+    """
+    final = Path(final)
+    recover(final)
+    mark = f"{process_mark()}-{secrets.token_hex(4)}"
+    folder, aside = _sibling(final, "building", mark), _sibling(final, "old", mark)
+    _building.update((folder.name, aside.name))
+    try:
+        with disk_errors(final):
+            folder.mkdir(parents=True)
+            yield folder
+            _fsync_tree(folder)
+            _swap(folder, final, aside)
+            shutil.rmtree(aside, ignore_errors=True)
+    finally:
+        _building.difference_update((folder.name, aside.name))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _swap(folder: Path, final: Path, aside: Path) -> None:
+    if final.exists():
+        _rename(final, aside)
+    try:
+        _rename(folder, final)
+    except BaseException:
+        if aside.exists():
+            os.replace(aside, final)
+        raise
+    _fsync_folder(final.parent)
+
+
+def recover(final: Path | str) -> bool:
+    """Clear up after a process that died while building `final`; return whether the old folder was put back."""
+    final = Path(final)
+    if not final.parent.is_dir():
+        return False
+    restored = False
+    for aside in sorted(_abandoned(final, "old"), key=lambda path: path.stat().st_mtime, reverse=True):
+        if final.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            _rename(aside, final)
+            _fsync_folder(final.parent)
+            restored = True
+    for folder in _abandoned(final, "building"):
+        shutil.rmtree(folder, ignore_errors=True)
+    return restored
+
+
+def _sibling(final: Path, kind: str, mark: str) -> Path:
+    return final.with_name(f".{final.name}.{kind}-{mark}")
+
+
+def _abandoned(final: Path, kind: str) -> list[Path]:
+    """Folders of dead builders of `final`. Our own pid counts as dead unless the folder is in `_building`:
+    in a container a restarted process often gets the number of the one that crashed."""
+    prefix = f".{final.name}.{kind}-"
+    found = [path for path in final.parent.iterdir() if path.name.startswith(prefix)]
+    return [p for p in found if p.name not in _building and not _built_by_another(p.name.removeprefix(prefix))]
+
+
+def _built_by_another(mark: str) -> bool:
+    owner = mark.rpartition("-")[0]
+    return owner != process_mark() and is_alive(owner)
+
+
+def _fsync_tree(folder: Path) -> None:
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(root, name), "rb") as file:
+                _fsync(file.fileno())
+        _fsync_folder(Path(root))
+
+
+def _fsync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows has no handle to a folder that could be synced
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        _fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_file(path: Path | str) -> str:
+    """Return the hexadecimal SHA-256 of a file, read in pieces."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the hexadecimal SHA-256 of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def free_bytes(path: Path | str) -> int:
+    """Return the free bytes on the disk where `path` is or would be."""
+    path = Path(path).absolute()
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free

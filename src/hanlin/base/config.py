@@ -11,7 +11,7 @@ import dataclasses
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -39,6 +39,12 @@ class Config(BaseModel):
             self.__pydantic_validator__.validate_json(text, strict=True, self_instance=self)
         except ValidationError as error:
             raise ConfigError(problems=problems_of(type(self), error)) from None
+        if broken := tuple(self.problems()):
+            raise ConfigError(problems=broken)
+
+    def problems(self) -> Iterable[Problem]:
+        """Yield the rules between fields that do not hold; asked only when every field alone is sound."""
+        return ()
 
     @classmethod
     def section_name(cls) -> str:

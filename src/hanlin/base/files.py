@@ -1,7 +1,7 @@
 """Files that survive a crash: atomic writes, folders built aside, checksums, locks.
 
-Every write, fsync and rename goes through `_write`, `_fsync` and `_rename`, so that tests can kill the process at
-each of them. Whoever reads a folder made by `building_folder` calls `recover` on it first.
+Every write, fsync and rename goes through `write_bytes`, `fsync` and `rename` of this module, so that tests
+can kill the process at each of them. Whoever reads a folder made by `building_folder` calls `recover` on it first.
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 _building: set[str] = set()  # folders this very process is building, for recover() in another thread
 
 
-def _write(file: BinaryIO, data: bytes) -> None:
+def write_bytes(file: BinaryIO, data: bytes) -> None:
+    """Write and flush to the operating system."""
     file.write(data)
     file.flush()
 
 
-def _fsync(descriptor: int) -> None:
+def fsync(descriptor: int) -> None:
+    """Wait until the disk holds what was written."""
     os.fsync(descriptor)
 
 
-def _rename(source: Path, target: Path) -> None:
+def rename(source: Path, target: Path) -> None:
+    """Give a file or folder its place in one step."""
     os.replace(source, target)
 
 
@@ -68,10 +71,10 @@ def write_atomic(path: Path | str, data: bytes | str, *, durable: bool = True) -
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "xb") as file:
-                _write(file, content)
+                write_bytes(file, content)
                 if durable:
-                    _fsync(file.fileno())
-            _rename(temporary, path)
+                    fsync(file.fileno())
+            rename(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -133,9 +136,9 @@ def building_folder(final: Path | str) -> Iterator[Path]:
 
 def _swap(folder: Path, final: Path, aside: Path) -> None:
     if final.exists():
-        _rename(final, aside)
+        rename(final, aside)
     try:
-        _rename(folder, final)
+        rename(folder, final)
     except BaseException:
         if aside.exists():
             os.replace(aside, final)
@@ -153,7 +156,7 @@ def recover(final: Path | str) -> bool:
         if final.exists():
             shutil.rmtree(aside, ignore_errors=True)
         else:
-            _rename(aside, final)
+            rename(aside, final)
             _fsync_folder(final.parent)
             restored = True
     for folder in _abandoned(final, "building"):
@@ -182,7 +185,7 @@ def _fsync_tree(folder: Path) -> None:
     for root, _, names in os.walk(folder):
         for name in names:
             with open(os.path.join(root, name), "rb") as file:
-                _fsync(file.fileno())
+                fsync(file.fileno())
         _fsync_folder(Path(root))
 
 
@@ -191,7 +194,7 @@ def _fsync_folder(folder: Path) -> None:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        _fsync(descriptor)
+        fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -1,0 +1,90 @@
+"""Grouped-query attention.
+
+Legend: B batch, T new tokens, S cached + new tokens, H heads, K kv heads, G = H / K heads that share one kv head,
+E head width, D width.
+
+    heads    0 1 2 3 | 4 5 6 7      H = 8
+    kv heads    0    |    1         K = 2: four heads read the same keys and values (GQA, Ainslie 2023)
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hanlin.model.cache import KVCache
+from hanlin.model.linear import Linear
+from hanlin.model.masks import Layout
+from hanlin.model.norms import RMSNorm
+from hanlin.model.positions import rotate
+
+
+class Attend(Protocol):
+    """The inner product of attention, behind one door so that a faster one can take its place."""
+
+    def __call__(
+        self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, scale: float, dropout: float = 0.0
+    ) -> Tensor: ...
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, scale: float, dropout: float = 0.0) -> Tensor:
+    """softmax(q k^T * scale) v where the layout allows. q (B, T, H, E), k and v (B, S, K, E) -> (B, T, H, E)."""
+    q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+    grouped = q.shape[1] != k.shape[1]
+    out = F.scaled_dot_product_attention(
+        q, k, v, attn_mask=layout.mask, dropout_p=dropout, is_causal=layout.causal, scale=scale, enable_gqa=grouped
+    )
+    return out.transpose(1, 2)
+
+
+class Attention(nn.Module):
+    """Self-attention of one layer, or cross-attention where `memory` is given to forward.
+
+    qkv: one projection to queries, keys and values, in this order. q_norm, k_norm: per-head norms before rotation.
+    """
+
+    def __init__(
+        self,
+        *,
+        qkv: Linear,
+        out: Linear,
+        num_heads: int,
+        num_kv_heads: int,
+        head_dim: int,
+        layer: int,
+        q_norm: RMSNorm | None = None,
+        k_norm: RMSNorm | None = None,
+        dropout: float = 0.0,
+        compute: Attend = attend,
+    ) -> None:
+        super().__init__()
+        self.qkv, self.out, self.q_norm, self.k_norm = qkv, out, q_norm, k_norm
+        self.num_heads, self.num_kv_heads, self.head_dim, self.layer = num_heads, num_kv_heads, head_dim, layer
+        self.scale, self.dropout, self.compute = head_dim**-0.5, dropout, compute
+
+    def forward(self, x: Tensor, layout: Layout, cache: KVCache | None = None) -> Tensor:
+        """(B, T, D) -> (B, T, D)."""
+        q, k, v = self._project(x, layout)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)
+        dropout = self.dropout if self.training else 0.0
+        heads = self.compute(q, k, v, layout, scale=self.scale, dropout=dropout)
+        return self.out(heads.flatten(2))
+
+    def _project(self, x: Tensor, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries (B, T, H, E), keys and values (B, T, K, E), normed and rotated."""
+        num_q, num_kv = self.num_heads, self.num_kv_heads
+        heads = self.qkv(x).unflatten(-1, (num_q + 2 * num_kv, self.head_dim))
+        qk, v = heads.split((num_q + num_kv, num_kv), dim=2)
+        if self.q_norm is not None and self.k_norm is not None:
+            q, k = qk.split((num_q, num_kv), dim=2)
+            q, k = self.q_norm(q), self.k_norm(k)
+            if layout.rotation is not None:
+                q, k = rotate(q, layout.rotation), rotate(k, layout.rotation)
+            return q, k, v
+        if layout.rotation is not None:
+            qk = rotate(qk, layout.rotation)  # queries and keys turn alike: one pass over both
+        q, k = qk.split((num_q, num_kv), dim=2)
+        return q, k, v

@@ -1,0 +1,108 @@
+"""From the residual stream to tokens, and the loss, never holding the logits of a whole batch.
+
+Legend: N tokens, C tokens of a chunk, D width, V vocabulary, * any leading dimensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+CHUNK_LOGITS = 2**22  # float32 logits held at once (16 MB): stays near the caches, large enough for full-speed products
+
+
+class LmHead(nn.Module):
+    """Scores of every token. Tied models pass the embedding's own weight."""
+
+    def __init__(self, weight: nn.Parameter) -> None:
+        super().__init__()
+        self.weight = weight  # (V, D)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(*, D) -> (*, V) in the dtype of hidden."""
+        return F.linear(hidden, self.weight.to(hidden.dtype))
+
+
+def lm_loss(
+    hidden: Tensor, head: LmHead, targets: Tensor, *, ignore: int = -100, chunk: int | None = None
+) -> tuple[Tensor, int]:
+    """Cross-entropy summed over the tokens whose target is not `ignore`: (nats, number of tokens).
+
+    hidden (B, T, D), targets (B, T); nats is a scalar, float32 or wider. Softmax runs in float32, `chunk` tokens at a
+    time (default: CHUNK_LOGITS / V), and the gradients of hidden and weight are worked out on the way: the backward
+    pass only scales them, so no logits outlive their chunk.
+    """
+    hidden, targets = hidden.flatten(0, -2), targets.flatten()
+    kept = (targets != ignore).nonzero().squeeze(1)
+    if len(kept) < len(targets):
+        hidden, targets = hidden[kept], targets[kept]
+    size = chunk or max(1, CHUNK_LOGITS // head.weight.shape[0])
+    return _ChunkedLoss.apply(hidden, head.weight, targets, size, torch.is_grad_enabled()), len(kept)  # type: ignore[no-untyped-call]
+
+
+class _ChunkedLoss(torch.autograd.Function):
+    """Sum of nats of hidden (N, D) under weight (V, D), its gradients ready when the forward pass ends."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, size: int, wanted: bool) -> Tensor:
+        """Softmax chunk by chunk; d nats / d logits = softmax - one-hot."""
+        cast = weight.to(hidden.dtype)
+        wide = torch.promote_types(hidden.dtype, torch.float32)
+        nats = torch.zeros((), dtype=wide, device=hidden.device)
+        hidden_grad = torch.empty_like(hidden) if wanted and ctx.needs_input_grad[0] else None
+        weight_grad = torch.zeros_like(weight) if wanted and ctx.needs_input_grad[1] else None
+        for start in range(0, len(targets), size):
+            part = slice(start, start + size)
+            logits = F.linear(hidden[part], cast).to(wide)  # (C, V)
+            scores = logits.log_softmax(dim=-1)
+            nats -= scores.gather(1, targets[part, None]).sum()
+            if hidden_grad is None and weight_grad is None:
+                continue
+            grad = scores.exp_()
+            grad[torch.arange(len(grad), device=grad.device), targets[part]] -= 1
+            narrow = grad.to(hidden.dtype)
+            if hidden_grad is not None:
+                torch.mm(narrow, cast, out=hidden_grad[part])
+            if weight_grad is not None:
+                weight_grad += narrow.T @ hidden[part]
+        ctx.save_for_backward(hidden_grad, weight_grad)
+        return nats
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        """Scale what forward left."""
+        hidden_grad, weight_grad = ctx.saved_tensors
+        scaled = (None if grad is None else grad * upstream[0].to(grad.dtype) for grad in (hidden_grad, weight_grad))
+        return (*scaled, None, None, None)
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """What a model thought of given tokens. logprobs (B, T) float32 nats, 0 where ignored; correct (B, T) bool: the
+    target was the most likely token; scored (B, T) bool: not ignored."""
+
+    logprobs: Tensor
+    correct: Tensor
+    scored: Tensor
+
+
+@torch.no_grad()
+def token_scores(
+    hidden: Tensor, head: LmHead, targets: Tensor, *, ignore: int = -100, chunk: int | None = None
+) -> TokenScores:
+    """Log-probability and rank-one hit of every target, a chunk at a time. hidden (B, T, D), targets (B, T)."""
+    flat, scored = hidden.flatten(0, -2), targets != ignore
+    kept = scored.flatten().nonzero().squeeze(1)
+    wanted = targets.flatten()[kept]
+    size = chunk or max(1, CHUNK_LOGITS // head.weight.shape[0])
+    logprobs = torch.zeros(targets.numel(), device=hidden.device)
+    correct = torch.zeros(targets.numel(), dtype=torch.bool, device=hidden.device)
+    for places, ids in zip(kept.split(size), wanted.split(size), strict=True):
+        scores = head(flat[places]).float().log_softmax(dim=-1)  # (C, V)
+        logprobs[places] = scores.gather(1, ids[:, None]).squeeze(1)
+        correct[places] = scores.argmax(dim=-1) == ids
+    return TokenScores(logprobs.view_as(targets), correct.view_as(targets), scored)

@@ -1,0 +1,52 @@
+"""First values of every weight, in one place."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+
+BASE_STD = 0.02
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, *, seed: int, num_layers: int, hidden_size: int) -> None:
+    """Fill every parameter from `seed`.
+
+    | parameter                                   | values                                                           |
+    |---------------------------------------------|------------------------------------------------------------------|
+    | token embedding, untied head                | normal, std 0.02 (GPT-2)                                         |
+    | learned positions                           | normal, std 0.01 (GPT-2)                                         |
+    | qkv, gate, up (from the stream)             | normal, std 1 / sqrt(hidden_size), cut to 0.02 .. 0.05           |
+    | attention.out, mlp.down (into the stream)   | the same / sqrt(2 num_layers): the sum of branches stays level   |
+    | norm weights                                | 1                                                                |
+    | biases                                      | 0                                                                |
+
+    Each parameter draws from a generator of its own, seeded by `seed` and its name: adding or reordering modules
+    changes no other weight. Drawn on the CPU in float32, so that a seed means the same numbers on every device.
+    """
+    inner = min(0.05, max(BASE_STD, hidden_size**-0.5))
+    for name, parameter in model.named_parameters():
+        parameter.copy_(_values(name, parameter, seed=seed, inner=inner, num_layers=num_layers))
+
+
+def _values(name: str, like: Tensor, *, seed: int, inner: float, num_layers: int) -> Tensor:
+    """The row of the table that `name` falls under."""
+    if name.endswith("bias"):
+        return torch.zeros(like.shape)
+    if "norm" in name:
+        return torch.ones(like.shape)
+    std = inner
+    if name.startswith("embeddings.positions"):
+        std = BASE_STD / 2
+    elif name.startswith(("embeddings", "head")):
+        std = BASE_STD
+    elif name.endswith(("attention.out.weight", "mlp.down.weight")):
+        std = inner / (2 * num_layers) ** 0.5
+    return torch.randn(like.shape, generator=_generator(seed, name)) * std
+
+
+def _generator(seed: int, name: str) -> torch.Generator:
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -1,0 +1,86 @@
+"""Who sees whom, worked out once per forward pass and shared by every layer.
+
+Legend: B batch, T new tokens, S cached + new tokens.
+Segments: (B, T) integers, 0 = padding, 1, 2, 3 .. = the documents of a packed row. No token sees another document, and
+positions restart with each. Padding sees padding: a row of a softmax must see something.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hanlin.model.cache import KVCache
+from hanlin.model.positions import Rotation
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What attention needs to know beside queries, keys and values.
+
+    positions: (B or 1, T) place of each token in its document.
+    causal: every token sees itself and all before it, T == S: no mask is needed.
+    mask: (B or 1, 1, T, S) bool, True = may look; None where `causal`, or where all may look at all.
+    segments: (B, T) where rows hold several documents, for kernels that walk documents instead of masks.
+    rotation: the angles of rotary positions, None without.
+    """
+
+    positions: Tensor
+    causal: bool
+    mask: Tensor | None = None
+    segments: Tensor | None = None
+    rotation: Rotation | None = None
+
+
+def causal_layout(
+    tokens: Tensor, *, segments: Tensor | None, positions: Tensor | None, cache: KVCache | None
+) -> Layout:
+    """Layout of a decoder: each token sees its own document up to itself.
+
+    With a cache, rows go on where their cache ends; `segments` then only tells padding (0, at the right) from tokens.
+    """
+    if cache is not None:
+        return _cached_layout(tokens, positions, cache)
+    if segments is None or _one_document(segments):
+        return Layout(_positions(tokens, positions), causal=True)
+    places = positions_of(segments) if positions is None else positions
+    return Layout(places, causal=False, mask=packed_mask(segments), segments=segments)
+
+
+def positions_of(segments: Tensor) -> Tensor:
+    """(B, T) -> (B, T): how far each token stands from the start of its document."""
+    index = torch.arange(segments.shape[1], device=segments.device).expand_as(segments)
+    starts = torch.ones_like(segments, dtype=torch.bool)
+    starts[:, 1:] = segments[:, 1:] != segments[:, :-1]
+    return index - torch.where(starts, index, 0).cummax(dim=1).values
+
+
+def packed_mask(segments: Tensor) -> Tensor:
+    """(B, T) -> (B, 1, T, T) bool: the same document, and not later."""
+    same = segments[:, :, None] == segments[:, None, :]
+    return same.tril()[:, None]
+
+
+def _one_document(segments: Tensor) -> bool:
+    """Right padding does no harm: no token sees what comes after it, and what padding sees is used by none."""
+    return bool(((segments[:, 1:] == segments[:, :-1]) | (segments[:, 1:] == 0)).all())
+
+
+def _positions(tokens: Tensor, positions: Tensor | None) -> Tensor:
+    return torch.arange(tokens.shape[1], device=tokens.device)[None] if positions is None else positions
+
+
+def _cached_layout(tokens: Tensor, positions: Tensor | None, cache: KVCache) -> Layout:
+    """A key's slot in the cache is its position, so a token sees the slots up to its own."""
+    num_new, shortest, longest = tokens.shape[1], min(cache.lengths), max(cache.lengths)
+    starts = torch.tensor([shortest] if shortest == longest else cache.lengths, device=tokens.device)
+    places = starts[:, None] + torch.arange(num_new, device=tokens.device)
+    shown = places if positions is None else positions
+    if longest == 0:
+        return Layout(shown, causal=True)
+    if num_new == 1 and shortest == longest:
+        return Layout(shown, causal=False)
+    slots = torch.arange(longest + num_new, device=tokens.device)
+    return Layout(shown, causal=False, mask=(slots <= places[:, :, None])[:, None])

@@ -1,0 +1,82 @@
+"""How the order of tokens enters: rotary angles, a trained table, the fixed table of 2017.
+
+Legend: B batch (1 where rows share positions), T tokens, H heads, E head width, D width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """Cosines and sines; those of a forward pass, shared by all its layers, are (B, T, 1, E/2) each."""
+
+    cos: Tensor
+    sin: Tensor
+
+
+class Rotary:
+    """RoPE (Su 2021), half-split pairing: number i of a head turns with number i + E/2.
+
+    Not a module: its table is a formula, must stay float32 when a model is cast, and is no weight to save.
+    """
+
+    def __init__(self, *, head_dim: int, theta: float, max_seq_len: int) -> None:
+        self.head_dim, self.theta, self.max_seq_len = head_dim, theta, max_seq_len
+        self._table: Rotation | None = None
+
+    def __call__(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
+        """Angles of `positions` (B, T), computed in float32 as published models were trained, cast to `dtype`."""
+        table = self.table(positions.device)
+        cos, sin = table.cos[positions], table.sin[positions]
+        return Rotation(cos.to(dtype)[:, :, None], sin.to(dtype)[:, :, None])
+
+    def table(self, device: torch.device) -> Rotation:
+        """Every position's angles, float32 (max_seq_len, E/2) each, made once per device."""
+        if self._table is None or self._table.cos.device != device:
+            self._table = self._build(device)
+        return self._table
+
+    def _build(self, device: torch.device) -> Rotation:
+        exponents = torch.arange(0, self.head_dim, 2, dtype=torch.int64, device=device).float() / self.head_dim
+        steps = 1.0 / self.theta**exponents
+        angles = torch.arange(self.max_seq_len, device=device).float()[:, None] * steps
+        return Rotation(angles.cos(), angles.sin())
+
+
+def rotate(x: Tensor, rotation: Rotation) -> Tensor:
+    """Turn every head of x (B, T, H, E) by its position's angles."""
+    first, second = x.chunk(2, dim=-1)
+    cos, sin = rotation.cos, rotation.sin
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+
+class LearnedPositions(nn.Module):
+    """A trained vector per position."""
+
+    def __init__(self, *, max_seq_len: int, size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(max_seq_len, size))
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """(B, T) -> (B, T, D)."""
+        return F.embedding(positions, self.weight)
+
+
+class SinusoidalPositions(nn.Module):
+    """sin and cos of position / theta^(2i/D), interleaved (Vaswani 2017, 3.5)."""
+
+    def __init__(self, *, size: int, theta: float) -> None:
+        super().__init__()
+        self.size, self.theta = size, theta
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """(B, T) -> (B, T, D) float32."""
+        exponents = torch.arange(0, self.size, 2, device=positions.device).float() / self.size
+        angles = positions[..., None].float() / self.theta**exponents
+        return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)

@@ -1,0 +1,27 @@
+"""A row of blocks and the norm behind them.
+
+Legend: B batch, T tokens, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from hanlin.model.cache import KVCache
+from hanlin.model.masks import Layout
+
+
+class Stack(nn.Module):
+    """Blocks in order, then `final_norm` (an Identity where the last block ends in a norm)."""
+
+    def __init__(self, *, blocks: Sequence[nn.Module], final_norm: nn.Module) -> None:
+        super().__init__()
+        self.blocks, self.final_norm = nn.ModuleList(blocks), final_norm
+
+    def forward(self, x: Tensor, layout: Layout, cache: KVCache | None = None) -> Tensor:
+        """(B, T, D) -> (B, T, D)."""
+        for block in self.blocks:
+            x = block(x, layout, cache)
+        return self.final_norm(x)

@@ -1,0 +1,195 @@
+"""The model whole, and its assembly from parts.
+
+Legend: B batch, T tokens, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from hanlin.base.errors import RequestTooLong
+from hanlin.model.attention import Attention
+from hanlin.model.block import PostNormBlock, PreNormBlock
+from hanlin.model.cache import DenseCache, KVCache
+from hanlin.model.config import ModelConfig
+from hanlin.model.embeddings import Embedding, Embeddings
+from hanlin.model.heads import LmHead
+from hanlin.model.init import initialise
+from hanlin.model.linear import Linear
+from hanlin.model.masks import causal_layout
+from hanlin.model.mlp import ACTIVATIONS, GatedMLP, PlainMLP
+from hanlin.model.norms import LayerNorm, RMSNorm
+from hanlin.model.positions import LearnedPositions, Rotary, SinusoidalPositions
+from hanlin.model.stack import Stack
+
+
+class Transformer(nn.Module):
+    """Embeddings, a stack of blocks, a head. `config` is kept for saving; no layer reads it."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        embeddings: Embeddings,
+        stack: Stack,
+        head: LmHead,
+        rotary: Rotary | None,
+        compute_dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        self.config, self.compute_dtype = config, compute_dtype
+        self.embeddings, self.stack, self.head, self.rotary = embeddings, stack, head, rotary
+
+    def hidden(
+        self,
+        tokens: Tensor,
+        *,
+        segments: Tensor | None = None,
+        positions: Tensor | None = None,
+        cache: KVCache | None = None,
+    ) -> Tensor:
+        """Ids (B, T) -> the stream before the head (B, T, D) in the compute dtype.
+
+        segments (B, T): 0 padding, 1, 2 .. documents of a row (masks.py); positions (B, T): where tokens stand, worked
+        out from segments or cache unless given. With a cache T more tokens of each row are read, padding at the right.
+        Raises RequestTooLong where a row would pass the model's max_seq_len.
+        """
+        held = max(cache.lengths) if cache is not None else 0
+        self._check_length(held + tokens.shape[1])
+        layout = causal_layout(tokens, segments=segments, positions=positions, cache=cache)
+        if self.rotary is not None:
+            layout = replace(layout, rotation=self.rotary(layout.positions, self.compute_dtype))
+        x = self.embeddings(tokens, layout.positions, self.compute_dtype)
+        x = self.stack(x, layout, cache)
+        if cache is not None:
+            cache.advance(_num_tokens(tokens, segments))
+        return x
+
+    def forward(
+        self,
+        tokens: Tensor,
+        *,
+        segments: Tensor | None = None,
+        positions: Tensor | None = None,
+        cache: KVCache | None = None,
+    ) -> Tensor:
+        """As `hidden`, then the head: logits (B, T, V) in the compute dtype."""
+        logits: Tensor = self.head(self.hidden(tokens, segments=segments, positions=positions, cache=cache))
+        return logits
+
+    def new_cache(self, batch_size: int, capacity: int) -> DenseCache:
+        """An empty cache for `batch_size` rows of up to `capacity` tokens."""
+        config = self.config
+        return DenseCache(
+            num_layers=config.num_layers,
+            batch_size=batch_size,
+            capacity=capacity,
+            num_kv_heads=config.num_kv_heads,
+            head_dim=config.head_dim,
+            dtype=self.compute_dtype,
+            device=self.head.weight.device,
+        )
+
+    def num_parameters(self) -> int:
+        """Numbers held; a tied head counts once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def _check_length(self, num_tokens: int) -> None:
+        if num_tokens > self.config.max_seq_len:
+            raise RequestTooLong("model.too_long", num_tokens=num_tokens, max_seq_len=self.config.max_seq_len)
+
+
+def build_model(
+    config: ModelConfig,
+    *,
+    seed: int,
+    device: torch.device | str = "cpu",
+    compute_dtype: torch.dtype = torch.float32,
+) -> Transformer:
+    """A model with fresh float32 weights drawn from `seed`, computing in `compute_dtype`."""
+    model = assemble(config, compute_dtype=compute_dtype)
+    initialise(model, seed=seed, num_layers=config.num_layers, hidden_size=config.hidden_size)
+    return model.to(device)
+
+
+def assemble(config: ModelConfig, *, compute_dtype: torch.dtype = torch.float32) -> Transformer:
+    """The parts that `config` asks for, put together, their weights still unset (what a loader fills)."""
+    tokens = Embedding(config.vocab_size, config.hidden_size)
+    head = tokens.weight if config.embeddings.tied else nn.Parameter(torch.empty_like(tokens.weight))
+    return Transformer(
+        config,
+        embeddings=Embeddings(
+            tokens=tokens, positions=_positions(config), scale=config.embeddings.scale, dropout=config.dropout
+        ),
+        stack=Stack(
+            blocks=[_block(config, layer) for layer in range(config.num_layers)],
+            final_norm=_norm(config) if config.norm.final else nn.Identity(),
+        ),
+        head=LmHead(head),
+        rotary=_rotary(config),
+        compute_dtype=compute_dtype,
+    )
+
+
+def _block(config: ModelConfig, layer: int) -> nn.Module:
+    kind = {"pre": PreNormBlock, "post": PostNormBlock}[config.norm.place]
+    return kind(
+        attention=_attention(config, layer),
+        mlp=_mlp(config),
+        attention_norm=_norm(config),
+        mlp_norm=_norm(config),
+        dropout=config.dropout,
+    )
+
+
+def _attention(config: ModelConfig, layer: int) -> Attention:
+    width, normed = config.hidden_size, config.attention.qk_norm
+    q_rows, kv_rows = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
+    return Attention(
+        qkv=Linear(width, q_rows + 2 * kv_rows, bias=config.attention.qkv_bias, parts=(q_rows, kv_rows, kv_rows)),
+        out=Linear(q_rows, width, bias=config.attention.out_bias),
+        num_heads=config.num_heads,
+        num_kv_heads=config.num_kv_heads,
+        head_dim=config.head_dim,
+        layer=layer,
+        q_norm=RMSNorm(config.head_dim, eps=config.norm.eps) if normed else None,
+        k_norm=RMSNorm(config.head_dim, eps=config.norm.eps) if normed else None,
+        dropout=config.dropout,
+    )
+
+
+def _mlp(config: ModelConfig) -> nn.Module:
+    width, ffn, bias = config.hidden_size, config.ffn_size, config.mlp.bias
+    activation, down = ACTIVATIONS[config.mlp.activation], Linear(ffn, width, bias=bias)
+    if config.mlp.gated:
+        return GatedMLP(gate_up=Linear(width, 2 * ffn, bias=bias, parts=(ffn, ffn)), down=down, activation=activation)
+    return PlainMLP(up=Linear(width, ffn, bias=bias), down=down, activation=activation)
+
+
+def _norm(config: ModelConfig) -> nn.Module:
+    kind = {"rms": RMSNorm, "layer": LayerNorm}[config.norm.kind]
+    return kind(config.hidden_size, eps=config.norm.eps)
+
+
+def _positions(config: ModelConfig) -> nn.Module | None:
+    if config.positions.kind == "learned":
+        return LearnedPositions(max_seq_len=config.max_seq_len, size=config.hidden_size)
+    if config.positions.kind == "sinusoidal":
+        return SinusoidalPositions(size=config.hidden_size, theta=config.positions.theta)
+    return None
+
+
+def _rotary(config: ModelConfig) -> Rotary | None:
+    if config.positions.kind != "rope":
+        return None
+    return Rotary(head_dim=config.head_dim, theta=config.positions.theta, max_seq_len=config.max_seq_len)
+
+
+def _num_tokens(tokens: Tensor, segments: Tensor | None) -> list[int]:
+    """Real tokens of each row."""
+    if segments is None:
+        return [tokens.shape[1]] * tokens.shape[0]
+    return [int(count) for count in (segments != 0).sum(dim=1).tolist()]

@@ -1,0 +1,117 @@
+"""From sources to batches: draw a window of documents, pack it, shuffle its rows, hand them out.
+
+    Mixture --documents--> window --best fit--> rows --shuffled--> TokenBatch (rows, seq_len)
+
+Only the documents of one window are planned at a time (their lengths, not their tokens), so memory does not grow with
+the corpus. The position in the stream is the mixture's cursors at the start of the window plus a row number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hanlin.base.errors import InputError
+from hanlin.base.seeds import Seeds
+from hanlin.data.batches import RowPiece, TokenBatch, collate
+from hanlin.data.mixture import Mixture, WeightedSource, shuffled
+from hanlin.data.packing import best_fit
+from hanlin.data.sources import digest
+
+WINDOW = 1 << 22
+"""Positions planned at a time: thousands of rows, so that best fit wastes next to nothing, in some MB of memory."""
+
+
+@dataclass
+class Packed:
+    """Running totals of what was handed out."""
+
+    positions: int = 0  # that hold a token
+    capacity: int = 0
+
+    @property
+    def fill(self) -> float:
+        return self.positions / self.capacity if self.capacity else 1.0
+
+
+class Loader:
+    """An exactly resumable stream of batches of `rows` x `seq_len` positions.
+
+    Every position of every document drawn is in exactly one batch; `num_truncated` is what the sources had to cut
+    beforehand. Rows left over when the stream ends go out in one last batch filled up with empty rows.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[WeightedSource],
+        *,
+        rows: int,
+        seq_len: int,
+        seed: int,
+        window: int = WINDOW,
+        pad: int = 0,
+    ) -> None:
+        self.rows, self.seq_len, self.pad = rows, seq_len, pad
+        self.mixture = Mixture(sources, seed=seed)
+        self.packed = Packed()
+        self._seeds, self._window_size = Seeds(seed), window
+        self._fingerprint = digest([*(s.fingerprint for s in self.mixture.sources), f"{seed} {seq_len} {window}"])
+        self._window, self._next_row = -1, 0
+        self._cursors = self.mixture.state()
+        self._planned: list[list[RowPiece]] = []
+
+    @property
+    def num_truncated(self) -> int:
+        """Tokens that were cut off before they came here; 0 unless an option asked for it."""
+        return sum(source.num_truncated for source in self.mixture.sources)
+
+    def next_batch(self) -> TokenBatch | None:
+        """The next `rows` rows; None when the stream has ended."""
+        taken: list[list[RowPiece]] = []
+        while len(taken) < self.rows and self._has_row():
+            until = self._next_row + self.rows - len(taken)
+            taken += self._planned[self._next_row : until]
+            self._next_row = min(until, len(self._planned))
+        if not taken:
+            return None
+        self.packed.positions += sum(piece.length for row in taken for piece in row)
+        self.packed.capacity += len(taken) * self.seq_len
+        empty: list[list[RowPiece]] = [[] for _ in range(self.rows - len(taken))]
+        return collate([*taken, *empty], self.mixture.sources, seq_len=self.seq_len, pad=self.pad)
+
+    def state(self) -> dict[str, Any]:
+        """Where the stream stands, as a small JSON object."""
+        return {
+            "fingerprint": self._fingerprint,
+            "cursors": self._cursors,
+            "window": self._window,
+            "row": self._next_row,
+            "packed": [self.packed.positions, self.packed.capacity],
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where `state` was taken. Raises InputError when the data are not the same."""
+        if state["fingerprint"] != self._fingerprint:
+            raise InputError("data.other_data", sources=", ".join(source.name for source in self.mixture.sources))
+        self.packed = Packed(*state["packed"])
+        self.mixture.load_state(state["cursors"])
+        self._window, self._planned = state["window"] - 1, []
+        if state["window"] >= 0:
+            self._plan_window()
+        self._window, self._next_row = state["window"], state["row"]
+
+    def _has_row(self) -> bool:
+        return self._next_row < len(self._planned) or self._plan_window()
+
+    def _plan_window(self) -> bool:
+        """Plan the next window's rows; False when the mixture has ended."""
+        cursors, documents = self.mixture.state(), self.mixture.draw(self._window_size)
+        if not documents:
+            return False
+        self._cursors, self._window, self._next_row = cursors, self._window + 1, 0
+        lengths = [int(self.mixture.sources[source].lengths[document]) for source, document in documents]
+        packed = best_fit(lengths, self.seq_len)
+        order = shuffled(len(packed), key=self._seeds.derive(f"rows of window {self._window}"))
+        self._planned = [[RowPiece(*documents[item], *rest) for item, *rest in packed[row]] for row in order]
+        return True

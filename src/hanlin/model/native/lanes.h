@@ -27,8 +27,8 @@ typedef uint16_t hlanes __attribute__((vector_size(2 * LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
 #define EXPORT __attribute__((visibility("default")))
-/* Far below any score, far above -inf: differences of two of them are 0, not NaN. */
-#define FAR_BELOW (-1e30f)
+/* Far below any score, far above -inf; a power of two, so that scaling is exact and differences of two of them are 0. */
+#define FAR_BELOW (-0x1p100f)
 
 INLINE lanes all(float x) { return x - (lanes){0}; }
 INLINE ilanes iall(int32_t x) { return x - (ilanes){0}; }

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from hanlin.base.config import Config
-from hanlin.base.errors import ConfigError, Problem, UsageError
+from hanlin.base.errors import Problem, UsageError
 from hanlin.base.messages import say
 
 BUILT_ARCHS = ("decoder",)
@@ -19,71 +19,71 @@ BUILT_ARCHS = ("decoder",)
 class NormConfig(Config):
     """How and where activations are normalised."""
 
-    kind: Literal["rms", "layer"] = Field("rms", description="rms (Zhang 2019, no mean, no bias) or layer (Ba 2016)")
-    place: Literal["pre", "post"] = Field("pre", description="before each branch (GPT-2 on) or after its sum (2017)")
-    eps: float = Field(1e-5, gt=0, le=1e-2, description="added to the variance before the root")
-    final: bool = Field(True, description="one more norm after the last block")
+    kind: Literal["rms", "layer"] = Field(default="rms", description="rms (Zhang 2019, no mean, no bias) or layer (Ba 2016)")
+    place: Literal["pre", "post"] = Field(default="pre", description="before each branch (GPT-2 on) or after its sum (2017)")
+    eps: float = Field(default=1e-5, gt=0, le=1e-2, description="added to the variance before the root")
+    final: bool = Field(default=True, description="one more norm after the last block")
 
 
 class PositionsConfig(Config):
     """How the model knows the order of tokens."""
 
     kind: Literal["rope", "learned", "sinusoidal", "none"] = Field(
-        "rope", description="rotary (Su 2021), a trained table, the fixed table of 2017, or nothing"
+        default="rope", description="rotary (Su 2021), a trained table, the fixed table of 2017, or nothing"
     )
-    theta: float = Field(10000.0, gt=1, le=1e9, description="longest wavelength of rope and sinusoidal, over 2 pi")
+    theta: float = Field(default=10000.0, gt=1, le=1e9, description="longest wavelength of rope and sinusoidal, over 2 pi")
 
 
 class AttentionConfig(Config):
     """What an attention layer is made of beyond its sizes."""
 
-    qkv_bias: bool = Field(False, description="biases on the query, key and value projections")
-    out_bias: bool = Field(False, description="bias on the output projection")
-    qk_norm: bool = Field(False, description="RMS norm of every query and key head before rope (Qwen3)")
+    qkv_bias: bool = Field(default=False, description="biases on the query, key and value projections")
+    out_bias: bool = Field(default=False, description="bias on the output projection")
+    qk_norm: bool = Field(default=False, description="RMS norm of every query and key head before rope (Qwen3)")
 
 
 class MlpConfig(Config):
     """What a feed-forward layer is made of beyond its width."""
 
     activation: Literal["silu", "gelu", "gelu_tanh", "relu", "relu2"] = Field(
-        "silu", description="silu, gelu (erf), gelu_tanh (GPT-2), relu (2017), relu2 (squared, So 2021)"
+        default="silu", description="silu, gelu (erf), gelu_tanh (GPT-2), relu (2017), relu2 (squared, So 2021)"
     )
-    gated: bool = Field(True, description="multiply the activation by a second projection (SwiGLU, Shazeer 2020)")
-    bias: bool = Field(False, description="biases on its projections")
+    gated: bool = Field(default=True, description="multiply the activation by a second projection (SwiGLU, Shazeer 2020)")
+    bias: bool = Field(default=False, description="biases on its projections")
 
 
 class EmbeddingsConfig(Config):
     """How tokens enter and leave."""
 
-    tied: bool = Field(True, description="the output head is the token embedding")
-    scale: float = Field(1.0, gt=0, le=1e3, description="embeddings are multiplied by this (2017: root of hidden_size)")
+    tied: bool = Field(default=True, description="the output head is the token embedding")
+    scale: float = Field(default=1.0, gt=0, le=1e3, description="embeddings are multiplied by this (2017: root of hidden_size)")
 
 
 class ModelConfig(Config):
     """Every size of a model and the parts it is built from."""
 
     family: str = Field(
-        "auto", pattern=r"^[a-z0-9_]+$", description="layout on disk; auto: the first family that can hold the shape"
+        default="auto", pattern=r"^[a-z0-9_]+$", description="layout on disk; auto: the first family that can hold the shape"
     )
     arch: Literal["decoder", "encoder", "encoder_decoder", "prefix"] = Field(
-        "decoder", description="which tokens see which; only decoder is built today"
+        default="decoder", description="which tokens see which; only decoder is built today"
     )
-    vocab_size: int = Field(6400, ge=1, le=10_000_000, description="number of token ids")
-    hidden_size: int = Field(512, ge=1, le=65536, description="width of the residual stream")
-    num_layers: int = Field(8, ge=1, le=1000, description="number of blocks")
-    num_heads: int = Field(8, ge=1, le=1024, description="query heads of a layer")
-    num_kv_heads: int = Field(8, ge=1, le=1024, description="key and value heads (GQA); num_heads unless given")
-    head_dim: int = Field(64, ge=1, le=4096, description="width of one head; hidden_size / num_heads unless given")
+    vocab_size: int = Field(default=6400, ge=1, le=10_000_000, description="number of token ids")
+    hidden_size: int = Field(default=512, ge=1, le=65536, description="width of the residual stream")
+    num_layers: int = Field(default=8, ge=1, le=1000, description="number of blocks")
+    num_heads: int = Field(default=8, ge=1, le=1024, description="query heads of a layer")
+    num_kv_heads: int = Field(default=8, ge=1, le=1024, description="key and value heads (GQA); num_heads unless given")
+    head_dim: int = Field(default=64, ge=1, le=4096, description="width of one head; hidden_size / num_heads unless given")
     ffn_size: int = Field(
-        1408, ge=1, le=1_000_000, description="width of the MLP; unless given 8/3 (gated) or 4 x hidden_size, up to 64s"
+        default=1408, ge=1, le=1_000_000, description="width of the MLP; unless given 8/3 (gated) or 4 x hidden_size, up to 64s"
     )
-    max_seq_len: int = Field(512, ge=1, le=16_777_216, description="longest sequence, in tokens")
-    dropout: float = Field(0.0, ge=0, lt=1, description="share of activations zeroed in training")
-    norm: NormConfig = Field(default_factory=NormConfig, description="how and where activations are normalised")
-    positions: PositionsConfig = Field(default_factory=PositionsConfig, description="how order is known")
-    attention: AttentionConfig = Field(default_factory=AttentionConfig, description="what attention is made of")
-    mlp: MlpConfig = Field(default_factory=MlpConfig, description="what the feed-forward layer is made of")
-    embeddings: EmbeddingsConfig = Field(default_factory=EmbeddingsConfig, description="how tokens enter and leave")
+    max_seq_len: int = Field(default=512, ge=1, le=16_777_216, description="longest sequence, in tokens")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of activations zeroed in training")
+    norm: NormConfig = Field(default=NormConfig(), description="how and where activations are normalised")
+    positions: PositionsConfig = Field(default=PositionsConfig(), description="how order is known")
+    attention: AttentionConfig = Field(default=AttentionConfig(), description="what attention is made of")
+    mlp: MlpConfig = Field(default=MlpConfig(), description="what the feed-forward layer is made of")
+    embeddings: EmbeddingsConfig = Field(default=EmbeddingsConfig(), description="how tokens enter and leave")
 
     @model_validator(mode="before")
     @classmethod
@@ -91,12 +91,10 @@ class ModelConfig(Config):
         """Fill the sizes that follow from others, so that a stored config holds plain numbers."""
         return derived_sizes(data) if isinstance(data, Mapping) else data
 
-    @model_validator(mode="after")
-    def _check_between_fields(self) -> ModelConfig:
-        problems = [*_head_problems(self), *_arch_problems(self)]
-        if problems:
-            raise ConfigError(problems=problems)
-        return self
+    def problems(self) -> Iterator[Problem]:
+        """Heads must fit widths, rotations need pairs, and the arch must be built."""
+        yield from _head_problems(self)
+        yield from _arch_problems(self)
 
     def num_parameters(self) -> int:
         """Exact number of trained numbers; a tied head counts once."""

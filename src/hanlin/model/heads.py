@@ -41,7 +41,7 @@ def lm_loss(
     if len(kept) < len(targets):
         hidden, targets = hidden[kept], targets[kept]
     size = chunk or max(1, CHUNK_LOGITS // head.weight.shape[0])
-    return _ChunkedLoss.apply(hidden, head.weight, targets, size, torch.is_grad_enabled()), len(kept)  # type: ignore[no-untyped-call]
+    return _ChunkedLoss.apply(hidden, head.weight, targets, size, torch.is_grad_enabled()), len(kept)
 
 
 class _ChunkedLoss(torch.autograd.Function):

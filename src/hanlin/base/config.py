@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +17,12 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hanlin.base.errors import ConfigError, InputError, Problem
+from hanlin.base.errors import ConfigError, Problem
 from hanlin.base.fields import allows_none, inner_config, read_value
-from hanlin.base.files import read_text
 from hanlin.base.messages import entry, language, say
 from hanlin.base.problems import problems_of
+from hanlin.base.toml import read_toml as read_toml
+from hanlin.base.toml import toml_value
 
 
 class Config(BaseModel):
@@ -99,8 +99,10 @@ def resolve(
     merged = _Merged(cls)
     merged.add(preset or {}, f"preset {preset_name}".rstrip())
     merged.add(file or {}, f"file {file_name}".rstrip())
-    merged.add(_nested(_from_environment(cls, environ or {})), "environment", text=True)
-    merged.add(_nested(overrides or {}), "command line", text=True)
+    for name, text in _from_environment(cls, environ or {}).items():
+        merged.add(_branch(name, text), "environment", text=True)
+    for name, given in (overrides or {}).items():
+        merged.add(_branch(name, given), "command line", text=True)
     try:
         value = cls(**merged.values)
     except ConfigError as error:
@@ -124,13 +126,13 @@ class _Merged:
         self, cls: type[Config], into: dict[str, Any], layer: Mapping[str, Any], origin: str, text: bool, prefix: str
     ) -> None:
         for name, value in layer.items():
-            inner = inner_config(cls, name)
-            if inner and isinstance(value, Mapping):
+            inner, read = inner_config(cls, name), _read(cls, name, value, text)
+            if inner and isinstance(read, Mapping):
                 if not isinstance(into.get(name), dict):
                     into[name] = {}
-                self._write(inner, into[name], value, origin, text, f"{prefix}{name}.")
+                self._write(inner, into[name], read, origin, text, f"{prefix}{name}.")
             else:
-                into[name] = _read(cls, name, value, text)
+                into[name] = read
                 self.origins[prefix + name] = origin
 
 
@@ -151,32 +153,25 @@ def _from_environment(cls: type[Config], environ: Mapping[str, str]) -> dict[str
     return {name.lower().replace("__", "."): value for name, value in found.items()}
 
 
-def _nested(flat: Mapping[str, object]) -> dict[str, Any]:
-    """{"a.b": 1} as {"a": {"b": 1}}."""
-    tree: dict[str, Any] = {}
-    for dotted, value in flat.items():
-        *parents, last = dotted.split(".")
-        branch = tree
-        for parent in parents:
-            if not isinstance(branch.get(parent), dict):
-                branch[parent] = {}
-            branch = branch[parent]
-        branch[last] = value
-    return tree
+def _branch(dotted: str, value: object) -> dict[str, Any]:
+    """("a.b", 1) as {"a": {"b": 1}}."""
+    head, dot, rest = dotted.partition(".")
+    return {head: _branch(rest, value) if dot else value}
 
 
 def _with_origin(problem: Problem, origins: Mapping[str, str]) -> Problem:
     """The problem with its value's origin, which for an item of a list is the origin of the list."""
-    name = next((n for n in (problem.name, problem.name.split(".")[0]) if n in origins), "")
-    origin = origins.get(name, "")
-    return dataclasses.replace(problem, origin=origin_text(origin)) if origin else problem
+    name = problem.name
+    while name not in origins and "." in name:
+        name = name.rpartition(".")[0]
+    return dataclasses.replace(problem, origin=origin_text(origins[name])) if name in origins else problem
 
 
 def origin_text(origin: str) -> str:
     """Return an origin of `Resolved.origins` in the user's language."""
     kind, _, name = origin.partition(" ")
     if kind in ("file", "preset"):
-        return say(f"base.origin_{kind}", name=name)
+        return say(f"base.origin_{kind}", name=name).rstrip()
     return say(f"base.origin_{kind}")
 
 
@@ -198,15 +193,6 @@ def field_doc(cls: type[Config], name: str) -> str:
     return cls.model_fields[name].description or ""
 
 
-def read_toml(path: Path | str) -> dict[str, Any]:
-    """Return a TOML file as a dict. Raises InputError naming file and place when absent or damaged."""
-    text = read_text(path)
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError("base.toml_damaged", path=path, reason=error) from None
-
-
 def to_toml(config: Config, *, origins: Mapping[str, str] | None = None) -> str:
     """Return a config as TOML that `resolve(cls, file=...)` reads back equal; `origins` become trailing comments."""
     return "\n".join(_toml_lines(config, "", origins or {})) + "\n"
@@ -224,31 +210,3 @@ def _toml_lines(config: Config, prefix: str, origins: Mapping[str, str]) -> Iter
     for dotted, inner in sections:
         yield f"\n[{dotted}]"
         yield from _toml_lines(inner, f"{dotted}.", origins)
-
-
-def toml_value(value: object) -> str:
-    """Return one value in TOML; None, which TOML lacks, is written "none"."""
-    match value:
-        case None:
-            return '"none"'
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return repr(value)
-        case Config():
-            return toml_value({name: getattr(value, name) for name in type(value).model_fields})
-        case Mapping():
-            return "{ " + ", ".join(f"{_toml_key(k)} = {toml_value(v)}" for k, v in value.items()) + " }"
-        case list() | tuple():
-            return "[" + ", ".join(map(toml_value, value)) + "]"
-        case _:
-            return _toml_text(str(value))
-
-
-def _toml_text(text: str) -> str:
-    # JSON's escapes are TOML's, but for the one control character that JSON leaves bare.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _toml_key(key: object) -> str:
-    return str(key) if re.fullmatch(r"[A-Za-z0-9_-]+", str(key)) else _toml_text(str(key))

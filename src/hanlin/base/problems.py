@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from hanlin.base.errors import ConfigError, HanlinError, Problem
+from hanlin.base.fields import arms
 from hanlin.base.messages import say
+from hanlin.base.toml import toml_value
 
 # pydantic's error types by the sentence that states the rule; `{...}` fields come from the error's own context.
 _RULES = {
@@ -25,14 +27,9 @@ _RULES = {
     "finite_number": "base.rule_finite",
     "int_type": "base.rule_int",
     "int_from_float": "base.rule_int",
-    "int_parsing": "base.rule_int",
-    "int_parsing_size": "base.rule_int",
     "float_type": "base.rule_float",
-    "float_parsing": "base.rule_float",
     "bool_type": "base.rule_bool",
-    "bool_parsing": "base.rule_bool",
     "string_type": "base.rule_text",
-    "path_type": "base.rule_path",
     "literal_error": "base.rule_choice",
     "tuple_type": "base.rule_list",
     "list_type": "base.rule_list",
@@ -40,7 +37,6 @@ _RULES = {
     "frozen_set_type": "base.rule_list",
     "dict_type": "base.rule_table",
     "model_type": "base.rule_table",
-    "none_required": "base.rule_none",
     "too_short": "base.rule_min_items",
     "too_long": "base.rule_max_items",
     "string_too_short": "base.rule_min_length",
@@ -74,7 +70,7 @@ def _joined(group: list[Problem]) -> Problem:
 
 
 def _problems(cls: type[BaseModel], detail: Mapping[str, Any]) -> Iterator[Problem]:
-    name = _dotted(detail["loc"])
+    name = _dotted(cls, detail["loc"])
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, ConfigError) and cause.problems:  # from a nested config or a validator of our own
         yield from (dataclasses.replace(problem, name=_joint(name, problem.name)) for problem in cause.problems)
@@ -85,10 +81,12 @@ def _problems(cls: type[BaseModel], detail: Mapping[str, Any]) -> Iterator[Probl
         yield Problem(name or cls.__name__, value, _rule(detail, cause), _remedy(cls, detail["loc"]))
 
 
-def _dotted(place: tuple[int | str, ...]) -> str:
-    """The setting's name: its field and positions in lists, without the union arms that pydantic adds."""
-    head = [str(part) for part in place[:1]]
-    return ".".join(head + [str(part) for part in place[1:] if isinstance(part, int)])
+def _dotted(cls: type[BaseModel], place: tuple[int | str, ...]) -> str:
+    """The setting's name: its field, then positions in lists and keys of tables, without pydantic's union arms."""
+    field = cls.model_fields.get(str(place[0])) if place else None
+    is_table = field is not None and any(get_origin(arm) in (dict, Mapping) for arm in arms(field.annotation))
+    inside = [str(part) for part in place[1:] if is_table or isinstance(part, int)]
+    return ".".join([str(part) for part in place[:1]] + inside)
 
 
 def _joint(prefix: str, name: str) -> str:
@@ -96,7 +94,7 @@ def _joint(prefix: str, name: str) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = "none" if value is None else toml_value(value)
     return text if len(text) <= 120 else text[:117] + "..."
 
 

@@ -1,0 +1,113 @@
+"""safetensors files, written as a stream and read without a second copy.
+
+The library's own `save_file` turns every tensor into bytes first, which doubles memory, and writes where no test can
+stop it. The format is a length, a JSON header and raw bytes: writing it takes few lines and the checksum comes for
+free. Reading goes through the library, which maps the file instead of copying it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from hanlin.base import files
+from hanlin.base.errors import BundleError
+from hanlin.base.messages import say
+
+_DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, str] | None = None) -> str:
+    """Write a new safetensors file, one tensor in memory at a time; return its SHA-256. Raises DiskFull.
+
+    Wide dtypes come first, so that every tensor starts at a multiple of its item size.
+    """
+    ordered = dict(sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])))
+    digest = hashlib.sha256()
+    with files.disk_errors(path), path.open("xb") as file:
+        for data in _pieces(ordered, metadata or {}):
+            files.write_bytes(file, data)
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def _pieces(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[bytes]:
+    yield _header(tensors, metadata)
+    for tensor in tensors.values():
+        raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        yield raw.numpy().data  # type: ignore[misc]  # a view of the tensor's own bytes, not a copy
+
+
+def _header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    entries: dict[str, object] = {"__metadata__": {"format": "pt", **metadata}}
+    offset = 0
+    for name, tensor in tensors.items():
+        end = offset + tensor.numel() * tensor.itemsize
+        entries[name] = {
+            "dtype": _DTYPES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [offset, end],
+        }
+        offset = end
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file, mapped: their bytes are read when they are used.
+
+    Raises BundleError E451 when the file is absent, E454 when it is no sound safetensors file.
+    """
+    if not path.is_file():
+        raise BundleError("bundle.files_missing", files=path.name, path=path.parent)
+    try:
+        with safe_open(path, framework="pt") as opened:
+            return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  # no mapping, no iterator
+    except (SafetensorError, OSError) as error:
+        raise BundleError("bundle.file_damaged", file=path.name, path=path.parent, reason=error) from None
+
+
+def check_match(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size]) -> None:
+    """Raise BundleError E455 naming every tensor that is missing, unexpected or of another shape, all at once."""
+    lines = [say("bundle.tensor_missing", name=name) for name in wanted if name not in found]
+    lines += [say("bundle.tensor_extra", name=name) for name in found if name not in wanted]
+    for name in found.keys() & wanted.keys():
+        if found[name].shape != wanted[name]:
+            lines.append(
+                say("bundle.tensor_shape", name=name, found=_size(found[name].shape), wanted=_size(wanted[name]))
+            )
+    if lines:
+        raise BundleError("bundle.tensors_differ", file=path.name, path=path.parent, lines=listed(lines))
+
+
+def listed(lines: Sequence[str], limit: int = 20) -> str:
+    """Lines of a list under a sentence; beyond `limit` they are counted."""
+    shown = list(lines[:limit]) + ([say("bundle.and_more", number=len(lines) - limit)] if len(lines) > limit else [])
+    return "".join(f"\n  - {line}" for line in shown)
+
+
+def _size(shape: torch.Size) -> str:
+    return " x ".join(map(str, shape)) or "1"
+
+
+def nonfinite(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Names of the tensors that hold an infinity or no number."""
+    return [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]

@@ -22,6 +22,7 @@ from hanlin.base.processes import FolderLock as FolderLock
 from hanlin.base.processes import is_alive, process_mark
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
 _building: set[str] = set()  # folders this very process is building, for recover() in another thread
 
 
@@ -53,7 +54,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         number = getattr(error, "errno", None)
         if number in _FULL or "No space left" in str(error) or "os error 28" in str(error):
             raise DiskFull("base.disk_full", path=path, free=free_bytes(path)) from error
-        if isinstance(error, OSError) and number in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
+        if isinstance(error, OSError) and number in _REFUSED:
             raise MachineError("base.cannot_write", path=error.filename or path, reason=error.strerror) from error
         raise
 

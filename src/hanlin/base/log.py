@@ -178,7 +178,10 @@ class Rows(list[dict[str, Any]]):
 
 def read_metrics(folder: Path | str) -> Rows:
     """Return the rows of metrics.jsonl with non-finite numbers restored; none when nothing was written yet."""
-    return _read_rows(Path(folder) / "metrics.jsonl")
+    rows = _read_rows(Path(folder) / "metrics.jsonl")
+    for row in rows:
+        row.update({k: _NON_FINITE[v] for k, v in row.items() if isinstance(v, str) and v in _NON_FINITE})
+    return rows
 
 
 def read_events(folder: Path | str) -> Rows:
@@ -197,11 +200,9 @@ def _read_rows(path: Path) -> Rows:
         return rows
     for line in path.read_bytes().splitlines():
         try:
-            row = json.loads(line)
+            rows.append(json.loads(line))
         except ValueError:
             rows.num_damaged += 1
-        else:
-            rows.append({k: _NON_FINITE.get(v, v) if isinstance(v, str) and k != "text" else v for k, v in row.items()})
     return rows
 
 

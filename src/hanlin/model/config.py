@@ -19,8 +19,12 @@ BUILT_ARCHS = ("decoder",)
 class NormConfig(Config):
     """How and where activations are normalised."""
 
-    kind: Literal["rms", "layer"] = Field(default="rms", description="rms (Zhang 2019, no mean, no bias) or layer (Ba 2016)")
-    place: Literal["pre", "post"] = Field(default="pre", description="before each branch (GPT-2 on) or after its sum (2017)")
+    kind: Literal["rms", "layer"] = Field(
+        default="rms", description="rms (Zhang 2019, no mean, no bias) or layer (Ba 2016)"
+    )
+    place: Literal["pre", "post"] = Field(
+        default="pre", description="before each branch (GPT-2 on) or after its sum (2017)"
+    )
     eps: float = Field(default=1e-5, gt=0, le=1e-2, description="added to the variance before the root")
     final: bool = Field(default=True, description="one more norm after the last block")
 
@@ -31,7 +35,9 @@ class PositionsConfig(Config):
     kind: Literal["rope", "learned", "sinusoidal", "none"] = Field(
         default="rope", description="rotary (Su 2021), a trained table, the fixed table of 2017, or nothing"
     )
-    theta: float = Field(default=10000.0, gt=1, le=1e9, description="longest wavelength of rope and sinusoidal, over 2 pi")
+    theta: float = Field(
+        default=10000.0, gt=1, le=1e9, description="longest wavelength of rope and sinusoidal, over 2 pi"
+    )
 
 
 class AttentionConfig(Config):
@@ -48,7 +54,9 @@ class MlpConfig(Config):
     activation: Literal["silu", "gelu", "gelu_tanh", "relu", "relu2"] = Field(
         default="silu", description="silu, gelu (erf), gelu_tanh (GPT-2), relu (2017), relu2 (squared, So 2021)"
     )
-    gated: bool = Field(default=True, description="multiply the activation by a second projection (SwiGLU, Shazeer 2020)")
+    gated: bool = Field(
+        default=True, description="multiply the activation by a second projection (SwiGLU, Shazeer 2020)"
+    )
     bias: bool = Field(default=False, description="biases on its projections")
 
 
@@ -56,14 +64,18 @@ class EmbeddingsConfig(Config):
     """How tokens enter and leave."""
 
     tied: bool = Field(default=True, description="the output head is the token embedding")
-    scale: float = Field(default=1.0, gt=0, le=1e3, description="embeddings are multiplied by this (2017: root of hidden_size)")
+    scale: float = Field(
+        default=1.0, gt=0, le=1e3, description="embeddings are multiplied by this (2017: root of hidden_size)"
+    )
 
 
 class ModelConfig(Config):
     """Every size of a model and the parts it is built from."""
 
     family: str = Field(
-        default="auto", pattern=r"^[a-z0-9_]+$", description="layout on disk; auto: the first family that can hold the shape"
+        default="auto",
+        pattern=r"^[a-z0-9_]+$",
+        description="layout on disk; auto: the first family that can hold the shape",
     )
     arch: Literal["decoder", "encoder", "encoder_decoder", "prefix"] = Field(
         default="decoder", description="which tokens see which; only decoder is built today"
@@ -73,9 +85,14 @@ class ModelConfig(Config):
     num_layers: int = Field(default=8, ge=1, le=1000, description="number of blocks")
     num_heads: int = Field(default=8, ge=1, le=1024, description="query heads of a layer")
     num_kv_heads: int = Field(default=8, ge=1, le=1024, description="key and value heads (GQA); num_heads unless given")
-    head_dim: int = Field(default=64, ge=1, le=4096, description="width of one head; hidden_size / num_heads unless given")
+    head_dim: int = Field(
+        default=64, ge=1, le=4096, description="width of one head; hidden_size / num_heads unless given"
+    )
     ffn_size: int = Field(
-        default=1408, ge=1, le=1_000_000, description="width of the MLP; unless given 8/3 (gated) or 4 x hidden_size, up to 64s"
+        default=1408,
+        ge=1,
+        le=1_000_000,
+        description="width of the MLP; unless given 8/3 (gated) or 4 x hidden_size, up to 64s",
     )
     max_seq_len: int = Field(default=512, ge=1, le=16_777_216, description="longest sequence, in tokens")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of activations zeroed in training")

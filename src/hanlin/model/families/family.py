@@ -1,0 +1,117 @@
+"""What a family of published models is to us: a config layout, a table of weight names, and its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hanlin.base.config import leaves
+from hanlin.base.errors import BundleError, ConfigError
+from hanlin.model.config import ModelConfig
+from hanlin.model.families.rules import Rule
+
+HfConfig = Mapping[str, Any]
+
+# Settings of config.json that change nothing in what a decoder computes.
+_HARMLESS = frozenset(
+    {
+        "architectures",
+        "model_type",
+        "dtype",
+        "torch_dtype",
+        "transformers_version",
+        "use_cache",
+        "bos_token_id",
+        "eos_token_id",
+        "pad_token_id",
+        "initializer_range",
+        "_name_or_path",
+        "output_hidden_states",
+        "output_attentions",
+        "return_dict",
+        "chunk_size_feed_forward",
+        "is_encoder_decoder",
+        "id2label",
+        "label2id",
+        "problem_type",
+        "task_specific_params",
+        "auto_map",
+        "pretraining_tp",
+        "_attn_implementation",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family, all data.
+
+    name: `model_type` in config.json.  architecture: the transformers class.
+    prefix: what stands before every weight name but the head's; files saved from the bare model lack it.
+    rules: the table of weight names.
+    preset: fields of ModelConfig that make a model of this family.
+    to_hf, from_hf: settings of config.json from ModelConfig, fields of ModelConfig from config.json.
+    fixed: settings with the only value that our parts can honour.
+    harmless: its own settings that change nothing.
+    skipped: patterns of tensors in files that are formulas, not weights.
+    """
+
+    name: str
+    architecture: str
+    prefix: str
+    rules: tuple[Rule, ...]
+    preset: Mapping[str, Any]
+    to_hf: Callable[[ModelConfig], dict[str, Any]]
+    from_hf: Callable[[HfConfig], dict[str, Any]]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    harmless: frozenset[str] = frozenset()
+    skipped: tuple[str, ...] = ()
+
+    def to_hf_config(self, config: ModelConfig) -> dict[str, Any]:
+        """Content of config.json. Raises BundleError E320 where the family's class has no place for a setting."""
+        if lost := self.objections(config):
+            raise BundleError("model.not_expressible", family=self.name, settings=", ".join(lost))
+        return self._written(config)
+
+    def from_hf_config(self, hf: HfConfig) -> ModelConfig:
+        """ModelConfig of a config.json. Raises BundleError E321 for settings we have no part for, and ConfigError."""
+        strange = [f"{key} = {hf[key]!r}" for key in self.fixed if hf.get(key, self.fixed[key]) != self.fixed[key]]
+        if strange:
+            raise BundleError("model.setting_unbuilt", family=self.name, settings=", ".join(strange))
+        return ModelConfig(family=self.name, **self.from_hf(hf))
+
+    def objections(self, config: ModelConfig) -> list[str]:
+        """Settings that would not survive the way to config.json and back, as "name = value"."""
+        try:
+            returned = dict(leaves(ModelConfig(family=self.name, **self.from_hf(self._written(config)))))
+        except ConfigError as error:  # what comes back is no model at all
+            return [f"{problem.name} = {problem.value}" for problem in error.problems]
+        own = ((name, value) for name, value in leaves(config) if name != "family")
+        return [f"{name} = {value}" for name, value in own if returned[name] != value]
+
+    def unread(self, hf: HfConfig) -> list[str]:
+        """Settings of a config.json that nothing here reads, for a note to the user."""
+        known = {*self._written(self.from_hf_config(hf)), *self.harmless, *_HARMLESS}
+        return sorted(key for key in hf if key not in known)
+
+    def _written(self, config: ModelConfig) -> dict[str, Any]:
+        return {"architectures": [self.architecture], "model_type": self.name, **self.to_hf(config), **self.fixed}
+
+
+def rope_theta(hf: HfConfig) -> float:
+    """Base of the rotary angles, from `rope_parameters` (transformers 5) or `rope_theta` (before).
+
+    Raises BundleError E321 for scaled rotations, which are not built.
+    """
+    parameters = hf.get("rope_parameters") or hf.get("rope_scaling") or {}
+    kind = parameters.get("rope_type", parameters.get("type", "default"))
+    if kind != "default":
+        raise BundleError("model.setting_unbuilt", family=hf.get("model_type", ""), settings=f"rope_type = {kind!r}")
+    old: float = hf.get("rope_theta") or 10000.0
+    return float(parameters.get("rope_theta") or old)
+
+
+def rope_settings(theta: float) -> dict[str, Any]:
+    """Both spellings: transformers 5 reads the second, most other loaders still the first."""
+    return {"rope_theta": theta, "rope_parameters": {"rope_type": "default", "rope_theta": theta}}

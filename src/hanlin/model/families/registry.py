@@ -1,0 +1,54 @@
+"""Families by name: the one list that everything that saves or loads goes by."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from hanlin.base.errors import BundleError, ConfigError, Problem
+from hanlin.base.messages import say
+from hanlin.model.config import ModelConfig, parse_size, shape_for
+from hanlin.model.families import gpt2, llama, own, qwen3
+from hanlin.model.families.family import Family
+
+# In the order in which "auto" tries them; the last can hold everything.
+FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in (llama, qwen3, gpt2, own)}
+AUTO = "auto"
+
+
+def find_family(hf: Mapping[str, Any], *, path: object) -> Family:
+    """Family of a config.json in folder `path`. Raises BundleError E322 naming the nearest known one."""
+    name = str(hf.get("model_type", ""))
+    if name in FAMILIES:
+        return FAMILIES[name]
+    close = difflib.get_close_matches(name, FAMILIES, n=1, cutoff=0.5)
+    nearest = say("model.nearest_family", name=close[0]) if close else ""
+    raise BundleError("model.family_unknown", path=path, family=name, known=", ".join(FAMILIES), nearest=nearest)
+
+
+def choose_family(config: ModelConfig) -> Family:
+    """Where `config` is saved: the family it names, or, for "auto", the first that can hold it.
+
+    Raises ConfigError E101 for a name that is none, BundleError E320 where the named family cannot hold it.
+    """
+    if config.family == AUTO:
+        return next(family for family in FAMILIES.values() if not family.objections(config))
+    family = named_family(config.family)
+    family.to_hf_config(config)
+    return family
+
+
+def named_family(name: str) -> Family:
+    """The family of that name. Raises ConfigError E101 listing the names there are."""
+    if name not in FAMILIES:
+        rule = say("model.rule_family", known=", ".join([AUTO, *FAMILIES]))
+        raise ConfigError(problems=[Problem("family", name, rule, say("model.remedy_family"))])
+    return FAMILIES[name]
+
+
+def preset(family: str, size: str, vocab_size: int) -> dict[str, Any]:
+    """Fields of a ModelConfig of about `size` ("10m") parameters in a family's manner."""
+    fields = {} if family == AUTO else dict(named_family(family).preset)
+    shape = shape_for(parse_size(size), vocab_size, like=fields)
+    return {**fields, **shape, "family": family, "vocab_size": vocab_size}

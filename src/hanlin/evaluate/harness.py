@@ -1,0 +1,182 @@
+"""A small runner of tasks: exact match by generation, multiple choice by log-likelihood.
+
+A task is a JSONL file, one case per line: ``prompt`` (or ``messages``), ``answer`` (text, or a list of texts that all
+count as right), optionally ``choices`` and ``lang``. Each score comes with what chance would reach and with its error
+bar: a score without the two says nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from hanlin.text.chat import Message
+
+from hanlin.base.errors import InputError
+from hanlin.base.files import read_text
+
+Metric = Literal["exact_match", "multiple_choice"]
+Generate = Callable[[Sequence[tuple[Message, ...]]], Sequence[str]]
+Choose = Callable[[Sequence[tuple[tuple[Message, ...], Sequence[str]]]], Sequence[Sequence[float]]]
+
+Z_95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question: the conversation so far, the right answers, and the choices if it offers any."""
+
+    messages: tuple[Message, ...]
+    answers: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+    lang: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Cases of one kind. ``chance`` is the share that a guess without reading the question gets right."""
+
+    name: str
+    cases: tuple[Case, ...]
+    metric: Metric
+    chance: float
+
+
+@dataclass(frozen=True)
+class TaskScore:
+    """The result of one task, with ``answers``: what the model said, case by case."""
+
+    task: str
+    metric: Metric
+    num_cases: int
+    num_correct: int
+    chance: float
+    answers: tuple[str, ...] = ()
+
+    @property
+    def accuracy(self) -> float:
+        return self.num_correct / self.num_cases if self.num_cases else math.nan
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of a share: sqrt(p(1-p)/n)."""
+        p = self.accuracy
+        return math.sqrt(p * (1 - p) / self.num_cases) if self.num_cases else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval (Wilson 1927), sound for few cases and for shares near 0 and 1."""
+        return wilson(self.num_correct, self.num_cases)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures a report shows."""
+        return {
+            "task": self.task,
+            "metric": self.metric,
+            "num_cases": self.num_cases,
+            "num_correct": self.num_correct,
+            "accuracy": self.accuracy,
+            "standard_error": self.standard_error,
+            "interval": list(self.interval),
+            "chance": self.chance,
+        }
+
+
+def wilson(num_correct: int, num_cases: int) -> tuple[float, float]:
+    """The 95 % Wilson score interval of a share."""
+    if not num_cases:
+        return 0.0, 1.0
+    p, z2 = num_correct / num_cases, Z_95 * Z_95
+    middle = (p + z2 / (2 * num_cases)) / (1 + z2 / num_cases)
+    half = Z_95 / (1 + z2 / num_cases) * math.sqrt(p * (1 - p) / num_cases + z2 / (4 * num_cases * num_cases))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+# ---------------------------------------------------------------- reading tasks
+
+
+def read_task(path: Path, *, limit: int | None = None) -> Task:
+    """One task file; ``limit`` takes evenly spread cases. Raises InputError (E701, E702) naming file and line."""
+    cases = [_case(path, number, line) for number, line in enumerate(read_text(path).split("\n"), 1) if line.strip()]
+    if not cases:
+        raise InputError("evaluate.task_empty", path=path)
+    if limit is not None and limit < len(cases):
+        cases = [cases[i * len(cases) // limit] for i in range(limit)]
+    metric: Metric = "multiple_choice" if cases[0].choices else "exact_match"
+    return Task(path.stem, tuple(cases), metric, chance_level(cases))
+
+
+def read_tasks(folder: Path, *, limit: int | None = None) -> list[Task]:
+    """Every ``*.jsonl`` of a folder, by name, or the one file given."""
+    paths = [folder] if folder.is_file() else sorted(folder.glob("*.jsonl"))
+    return [read_task(path, limit=limit) for path in paths]
+
+
+def chance_level(cases: Sequence[Case]) -> float:
+    """Guessing among the choices, or always giving the commonest answer, whichever gets more right."""
+    commonest = Counter(normalised(case.answers[0]) for case in cases).most_common(1)[0][1] / len(cases)
+    guessing = math.fsum(1 / len(case.choices) for case in cases if case.choices) / len(cases)
+    return max(commonest, guessing)
+
+
+def _case(path: Path, number: int, line: str) -> Case:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError("evaluate.case_damaged", path=path, line=number, reason=error.msg) from None
+    reason = _fault(row)
+    if reason:
+        raise InputError("evaluate.case_damaged", path=path, line=number, reason=reason)
+    asked = row.get("messages") or [{"role": "user", "content": row["prompt"]}]
+    answers = [row["answer"]] if isinstance(row["answer"], str) else row["answer"]
+    messages = tuple(Message(m["role"], m["content"]) for m in asked)
+    return Case(messages, tuple(answers), tuple(row.get("choices", ())), row.get("lang", ""))
+
+
+def _fault(row: Any) -> str:
+    """What is wrong with a row, in the words of the file format; empty when nothing is."""
+    if not isinstance(row, Mapping) or not ("prompt" in row or "messages" in row):
+        return "prompt | messages"
+    if not isinstance(row.get("answer"), str | list) or not row["answer"]:
+        return "answer"
+    if row.get("choices") and row["answer"] not in row["choices"]:
+        return "answer ∉ choices"
+    return ""
+
+
+# ---------------------------------------------------------------- running them
+
+
+def normalised(answer: str) -> str:
+    """An answer without case, width, outer space and closing marks: "８。" and "8" are one answer."""
+    return unicodedata.normalize("NFKC", answer).casefold().strip().strip(" .。!！?？\"'“”").strip()
+
+
+def run_tasks(tasks: Sequence[Task], *, generate: Generate, choose: Choose) -> list[TaskScore]:
+    """Run every task: ``generate`` answers conversations, ``choose`` gives each choice its log-likelihood."""
+    return [_run_choices(t, choose) if t.metric == "multiple_choice" else _run_answers(t, generate) for t in tasks]
+
+
+def _run_answers(task: Task, generate: Generate) -> TaskScore:
+    said = list(generate([case.messages for case in task.cases]))
+    right = [
+        normalised(answer) in {normalised(known) for known in case.answers}
+        for case, answer in zip(task.cases, said, strict=True)
+    ]
+    return TaskScore(task.name, task.metric, len(right), sum(right), task.chance, tuple(said))
+
+
+def _run_choices(task: Task, choose: Choose) -> TaskScore:
+    scores = choose([(case.messages, case.choices) for case in task.cases])
+    said = [
+        max(zip(row, case.choices, strict=True), key=lambda pair: pair[0])[1]
+        for case, row in zip(task.cases, scores, strict=True)
+    ]
+    right = [answer in case.answers for case, answer in zip(task.cases, said, strict=True)]
+    return TaskScore(task.name, task.metric, len(right), sum(right), task.chance, tuple(said))

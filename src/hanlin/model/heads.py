@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hanlin.model import kernels
+
 CHUNK_LOGITS = 2**22  # float32 logits held at once (16 MB): stays near the caches, large enough for full-speed products
 
 
@@ -57,14 +59,10 @@ class _ChunkedLoss(torch.autograd.Function):
         weight_grad = torch.zeros_like(weight) if wanted and ctx.needs_input_grad[1] else None
         for start in range(0, len(targets), size):
             part = slice(start, start + size)
-            logits = F.linear(hidden[part], cast).to(wide)  # (C, V)
-            scores = logits.log_softmax(dim=-1)
-            nats -= scores.gather(1, targets[part, None]).sum()
-            if hidden_grad is None and weight_grad is None:
-                continue
-            grad = scores.exp_()
-            grad[torch.arange(len(grad), device=grad.device), targets[part]] -= 1
-            narrow = grad.to(hidden.dtype)
+            logits = F.linear(hidden[part], cast)  # (C, V)
+            wants = hidden_grad is not None or weight_grad is not None
+            some, narrow = _nats_and_slopes(logits, targets[part], wide, wants)
+            nats += some
             if hidden_grad is not None:
                 torch.mm(narrow, cast, out=hidden_grad[part])
             if weight_grad is not None:
@@ -78,6 +76,19 @@ class _ChunkedLoss(torch.autograd.Function):
         hidden_grad, weight_grad = ctx.saved_tensors
         scaled = (None if grad is None else grad * upstream[0].to(grad.dtype) for grad in (hidden_grad, weight_grad))
         return (*scaled, None, None, None)
+
+
+def _nats_and_slopes(logits: Tensor, targets: Tensor, wide: torch.dtype, slopes: bool) -> tuple[Tensor, Tensor]:
+    """Sum of nats of logits (C, V), and d nats / d logits in their dtype if wanted; the logits may be overwritten."""
+    if kernels.usable(logits):
+        return kernels.cross_entropy(logits, targets, gradient=slopes).sum(), logits
+    scores = logits.to(wide).log_softmax(dim=-1)
+    nats = -scores.gather(1, targets[:, None]).sum()
+    if not slopes:
+        return nats, logits
+    scores = scores.exp_()
+    scores[torch.arange(len(scores), device=scores.device), targets] -= 1
+    return nats, scores.to(logits.dtype)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ positions restart with each. Padding sees padding: a row of a softmax must see s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -22,16 +23,33 @@ class Layout:
 
     positions: (B or 1, T) place of each token in its document.
     causal: every token sees itself and all before it, T == S: no mask is needed.
-    mask: (B or 1, 1, T, S) bool, True = may look; None where `causal`, or where all may look at all.
-    segments: (B, T) where rows hold several documents, for kernels that walk documents instead of masks.
+    slots: (B or 1, 1, T, S) bool, True = may look: the mask of a cache.
+    segments: (B, T) where rows hold several documents.
     rotation: the angles of rotary positions, None without.
     """
 
     positions: Tensor
     causal: bool
-    mask: Tensor | None = None
+    slots: Tensor | None = None
     segments: Tensor | None = None
     rotation: Rotation | None = None
+
+    @cached_property
+    def mask(self) -> Tensor | None:
+        """(B or 1, 1, T, S) bool, True = may look; None where `causal`, or where all may look at all."""
+        return self.slots if self.segments is None else packed_mask(self.segments)
+
+    @cached_property
+    def reach(self) -> tuple[Tensor, Tensor]:
+        """Without a cache: (first, last), int32 (B or 1, T) each; a token sees the tokens first <= s < last.
+
+        What a kernel walks instead of a mask. Padding sees nothing.
+        """
+        last = torch.arange(1, self.positions.shape[1] + 1, dtype=torch.int32, device=self.positions.device)[None]
+        if self.segments is None:
+            return torch.zeros_like(last), last
+        first = last - 1 - positions_of(self.segments)
+        return first.int(), torch.where(self.segments == 0, 0, last)
 
 
 def causal_layout(
@@ -46,7 +64,7 @@ def causal_layout(
     if segments is None or _one_document(segments):
         return Layout(_positions(tokens, positions), causal=True)
     places = positions_of(segments) if positions is None else positions
-    return Layout(places, causal=False, mask=packed_mask(segments), segments=segments)
+    return Layout(places, causal=False, segments=segments)
 
 
 def positions_of(segments: Tensor) -> Tensor:
@@ -83,4 +101,4 @@ def _cached_layout(tokens: Tensor, positions: Tensor | None, cache: KVCache) -> 
     if num_new == 1 and shortest == longest:
         return Layout(shown, causal=False)
     slots = torch.arange(longest + num_new, device=tokens.device)
-    return Layout(shown, causal=False, mask=(slots <= places[:, :, None])[:, None])
+    return Layout(shown, causal=False, slots=(slots <= places[:, :, None])[:, None])

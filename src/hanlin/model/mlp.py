@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hanlin.model import kernels
 from hanlin.model.linear import Linear
 
 Activation = Callable[[Tensor], Tensor]
@@ -35,6 +36,8 @@ ACTIVATIONS: dict[str, Activation] = {
 
 def gate(gate_up: Tensor, activation: Activation) -> Tensor:
     """activation(first half) * second half of the last dimension (Shazeer 2020). (*, 2F) -> (*, F)."""
+    if activation is F.silu and kernels.usable(gate_up):
+        return kernels.swiglu(gate_up)
     first, second = gate_up.chunk(2, dim=-1)
     return activation(first) * second
 

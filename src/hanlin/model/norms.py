@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hanlin.model import kernels
+
 RmsNorm = Callable[[Tensor, Tensor, float], Tensor]
 
 
@@ -19,6 +21,8 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 
     The mean is taken in float32 at least: bfloat16 keeps 8 bits and a sum of 512 squares would lose most of them.
     """
+    if kernels.usable(x) and weight.dtype == torch.float32:
+        return kernels.rms_norm(x, weight, eps)
     return F.rms_norm(x, weight.shape, weight.to(x.dtype), eps)
 
 

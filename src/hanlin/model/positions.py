@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hanlin.model import kernels
+
 
 @dataclass(frozen=True)
 class Rotation:
@@ -51,6 +53,8 @@ class Rotary:
 
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:
     """Turn every head of x (B, T, H, E) by its position's angles."""
+    if kernels.usable(x):
+        return kernels.rotate(x, rotation.cos, rotation.sin)
     first, second = x.chunk(2, dim=-1)
     cos, sin = rotation.cos, rotation.sin
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)

@@ -75,11 +75,15 @@ class Family:
         return self._written(config)
 
     def from_hf_config(self, hf: HfConfig) -> ModelConfig:
-        """ModelConfig of a config.json. Raises BundleError E321 for settings we have no part for, and ConfigError."""
+        """ModelConfig of a config.json. Raises ConfigError for impossible values, BundleError
+        E321 for settings we have no part for and E323 for those it lacks."""
         strange = [f"{key} = {hf[key]!r}" for key in self.fixed if hf.get(key, self.fixed[key]) != self.fixed[key]]
         if strange:
             raise BundleError("model.setting_unbuilt", family=self.name, settings=", ".join(strange))
-        return ModelConfig(family=self.name, **self.from_hf(hf))
+        try:
+            return ModelConfig(family=self.name, **self.from_hf(hf))
+        except (KeyError, TypeError, ZeroDivisionError) as error:
+            raise BundleError("model.setting_missing", family=self.name, setting=error) from None
 
     def objections(self, config: ModelConfig) -> list[str]:
         """Settings that would not survive the way to config.json and back, as "name = value"."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hanlin.base.errors import BundleError
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import llama
 from hanlin.model.families.family import Family, HfConfig
@@ -24,8 +25,10 @@ def to_hf(config: ModelConfig) -> dict[str, Any]:
 
 
 def from_hf(hf: HfConfig) -> dict[str, Any]:
-    """Fields of ModelConfig; a file without head_dim means 128, as in Qwen3Config."""
-    fields = llama.from_hf({"head_dim": 128, **hf})
+    """Fields of ModelConfig; what a file leaves out takes Qwen3Config's default."""
+    if set(hf.get("layer_types") or ()) - {"full_attention"}:
+        raise BundleError("model.setting_unbuilt", family="qwen3", settings="layer_types: sliding_attention")
+    fields = llama.from_hf({"head_dim": 128, "num_key_value_heads": 32, **hf})
     return {**fields, "attention": {**fields["attention"], "qk_norm": True}}
 
 

@@ -1,0 +1,93 @@
+"""Weights between our parameters and the safetensors files of a Hugging Face folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from hanlin.base import files
+from hanlin.base.errors import BundleError
+from hanlin.bundle.tensors import check_match, listed, nonfinite, read_tensors
+from hanlin.model.config import ModelConfig
+from hanlin.model.families.family import Family
+from hanlin.model.families.rules import foreign_views
+
+WEIGHTS = "model.safetensors"
+_INDEX = "model.safetensors.index.json"
+_HEAD = "lm_head.weight"
+
+
+def export_weights(model: nn.Module, config: ModelConfig, family: Family) -> dict[str, Tensor]:
+    """The model's parameters under the family's names, views wherever no bytes have to move."""
+    return foreign_views(_parameters(model), family.rules, config)
+
+
+@torch.no_grad()
+def import_weights(folder: Path, model: nn.Module, config: ModelConfig, family: Family, *, verify: bool) -> list[Path]:
+    """Fill `model` from the weight files of `folder`, and return those files.
+
+    Everything is checked before the model is touched: files present and sound (E451, E454), no tensor missing,
+    unexpected or of another shape (E455), with `verify` every number finite (E456). Raises BundleError.
+    """
+    paths = weight_files(folder)
+    found = _foreign_names(_read(paths), family)
+    places = export_weights(model, config, family)
+    _drop_tied_head(paths[0], found, places, family)
+    check_match(paths[0], found, {name: place.shape for name, place in places.items()})
+    if verify and (bad := nonfinite(found)):
+        raise BundleError("bundle.not_finite", file=paths[0].name, path=folder, lines=listed(bad))
+    for name, place in places.items():
+        place.copy_(found[name])
+    return paths
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files that hold a folder's weights. Raises BundleError E451 or E457 (pickled weights only)."""
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    if (folder / _INDEX).is_file():
+        return _indexed(folder)
+    pickled = [path.name for path in sorted(folder.glob("*.bin")) + sorted(folder.glob("*.pt*"))]
+    if pickled:
+        raise BundleError("bundle.pickled", path=folder, files=", ".join(pickled))
+    raise BundleError("bundle.files_missing", files=WEIGHTS, path=folder)
+
+
+def _indexed(folder: Path) -> list[Path]:
+    index = files.read_json(folder / _INDEX)
+    names = sorted(set(index.get("weight_map", {}).values())) if isinstance(index, dict) else []
+    # A name with a path in it would read outside the folder.
+    missing = [name for name in names if Path(name).name != name or not (folder / name).is_file()]
+    if missing or not names:
+        raise BundleError("bundle.files_missing", files=", ".join(missing) or WEIGHTS, path=folder)
+    return [folder / name for name in names]
+
+
+def _read(paths: list[Path]) -> dict[str, Tensor]:
+    return {name: tensor for path in paths for name, tensor in read_tensors(path).items()}
+
+
+def _foreign_names(tensors: Mapping[str, Tensor], family: Family) -> dict[str, Tensor]:
+    """Names as the family's full class writes them, without tensors that are formulas."""
+    bare = not any(name.startswith(family.prefix) for name in tensors)
+    full = {name if not bare or name == _HEAD else family.prefix + name: tensor for name, tensor in tensors.items()}
+    return {name: t for name, t in full.items() if not any(re.fullmatch(skip, name) for skip in family.skipped)}
+
+
+def _drop_tied_head(path: Path, found: dict[str, Tensor], places: Mapping[str, Tensor], family: Family) -> None:
+    """A tied model's file may hold its head once more; one that differs means the config is wrong."""
+    if _HEAD in places or _HEAD not in found:
+        return
+    (tokens,) = next(rule.theirs for rule in family.rules if rule.ours == "embeddings.tokens.weight")
+    if tokens in found and torch.equal(found[_HEAD], found[tokens]):
+        del found[_HEAD]
+        return
+    raise BundleError("bundle.head_not_tied", file=path.name, path=path.parent)
+
+
+def _parameters(model: nn.Module) -> dict[str, Tensor]:
+    return {name: parameter.detach() for name, parameter in model.named_parameters()}

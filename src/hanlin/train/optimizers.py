@@ -1,0 +1,158 @@
+"""Optimizers by name, as one object with flat, named state.
+
+    muon    matrices of the blocks by torch.optim.Muon; embeddings, head, norms and biases by AdamW
+    adamw, adam, sgd    everything by torch's own; matrices decay, norms and biases do not
+
+torch's implementations are called with `foreach=False, fused=False`: which kernel runs must not depend on the machine,
+or a resumed run would not be the same run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hanlin.model.linear import Linear
+from hanlin.train.config import OptimizerConfig
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A parameter, or some of its rows, as one optimizer sees it. `tensor` shares memory with `whole`."""
+
+    name: str
+    whole: nn.Parameter
+    tensor: nn.Parameter
+    start: int = 0
+
+    def take_gradient(self) -> None:
+        """Let the slice's gradient be the rows of the whole's."""
+        grad = self.whole.grad
+        if self.tensor is not self.whole:
+            self.tensor.grad = None if grad is None else grad[self.start : self.start + len(self.tensor)]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Slices that share a rule, a peak learning rate (as a multiple of the run's) and a weight decay."""
+
+    slices: tuple[Slice, ...]
+    rate: float
+    weight_decay: float
+    by_muon: bool = False
+
+
+class Optimizer:
+    """One or two of torch's optimizers, driven as one.
+
+    The learning rate is handed to each step, because it belongs to the schedule; nothing about it is state.
+    """
+
+    def __init__(self, parts: list[Part], config: OptimizerConfig) -> None:
+        self.parts = [part for part in parts if part.slices]
+        self._rules = [_rule(part, config) for part in self.parts]
+
+    def step(self, learning_rate: float) -> None:
+        """Move every parameter that has a gradient."""
+        for part, rule in zip(self.parts, self._rules, strict=True):
+            for one in part.slices:
+                one.take_gradient()
+            for group in rule.param_groups:
+                group["lr"] = learning_rate * part.rate
+            rule.step()
+        for one in self._slices():
+            if one.tensor is not one.whole:  # written through a second handle, which autograd cannot know
+                torch.autograd.graph.increment_version(one.whole)
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for one in self._slices():
+            one.whole.grad = one.tensor.grad = None
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Every parameter that is trained, once."""
+        return list({id(one.whole): one.whole for one in self._slices()}.values())
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Flat state: "<parameter name>.<slot>", "<parameter name>[<first row>].<slot>" for a slice."""
+        return {
+            f"{one.name}.{slot}": torch.as_tensor(value)
+            for part, rule in zip(self.parts, self._rules, strict=True)
+            for one in part.slices
+            for slot, value in rule.state.get(one.tensor, {}).items()
+            if value is not None
+        }
+
+    def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take a state that `state_tensors` gave; slots that are not in it start afresh."""
+        for part, rule in zip(self.parts, self._rules, strict=True):
+            for one in part.slices:
+                prefix = f"{one.name}."
+                found = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+                rule.state.pop(one.tensor, None)
+                if found:
+                    rule.state[one.tensor] = {
+                        slot: value.detach().clone().to(one.tensor.device if value.ndim else "cpu")
+                        for slot, value in found.items()
+                    }
+
+    def _slices(self) -> Iterator[Slice]:
+        for part in self.parts:
+            yield from part.slices
+
+
+def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
+    """The optimizer that `config` names over every parameter of `model` that requires a gradient."""
+    named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    matrices = {name for name, parameter in named.items() if parameter.ndim >= 2}
+    embeddings = {name for name in matrices if name.startswith(("embeddings.", "head."))}
+    inner = matrices - embeddings
+    whole = {name: Slice(name, parameter, parameter) for name, parameter in named.items()}
+    by_muon = config.name == "muon"
+    sliced = list(_fused_parts(model, inner)) if by_muon else [whole[name] for name in named if name in inner]
+    parts = [
+        Part(tuple(sliced), 1.0, config.weight_decay, by_muon),
+        Part(tuple(whole[name] for name in named if name in embeddings), config.embedding_rate, config.weight_decay),
+        Part(tuple(whole[name] for name in named if name not in matrices), 1.0, 0.0),
+    ]
+    return Optimizer(parts, config)
+
+
+def _fused_parts(model: nn.Module, inner: set[str]) -> Iterator[Slice]:
+    """The matrices of the blocks, fused projections taken apart: queries, keys and values are three matrices that share
+    an input, and orthogonalising them as one would tie their scales together."""
+    for module_name, module in model.named_modules():
+        for name, parameter in module.named_parameters(prefix=module_name, recurse=False):
+            if name not in inner:
+                continue
+            rows = module.parts if isinstance(module, Linear) else (len(parameter),)
+            if len(rows) == 1:
+                yield Slice(name, parameter, parameter)
+                continue
+            start = 0
+            for num_rows in rows:
+                view = nn.Parameter(parameter.data[start : start + num_rows])
+                yield Slice(f"{name}[{start}]", parameter, view, start)
+                start += num_rows
+
+
+def _rule(part: Part, config: OptimizerConfig) -> torch.optim.Optimizer:
+    tensors = [one.tensor for one in part.slices]
+    plain: dict[str, Any] = {"lr": 0.0, "weight_decay": part.weight_decay, "foreach": False, "fused": False}
+    if part.by_muon:
+        # Moonshot's scale (Liu et al. 2025): an update as large as AdamW's, so that one learning rate serves both.
+        return torch.optim.Muon(
+            tensors,
+            lr=0.0,
+            weight_decay=part.weight_decay,
+            momentum=config.momentum,
+            adjust_lr_fn="match_rms_adamw",
+        )
+    if config.name == "sgd":
+        return torch.optim.SGD(tensors, momentum=config.momentum, **plain)
+    kind = torch.optim.Adam if config.name == "adam" else torch.optim.AdamW
+    return kind(tensors, betas=(config.beta1, config.beta2), eps=config.eps, **plain)

@@ -141,7 +141,9 @@ def test_checkpoints_by_minutes(make_training: Make) -> None:
     training.start()
     steps = [row["step"] for row in read_events(training.folder) if row["kind"] == "checkpoint"]
     assert len(steps) > 3
-    assert max(later - earlier for earlier, later in itertools.pairwise(steps)) <= 3  # three looks at the clock per step: 6 s
+    assert (
+        max(later - earlier for earlier, later in itertools.pairwise(steps)) <= 3
+    )  # three looks at the clock per step: 6 s
 
 
 def test_old_checkpoints_go_and_the_best_stays(make_training: Make) -> None:

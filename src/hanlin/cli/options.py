@@ -1,0 +1,175 @@
+"""The settings of a command as options of the command line: one option per field, nested names dotted."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Optional, get_args, get_origin
+
+from cyclopts import Parameter
+from pydantic_core import PydanticUndefined
+
+from hanlin.base.config import Config, field_doc, toml_value
+from hanlin.base.fields import arms, inner_config, is_model
+from hanlin.base.messages import say
+from hanlin.cli.table import Command
+
+_SIGNS = (("gt", ">"), ("ge", "≥"), ("lt", "<"), ("le", "≤"))
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting: its dotted name, and the field that owns it."""
+
+    name: str
+    owner: type[Config]
+    field: str
+
+    @property
+    def annotation(self) -> Any:
+        return self.owner.model_fields[self.field].annotation
+
+    @property
+    def is_flag(self) -> bool:
+        return bool in arms(self.annotation)
+
+    @property
+    def is_list(self) -> bool:
+        return any(get_origin(arm) is tuple for arm in arms(self.annotation))
+
+    @property
+    def is_required(self) -> bool:
+        return self.owner.model_fields[self.field].is_required()
+
+    def flags(self) -> tuple[str, ...]:
+        """What the user may type: `--a.b_c`, `--a.b-c`, and `--from` for a field called `from_…`."""
+        short = ("--from",) if self.name.startswith("from_") else ()
+        return (*short, *dict.fromkeys((f"--{self.name}", f"--{self.name.replace('_', '-')}")))
+
+    def doc(self) -> str:
+        """The doc line in the user's language."""
+        owner = next(cls for cls in reversed(self.owner.__mro__) if self.field in getattr(cls, "__annotations__", {}))
+        return field_doc(owner, self.field)
+
+    def rule(self) -> str:
+        """The allowed values: a range, a choice, or nothing to say."""
+        choices = [str(c) for arm in arms(self.annotation) if get_origin(arm) is Literal for c in get_args(arm)]
+        if choices:
+            return " | ".join(choices)
+        bounds = self.owner.model_fields[self.field].metadata
+        signs = [f"{sign} {_number(getattr(b, n))}" for n, sign in _SIGNS for b in bounds if hasattr(b, n)]
+        return ", ".join(signs)
+
+    def default(self) -> str:
+        """The default as it would stand in a file; empty for a required setting."""
+        value = self.owner.model_fields[self.field].get_default(call_default_factory=True, validated_data={})
+        if value is PydanticUndefined:
+            return ""
+        text = toml_value(value)
+        return text.strip('"') or text if value is None or isinstance(value, str | Path) else text
+
+    def metavar(self) -> str:
+        """What stands after the option in the help."""
+        kinds = arms(self.annotation)
+        if self.is_flag:
+            return ""
+        if any(get_origin(kind) is Literal for kind in kinds):
+            return say("cli.metavar_choice")
+        if int in kinds or float in kinds:
+            return say("cli.metavar_number")
+        return say("cli.metavar_path") if Path in kinds else say("cli.metavar_text")
+
+
+def _number(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) or abs(value) < 10**6 else f"{value:.3g}"
+
+
+def options_of(cls: type[Config], prefix: str = "") -> Iterator[Option]:
+    """Every setting of a config, nested ones opened."""
+    for name in cls.model_fields:
+        inner = inner_config(cls, name)
+        if inner is None:
+            yield Option(prefix + name, cls, name)
+        else:
+            yield from options_of(inner, f"{prefix}{name}.")
+
+
+COMMON: tuple[tuple[tuple[str, ...], Any, str], ...] = (
+    (("--config", "-c"), str, "config"),
+    (("--set",), list[str], "set"),
+    (("--json",), bool, "json"),
+    (("--lang",), str, "lang"),
+    (("--progress",), str, "progress"),
+    (("--show-config",), bool, "show_config"),
+    (("--dry-run",), bool, "dry_run"),
+    (("--debug",), bool, "debug"),
+)
+"""Options of every command: flags, type, and the name under which they arrive and are explained."""
+
+
+def common_options(command: Command) -> Iterator[tuple[tuple[str, ...], Any, str]]:
+    yield from (row for row in COMMON if command.dry_run or row[2] != "dry_run")
+
+
+def signature_of(command: Command) -> inspect.Signature:
+    """The parameters of a command for the parser: text for every setting, which `resolve` then reads by its type.
+
+    Nothing has a default but None, so that what the user did not type stays unset and its origin is known.
+    """
+    options = list(options_of(command.config_class()))
+    single = [
+        o for o in options if o.name in command.positional and not (command.many and o.name == command.positional[-1])
+    ]
+    rest = [option for option in options if option not in single]
+    parameters = [_parameter(option, inspect.Parameter.POSITIONAL_OR_KEYWORD) for option in single]
+    if command.many:
+        words = Annotated[str, Parameter(name=command.positional[-1].upper())]
+        parameters.append(inspect.Parameter("words", inspect.Parameter.VAR_POSITIONAL, annotation=words))
+    parameters += [_parameter(option, inspect.Parameter.KEYWORD_ONLY) for option in rest]
+    parameters += [_common(flags, kind, name) for flags, kind, name in common_options(command)]
+    return inspect.Signature(parameters)
+
+
+def _parameter(option: Option, kind: Any) -> inspect.Parameter:
+    negative = f"--no-{option.name}" if option.is_flag else ""
+    annotation = bool if option.is_flag else list[str] if option.is_list else str
+    typed = Annotated[Optional[annotation], Parameter(name=option.flags(), negative=negative)]  # noqa: UP045
+    return inspect.Parameter(option.name.replace(".", "__"), kind, default=None, annotation=typed)
+
+
+def _common(flags: tuple[str, ...], kind: Any, name: str) -> inspect.Parameter:
+    typed = Annotated[Optional[kind], Parameter(name=flags, negative="")]  # noqa: UP045
+    return inspect.Parameter(f"common__{name}", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=typed)
+
+
+def overrides_of(command: Command, given: Mapping[str, Any]) -> dict[str, object]:
+    """What the user typed, as dotted settings; `--set a.b=c` and `--a.b c` are the same."""
+    typed: dict[str, object] = {}
+    for pair in given.get("common__set") or ():
+        name, equals, value = pair.partition("=")
+        if not equals:
+            value = "true"
+        typed[name.strip()] = value.strip()
+    for option in options_of(command.config_class()):
+        value = given.get(option.name.replace(".", "__"))
+        if command.many and option.name == command.positional[-1]:
+            value = [*(value or ()), *given.get("words", ())] or None
+        if value is not None:
+            typed[option.name] = _as_text(option, value)
+    return typed
+
+
+def _as_text(option: Option, value: bool | str | Sequence[str]) -> object:
+    """Lists of text and of tables keep their items, so that a comma in a path splits nothing; others are joined."""
+    if isinstance(value, bool | str):
+        return value
+    if any(get_origin(arm) is dict for arm in arms(option.annotation)) and all("=" in item for item in value):
+        return ",".join(value)  # a table, zh=0.7,en=0.3
+    items = [get_args(arm)[0] for arm in arms(option.annotation) if get_origin(arm) is tuple]
+    texts = all(
+        kind in (str, Path) or is_model(kind) for item in items for kind in arms(item) if kind is not types.NoneType
+    )
+    return list(value) if texts else ",".join(value)

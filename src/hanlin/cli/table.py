@@ -1,0 +1,85 @@
+"""The commands: which words, which settings, which function. Nothing is imported before a command is used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hanlin.base.config import Config
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of the command line.
+
+    `words` are what the user types; `positional` are the settings that may stand without their option, the last of
+    them taking several words where `many`; `talks` marks a command that goes on in the terminal after its function.
+    """
+
+    words: tuple[str, ...]
+    config: str
+    function: str
+    positional: tuple[str, ...] = ()
+    many: bool = False
+    talks: bool = False
+    dry_run: bool = False
+
+    @property
+    def name(self) -> str:
+        return " ".join(self.words)
+
+    @property
+    def key(self) -> str:
+        """The command in catalogue keys: `cli.help_data_build`."""
+        return "_".join(self.words)
+
+    def config_class(self) -> type[Config]:
+        """Import the settings, which never load torch."""
+        return _attribute(self.config)  # type: ignore[no-any-return]
+
+    def callable(self) -> Callable[..., Any]:
+        """Import the function, which may load torch."""
+        return _attribute(self.function)  # type: ignore[no-any-return]
+
+
+def _attribute(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+_LIFE = "hanlin.life"
+
+COMMANDS: tuple[Command, ...] = (
+    Command(("demo",), f"{_LIFE}.config:DemoConfig", f"{_LIFE}.demo:demo", talks=True, dry_run=True),
+    Command(("run",), f"{_LIFE}.config:RunConfig", f"{_LIFE}.run:run", ("recipe",), dry_run=True),
+    Command(("data", "build"), f"{_LIFE}.config:BuildDataConfig", f"{_LIFE}.build_data:build_data", ("sources",), True),
+    Command(
+        ("tokenizer", "train"),
+        f"{_LIFE}.config:TrainTokenizerConfig",
+        f"{_LIFE}.train_tokenizer:train_tokenizer",
+        ("corpus",),
+    ),
+    Command(
+        ("pretrain",), "hanlin.train.config:PretrainConfig", f"{_LIFE}.pretrain:pretrain", ("data",), True, dry_run=True
+    ),
+    Command(
+        ("finetune",),
+        "hanlin.train.config:FinetuneConfig",
+        f"{_LIFE}.finetune:finetune",
+        ("from_bundle", "data"),
+        True,
+        dry_run=True,
+    ),
+    Command(("eval",), f"{_LIFE}.config:EvaluateJob", f"{_LIFE}.evaluate:evaluate", ("model",)),
+    Command(("chat",), f"{_LIFE}.config:ChatConfig", f"{_LIFE}.chat:chat", ("model",), talks=True),
+    Command(("ask",), f"{_LIFE}.config:AskConfig", f"{_LIFE}.ask:ask", ("model", "prompt")),
+    Command(("models", "ls"), f"{_LIFE}.config:ListModelsConfig", f"{_LIFE}.models:list_models"),
+    Command(("models", "info"), f"{_LIFE}.config:ModelInfoConfig", f"{_LIFE}.models:model_info", ("model",)),
+    Command(("models", "rm"), f"{_LIFE}.config:RemoveModelConfig", f"{_LIFE}.models:remove_model", ("model",)),
+    Command(("runs", "ls"), f"{_LIFE}.config:ListRunsConfig", f"{_LIFE}.runs:show_runs"),
+    Command(("runs", "show"), f"{_LIFE}.config:ShowRunConfig", f"{_LIFE}.runs:show_run", ("run",)),
+    Command(("runs", "tail"), f"{_LIFE}.config:TailRunConfig", f"{_LIFE}.runs:tail_run", ("run",)),
+    Command(("doctor",), f"{_LIFE}.config:DoctorConfig", f"{_LIFE}.doctor:doctor"),
+)

@@ -1,0 +1,151 @@
+"""Settings of the commands: what a stage needs beyond its own settings, such as a place for its outcome.
+
+`hanlin pretrain` and `hanlin finetune` use `PretrainConfig` and `FinetuneConfig` as they are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from hanlin.base.config import Config
+from hanlin.evaluate.config import EvaluateConfig
+from hanlin.text.config import CorpusConfig, TokenizerConfig
+from hanlin.train.config import Duration
+
+RUNS = Path("runs")
+
+
+class BuildDataConfig(CorpusConfig):
+    """`hanlin data build`: the corpus settings, and where the corpus goes."""
+
+    out: Path = Field(Path("corpus"), description="Folder of the cleaned corpus.")
+
+
+class TrainTokenizerConfig(TokenizerConfig):
+    """`hanlin tokenizer train`: the tokenizer settings, what it learns from, and where it goes."""
+
+    corpus: tuple[str, ...] = Field(min_length=1, description="A built corpus, or files and folders of text.")
+    out: Path = Field(Path("tokenizer"), description="Folder of the tokenizer.")
+
+
+class EvaluateJob(EvaluateConfig):
+    """`hanlin eval`: the evaluation settings, the model, and what it is asked about."""
+
+    model: str = Field("", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model.")
+    data: tuple[str, ...] = Field((), description="Held-out text: a built corpus, token shards, files or folders.")
+    corpus: Path | None = Field(None, description="Corpus the model was trained on, for the baselines.")
+    parent: str = Field("", max_length=4096, description="Model before fine-tuning, to measure forgetting against.")
+    out: Path | None = Field(None, description="Folder for the figures; none: eval/ beside the model.")
+    device: str = Field("auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+
+
+class ChatConfig(Config):
+    """`hanlin chat`: which model, and how it speaks."""
+
+    section: ClassVar[str] = "chat"
+
+    model: str = Field("", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model.")
+    system: str = Field("", max_length=100_000, description="What the model is told before the conversation.")
+    max_tokens: int = Field(200, ge=1, le=1_000_000, description="Longest answer, in tokens.")
+    temperature: float = Field(0.7, ge=0, le=100, description="0 always takes the likeliest token; higher is wilder.")
+    top_k: int = Field(50, ge=0, le=1_000_000, description="Choose among so many tokens; 0: all.")
+    top_p: float = Field(0.95, gt=0, le=1, description="Choose among the likeliest tokens of this share; 1: all.")
+    min_p: float = Field(0.0, ge=0, le=1, description="Leave out tokens below this share of the likeliest; 0: none.")
+    repetition_penalty: float = Field(1.1, gt=0, le=10, description="Over 1 makes said tokens less likely; 1: off.")
+    seed: int | None = Field(None, ge=0, le=2**63 - 1, description="Seed of the choices; none: new each time.")
+    complete: bool = Field(False, description="Continue the text instead of answering it.")
+    device: str = Field("auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+
+
+class AskConfig(ChatConfig):
+    """`hanlin ask`: one question."""
+
+    section: ClassVar[str] = "ask"
+
+    prompt: str = Field(min_length=1, max_length=10_000_000, description="The question, or the text to continue.")
+
+
+class RunConfig(Config):
+    """`hanlin run`: which recipe, and how much of it."""
+
+    section: ClassVar[str] = "run"
+
+    recipe: Path = Field(description="The recipe, a TOML file.")
+    from_stage: str = Field("", max_length=40, description="Make this stage and all after it anew.")
+    runs: Path = Field(RUNS, description="Folder in which the recipe gets its own.")
+    settings: dict[str, str] = Field(
+        default_factory=dict, description="Settings of the recipe to change, as pretrain.epochs=2; --set is the same."
+    )
+
+
+class DemoConfig(Config):
+    """`hanlin demo`: how long it may take, and where it lives."""
+
+    section: ClassVar[str] = "demo"
+
+    budget: Duration = Field(600.0, ge=20, le=10**6, description="Time for all of it, in seconds or as 10min.")
+    home: Path | None = Field(None, description="Folder of the demo; none: demo/ in HANLIN_HOME (~/.hanlin).")
+    fresh: bool = Field(False, description="Train anew although a finished model is there.")
+    settings: dict[str, str] = Field(
+        default_factory=dict, description="Settings of its recipe to change, as pretrain.size=2m; --set is the same."
+    )
+
+
+class DoctorConfig(Config):
+    """`hanlin doctor`."""
+
+    section: ClassVar[str] = "doctor"
+
+    path: Path = Field(RUNS, description="Folder whose disk is looked at.")
+
+
+class ListModelsConfig(Config):
+    """`hanlin models ls`."""
+
+    section: ClassVar[str] = "models"
+
+    runs: Path = Field(RUNS, description="Folder of runs to look through, besides HANLIN_HOME.")
+
+
+class ModelInfoConfig(Config):
+    """`hanlin models info`."""
+
+    section: ClassVar[str] = "models"
+
+    model: str = Field("", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model.")
+
+
+class RemoveModelConfig(Config):
+    """`hanlin models rm`."""
+
+    section: ClassVar[str] = "models"
+
+    model: str = Field(min_length=1, max_length=4096, description="Bundle, run, recipe or name.")
+    yes: bool = Field(False, description="Really delete it.")
+
+
+class ListRunsConfig(Config):
+    """`hanlin runs ls`."""
+
+    section: ClassVar[str] = "runs"
+
+    runs: Path = Field(RUNS, description="Folder of runs.")
+
+
+class ShowRunConfig(Config):
+    """`hanlin runs show`."""
+
+    section: ClassVar[str] = "runs"
+
+    run: str = Field("", max_length=4096, description="Run folder or the beginning of its name; if empty, the newest.")
+    runs: Path = Field(RUNS, description="Folder of runs.")
+
+
+class TailRunConfig(ShowRunConfig):
+    """`hanlin runs tail`."""
+
+    lines: int = Field(10, ge=0, le=10**6, description="Lines of the past to begin with.")
+    follow: bool = Field(True, description="Go on until the run ends.")

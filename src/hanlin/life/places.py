@@ -1,0 +1,97 @@
+"""Where things lie: the home folder, and which bundle or run a word of the user means."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from hanlin.base.errors import InputError
+from hanlin.base.files import read_json
+from hanlin.base.log import RunInfo, list_runs
+
+BUNDLE = "bundle"
+MARK = "hanlin.json"
+
+
+def home(environ: Mapping[str, str] | None = None) -> Path:
+    """`HANLIN_HOME`, else `~/.hanlin`: what belongs to the user and to no folder of work, such as the demo."""
+    given = (os.environ if environ is None else environ).get("HANLIN_HOME")
+    return Path(given).expanduser() if given else Path.home() / ".hanlin"
+
+
+def roots(runs: Path) -> list[Path]:
+    """The folders that are looked through for runs and models."""
+    return [runs, home()]
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a folder looks like a bundle, our own or a foreign one."""
+    return (path / "config.json").is_file() or (path / MARK).is_file()
+
+
+def list_bundles(places: Sequence[Path]) -> list[Path]:
+    """Every bundle of the runs under the given folders, oldest first."""
+    found = {path.parent for root in places for depth in ("*", "*/*", "*/*/*") for path in root.glob(f"{depth}/{MARK}")}
+    return sorted(found, key=lambda path: ((path / MARK).stat().st_mtime, str(path)))
+
+
+def find_bundle(word: str | Path, runs: Path = Path("runs")) -> Path:
+    """The bundle that a word means: a bundle, a run, a recipe's home, or the (beginning of the) name of one.
+
+    The empty word means the newest. Raises InputError E850 or E851.
+    """
+    word = str(word)
+    if not word:
+        bundles = list_bundles(roots(runs))
+        if not bundles:
+            raise InputError("life.no_models", runs=runs, home=home())
+        return bundles[-1]
+    for place in (Path(word).expanduser(), *(root / word for root in roots(runs))):
+        if found := _bundle_of(place):
+            return found
+    named = [bundle for bundle in list_bundles(roots(runs)) if bundle.parent.name.startswith(word)]
+    if named:
+        return named[-1]
+    raise InputError("life.no_model", model=word, near=_near(word, roots(runs)))
+
+
+def _bundle_of(place: Path) -> Path | None:
+    if is_bundle(place):
+        return place
+    if is_bundle(place / BUNDLE):
+        return place / BUNDLE
+    if (place / "recipe.json").is_file():
+        bundle = read_json(place / "recipe.json").get("bundle")
+        return Path(bundle) if bundle and is_bundle(Path(bundle)) else None
+    return None
+
+
+def _near(word: str, places: Sequence[Path]) -> str:
+    """The names that come closest, for the sentence; "-" where there is none at all."""
+    names = [bundle.parent.name if bundle.name == BUNDLE else bundle.name for bundle in list_bundles(places)]
+    return ", ".join(difflib.get_close_matches(word, names, n=3, cutoff=0.3) or names[-3:]) or "-"
+
+
+def every_run(runs: Path) -> list[RunInfo]:
+    """The runs of a folder and of the recipes in it, oldest first."""
+    return sorted(_runs(runs), key=lambda info: info.created)
+
+
+def _runs(root: Path) -> Iterator[RunInfo]:
+    for folder in (root, *(path.parent for path in sorted(root.glob("*/recipe.json")))):
+        yield from list_runs(folder)
+
+
+def find_run(word: str, runs: Path) -> Path:
+    """The run that a word means: its folder, or the beginning of its name; the empty word means the newest.
+
+    Raises InputError E852.
+    """
+    if word and (Path(word) / "origin.json").is_file():
+        return Path(word)
+    named = [info.folder for info in every_run(runs) if info.folder.name.startswith(word)]
+    if not named:
+        raise InputError("life.no_run", run=word or "-", runs=runs)
+    return named[-1]

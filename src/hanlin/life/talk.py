@@ -1,0 +1,82 @@
+"""A conversation with a bundle: the history, the one renderer, the engine, and text as it comes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hanlin.text.chat import Conversation, Message
+
+from hanlin.bundle.bundle import Bundle
+from hanlin.infer.config import SamplingParams
+from hanlin.infer.engine import Engine
+from hanlin.infer.request import Token
+from hanlin.life.models import name_of
+from hanlin.life.report import Report
+
+
+class Session:
+    """One conversation. A model that was only pre-trained continues texts instead of answering them."""
+
+    def __init__(
+        self, bundle: Bundle, engine: Engine, *, params: SamplingParams, system: str = "", completes: bool = False
+    ) -> None:
+        self.bundle, self.engine, self.params = bundle, engine, params
+        self.name = name_of(bundle.path)
+        self.completes = completes or not answers(bundle)
+        self._system = [Message("system", system)] if system else []
+        self.messages: list[Message] = list(self._system)
+
+    def reset(self) -> None:
+        """Forget what was said."""
+        self.messages = list(self._system)
+
+    def say(self, text: str) -> Iterator[str]:
+        """Answer `text`, piece by piece; closing the iterator stops the answer and keeps what was said of it.
+
+        Raises RequestTooLong before the first piece; then the conversation is as it was before.
+        """
+        asked = [*self.messages, Message("user", text)]
+        ids = complete_ids(self.bundle, text) if self.completes else chat_ids(self.bundle, asked)
+        pieces: list[str] = []
+        try:
+            with contextlib.closing(self.engine.stream(ids, self.params)) as events:
+                for event in events:
+                    if isinstance(event, Token) and event.text:
+                        pieces.append(event.text)
+                        yield event.text
+        finally:
+            if pieces and not self.completes:
+                self.messages = [*asked, Message("assistant", "".join(pieces))]
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What a command that talks hands to the terminal: something to show first, and someone to talk to."""
+
+    report: Report | None = None
+    session: Session | None = None
+
+
+def answers(bundle: Bundle) -> bool:
+    """Whether a model was taught to converse: somewhere in its life it was fine-tuned, or a template came with it."""
+    if bundle.template is None:
+        return False
+    lineage = bundle.lineage
+    return lineage is None or any(life.stage == "finetune" for life in (*lineage.earlier, lineage))
+
+
+def chat_ids(bundle: Bundle, messages: Sequence[Message]) -> list[int]:
+    """The ids of a conversation that waits for its answer, by the template that fine-tuning used."""
+    assert bundle.tokenizer is not None and bundle.template is not None
+    rendered = bundle.template.render(
+        Conversation(tuple(messages)), tokenizer=bundle.tokenizer, add_generation_prompt=True
+    )
+    return list(rendered.ids)
+
+
+def complete_ids(bundle: Bundle, text: str) -> list[int]:
+    """The ids of a text to continue, begun like every document of the training."""
+    assert bundle.tokenizer is not None
+    return [bundle.tokenizer.special.bos, *bundle.tokenizer.encode(text)]

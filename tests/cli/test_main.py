@@ -1,0 +1,250 @@
+"""The one door: words in, exit code out, errors in the user's language, nothing imported before it is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hanlin.base.errors import HanlinError, InputError
+from hanlin.base.messages import room_entries
+from hanlin.cli import main as door
+from hanlin.cli.main import main
+from hanlin.cli.table import COMMANDS, Command
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANLIN_LANG", "en")
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = main(words)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_no_words_give_short_help_and_three_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys)
+    assert code == 2 and out == ""
+    assert err.count("  hanlin ") == 3
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_help_lists_every_command_in_both_languages(capsys: pytest.CaptureFixture[str], lang: str) -> None:
+    code, out, _ = said(capsys, "--help", "--lang", lang)
+    assert code == 0
+    for command in COMMANDS:
+        assert command.name in out
+    assert ("用法" if lang == "zh" else "Usage") in out
+
+
+def test_help_of_a_group_lists_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = said(capsys, "models", "--help")
+    assert code == 0
+    assert "models info" in out and "pretrain" not in out
+
+
+def test_a_group_alone_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "models")
+    assert code == 2 and "error[E901]" in err and "models ls" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [(("pretrian",), "hanlin pretrain"), (("modles", "ls"), "hanlin models ls"), (("runs", "tial"), "hanlin runs tail")],
+)
+def test_a_mistyped_command_gets_a_suggestion(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], near: str) -> None:
+    code, out, err = said(capsys, *words)
+    assert code == 2 and out == ""
+    assert "error[E90" in err and near in err
+
+
+def test_a_command_like_no_other_gets_the_whole_list(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "xyzzy")
+    assert code == 2 and "error[E901]" in err and "pretrain" in err
+
+
+def test_a_mistyped_option_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "pretrain", "--lerning_rate", "3")
+    assert code == 2 and "error[E904]" in err and "--learning_rate" in err
+
+
+def test_an_option_like_no_other_points_to_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "pretrain", "--xyzzyx", "3")
+    assert code == 2 and "error[E903]" in err and "hanlin pretrain --help" in err
+
+
+def test_an_option_without_its_value(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "pretrain", "--epochs")
+    assert code == 2 and "error[E905]" in err and "--epochs" in err
+
+
+def test_words_that_belong_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "doctor", "now")
+    assert code == 2 and "error[E906]" in err and "now" in err
+
+
+def test_an_option_given_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "pretrain", "--epochs", "1", "--epochs", "2")
+    assert code == 2 and "error[E907]" in err
+
+
+def test_a_flag_with_a_wrong_value(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "demo", "--fresh=maybe")
+    assert code == 2 and "error[E908]" in err
+
+
+def test_unknown_language_and_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "E909" in said(capsys, "doctor", "--lang", "fr")[2]
+    assert "E910" in said(capsys, "runs", "ls", "--progress", "loud")[2]
+
+
+def test_wrong_values_are_told_all_at_once_with_their_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "chat", "--temperature", "-1", "--top_p", "3")
+    assert code == 2 and "error[E101]" in err
+    assert "temperature" in err and "top_p" in err
+
+
+def test_an_unknown_setting_by_set_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "chat", "--set", "temprature=1")
+    assert code == 2 and "temperature" in err
+
+
+def test_chinese_errors_carry_the_same_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "pretrian", "--lang=zh")
+    assert code == 2 and "错误[E902]" in err and "没有命令" in err and "解决" in err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = said(capsys, "--version")
+    assert code == 0 and out.startswith("hanlin ")
+
+
+# ---------------------------------------------------------------- settings and their origins
+
+
+def test_precedence_command_line_environment_file_default(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text("[chat]\ntemperature = 0.1\ntop_k = 3\nmax_tokens = 7\n")
+    monkeypatch.setenv("HANLIN_CHAT__TOP_K", "4")
+    monkeypatch.setenv("HANLIN_CHAT__MAX_TOKENS", "8")
+    code, out, _ = said(capsys, "chat", "-c", str(file), "--max_tokens", "9", "--show-config", "--json")
+    shown = json.loads(out)
+    assert code == 0
+    assert shown["temperature"] == {"value": 0.1, "origin": f"file {file}"}
+    assert shown["top_k"] == {"value": 4, "origin": "environment"}
+    assert shown["max_tokens"] == {"value": 9, "origin": "command line"}
+    assert shown["seed"]["origin"] == "default"
+
+
+def test_shown_config_can_be_used_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    _, out, _ = said(capsys, "finetune", "m", "a.jsonl", "--set", "optimizer.name=adamw", "--epochs", "2", "--show-config")
+    (tmp_path / "again.toml").write_text(out, encoding="utf-8")
+    _, again, _ = said(capsys, "finetune", "-c", str(tmp_path / "again.toml"), "--show-config", "--json")
+    shown = json.loads(again)
+    assert shown["optimizer.name"]["value"] == "adamw"
+    assert shown["epochs"]["value"] == 2
+    assert shown["data"]["value"] == ["a.jsonl"]
+    assert shown["from_bundle"]["value"] == "m"
+
+
+def test_positional_words_and_options_are_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    words = said(capsys, "finetune", "m", "a.jsonl", "b,c.jsonl", "--show-config", "--json")[1]
+    options = said(capsys, "finetune", "--from", "m", "--data", "a.jsonl", "--data", "b,c.jsonl", "--show-config", "--json")[1]
+    assert json.loads(words) == json.loads(options)
+    assert json.loads(words)["data"]["value"] == ["a.jsonl", "b,c.jsonl"], "a comma in a path splits nothing"
+
+
+def test_dashes_and_underscores_are_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "pretrain", "--learning-rate", "3e-4", "--optimizer.weight-decay", "0", "--show-config", "--json")[1]
+    assert json.loads(out)["learning_rate"]["value"] == 3e-4
+    assert json.loads(out)["optimizer.weight_decay"]["value"] == 0, "zero is a value"
+
+
+def test_a_mixture_is_given_with_shares(capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "pretrain", "zh=0.7,en=0.3", "--show-config", "--json")[1]
+    assert json.loads(out)["data"]["value"] == {"zh": 0.7, "en": 0.3}
+
+
+# ---------------------------------------------------------------- exit codes
+
+
+def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(words: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr(door, "_dispatch", fail)
+
+
+def test_every_error_class_has_its_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    raising(InputError("recipe.no_input", path="x"), monkeypatch)
+    assert said(capsys, "run")[0] == 3
+    raising(KeyboardInterrupt(), monkeypatch)
+    assert said(capsys, "run")[0] == 130
+
+
+def test_a_bug_is_code_1_and_shows_its_place_only_on_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raising(ZeroDivisionError("division by zero"), monkeypatch)
+    code, _, err = said(capsys, "run")
+    assert code == 1 and "ZeroDivisionError" in err and "Traceback" not in err
+    code, _, err = said(capsys, "run", "--debug")
+    assert code == 1 and "Traceback" in err
+
+
+def test_a_users_error_has_no_traceback_unless_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    raising(InputError("recipe.no_input", path="x"), monkeypatch)
+    assert "Traceback" not in said(capsys, "run")[2]
+    assert "Traceback" in said(capsys, "run", "--debug")[2]
+
+
+# ---------------------------------------------------------------- contracts
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.key)
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_help_of_every_command_explains_every_setting(
+    command: Command, lang: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    code, out, _ = said(capsys, *command.words, "--help", "--lang", lang)
+    assert code == 0
+    assert "--config" in out
+    from hanlin.cli.options import options_of
+
+    for option in options_of(command.config_class()):
+        assert option.flags()[0] in out
+        assert option.doc() and option.doc()[:20] in out
+
+
+def test_help_is_quick_to_import_and_never_loads_torch() -> None:
+    program = (
+        "import sys; from hanlin.cli.main import main; code = main(sys.argv[1:]);"
+        "assert 'torch' not in sys.modules, 'torch was imported'; sys.exit(code)"
+    )
+    for words in (["--help"], ["finetune", "--help"], ["pretrain", "--show-config"], ["chat", "--temperature", "-1"]):
+        done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, env=os.environ)
+        assert done.returncode in (0, 2), done.stderr
+        assert "torch was imported" not in done.stderr, words
+
+
+def test_fix_lines_belong_to_errors() -> None:
+    """`<key>_fix` is looked up by name, so a misspelt one would never be shown."""
+    for room in ("cli", "life", "recipe", "evaluate"):
+        entries = room_entries(room)
+        for key in entries:
+            if key.endswith("_fix") and key != "cli.bug_fix":
+                assert entries[key.removesuffix("_fix")].code, key
+
+
+def test_hanlin_errors_know_their_exit_codes() -> None:
+    classes = [HanlinError, *HanlinError.__subclasses__()]
+    assert {cls.exit_code for cls in classes} <= {1, 2, 3, 4, 5, 6}

@@ -1,0 +1,413 @@
+/* Every layer of a pre-norm decoder for a batch of rows in one call: the engine's fast path.
+ *
+ * One token of a 26M model moves 52 MB of bf16 weights, 1 to 2 ms of a laptop's memory, while 150 framework calls cost
+ * several times that. Here one team of threads walks all layers, and a phase starts when the work of the one before is
+ * done, not when every thread has arrived: a thread that the system has put to sleep is not waited for unless it holds
+ * work. Each number is summed in an order that depends on its own row alone: a token has the same bits alone, in a
+ * batch, or inside a prompt.
+ *
+ * R rows (tokens of this call, of any sequences), D width, H query heads, K kv heads, E head width, F ffn width,
+ * V vocabulary, P = 16 positions per block of the cache, L layers, N blocks. */
+#include <math.h>
+#include <omp.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include "lanes.h"
+
+#define PANEL 32 /* outputs whose weights lie together */
+#define VECTORS (PANEL / LANES)
+#define BLOCK 16
+#define BLOCK_VECTORS (BLOCK / LANES)
+#if defined(__AVX512F__)
+#define MANY 8 /* rows at once: 8 x 2 accumulators fit 32 registers */
+#else
+#define MANY 2
+#endif
+#define GROUP 4 /* query heads at once over one kv head */
+#define UNROLL _Pragma("GCC unroll 8")
+
+enum { SILU, GELU, GELU_TANH, RELU, RELU2 };
+enum { STORE, ADD, GATE, ACTIVATE };
+
+/* Panels of 32 outputs. float32 (out / 32, in, 32); bf16 (out / 32, in / 2, 32, 2), the pair order of vdpbf16ps.
+ * A gated first projection has 16 gates and their 16 ups in each panel. bias (out, padded to whole panels) or NULL. */
+typedef struct { const void *weight; const float *bias; int64_t in, out; } matrix;
+typedef struct { const float *weight, *bias; } norm; /* (D); weight NULL: none; bias NULL: RMS, else layer norm */
+typedef struct { norm attention_norm, mlp_norm, q_norm, k_norm; matrix qkv, out, up, down; } layer;
+
+typedef struct {
+    int32_t num_layers, width, heads, kv_heads, head_dim, ffn, is_bf16, layer_norm, gated, activation;
+    float epsilon, scale, embedding_scale;
+    const float *embedding; /* (V, D) */
+    const float *positions; /* (max_seq_len, D) or NULL */
+    const float *cos, *sin; /* (max_seq_len, E / 2) or NULL */
+    norm final_norm;
+    matrix head;
+    const layer *layers;
+} decoder;
+
+typedef struct {
+    int32_t rows, num_logits, table_width, threads;
+    const int32_t *tokens, *positions, *sequences; /* (R); sequences: the row of `tables` */
+    const int32_t *tables;                         /* (sequences, table_width): numbers of blocks */
+    const int32_t *logit_rows;                     /* (num_logits) */
+    float *logits;                                 /* (num_logits, V) */
+    void *keys;                                    /* (L, N, K, E, P) in the weights' type */
+    void *values;                                  /* (L, N, K, P, E) */
+    int64_t num_blocks;
+    char *scratch;
+} batch;
+
+typedef struct { _Atomic int64_t next, done; char apart[48]; } phase; /* a cache line each */
+typedef struct {
+    const decoder *m;
+    const batch *b;
+    phase *phases;
+    float *x, *qkv, *scores; /* (R, D), (R, (H + 2K) E), per thread (GROUP, table_width * P) */
+    void *in, *act;          /* (R, max(D, H E)), (R, F) in the weights' type */
+} work;
+
+/* ---- sharing work out ---- */
+
+typedef struct { phase *phase; int64_t count, grain, from, to; } share;
+
+INLINE share open_phase(phase **phases, int64_t count) {
+    int64_t grain = count / (4 * omp_get_num_threads());
+    return (share){(*phases)++, count, grain > 0 ? grain : 1, 0, 0};
+}
+
+/* Take the next run of the phase's units; 0 once all of them, everyone's, are done. */
+static int take(share *s) {
+    if (s->to > s->from) atomic_fetch_add_explicit(&s->phase->done, s->to - s->from, memory_order_release);
+    s->from = atomic_fetch_add_explicit(&s->phase->next, s->grain, memory_order_relaxed);
+    s->to = s->from + s->grain < s->count ? s->from + s->grain : s->count;
+    if (s->from < s->count) return 1;
+    for (int spins = 0; atomic_load_explicit(&s->phase->done, memory_order_acquire) < s->count; spins++) {
+#if defined(__x86_64__)
+        _mm_pause();
+#endif
+        if (spins > 2000) sched_yield(); /* more threads than free cores: let the owner run */
+    }
+    return 0;
+}
+
+#define EACH(i, n) \
+    for (share s_##i = open_phase(&phases, n); take(&s_##i);) \
+        for (int64_t i = s_##i.from; i < s_##i.to; i++)
+
+/* ---- numbers of the weights' type ---- */
+
+INLINE void *at(const void *p, int64_t i, int is_bf16) { return (char *)p + i * (is_bf16 ? 2 : 4); }
+INLINE lanes get(const void *p, int64_t i, int is_bf16) {
+    return is_bf16 ? load_bf16(at(p, i, 1)) : load(at(p, i, 0));
+}
+INLINE void put(void *p, int64_t i, lanes v, int is_bf16) {
+    if (is_bf16) store_bf16(at(p, i, 1), v);
+    else store(at(p, i, 0), v);
+}
+
+/* ---- products ---- */
+
+INLINE void multiply(lanes acc[MANY][VECTORS], const matrix *w, int64_t panel, const void *x, int rows, int is_bf16) {
+    const int64_t in = w->in;
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int j = 0; j < VECTORS; j++)
+            acc[r][j] = w->bias ? load(w->bias + panel * PANEL + j * LANES) : all(0);
+    const char *p = at(w->weight, panel * PANEL * in, is_bf16);
+    if (!is_bf16) {
+        for (int64_t k = 0; k < in; k++, p += 4 * PANEL) {
+            lanes weight[VECTORS];
+            UNROLL for (int j = 0; j < VECTORS; j++) weight[j] = load(p + 4 * LANES * j);
+            UNROLL for (int r = 0; r < rows; r++)
+                UNROLL for (int j = 0; j < VECTORS; j++) acc[r][j] += weight[j] * ((const float *)x)[r * in + k];
+        }
+        return;
+    }
+    for (int64_t k = 0; k < in / 2; k++, p += 4 * PANEL) {
+#if defined(__AVX512BF16__)
+        __m512bh weight[VECTORS];
+        UNROLL for (int j = 0; j < VECTORS; j++) weight[j] = (__m512bh)_mm512_loadu_si512(p + 64 * j);
+        UNROLL for (int r = 0; r < rows; r++) {
+            __m512bh pair = (__m512bh)_mm512_set1_epi32(((const int32_t *)x)[r * (in / 2) + k]);
+            UNROLL for (int j = 0; j < VECTORS; j++)
+                acc[r][j] = (lanes)_mm512_dpbf16_ps((__m512)acc[r][j], weight[j], pair);
+        }
+#else
+        ilanes weight[VECTORS];
+        UNROLL for (int j = 0; j < VECTORS; j++) weight[j] = iload(p + 4 * LANES * j);
+        UNROLL for (int r = 0; r < rows; r++) {
+            const bf16 *pair = (const bf16 *)x + r * in + 2 * k;
+            UNROLL for (int j = 0; j < VECTORS; j++) {
+                acc[r][j] += (lanes)(weight[j] << 16) * widen(pair[0]);
+                acc[r][j] += (lanes)(weight[j] & iall(-65536)) * widen(pair[1]);
+            }
+        }
+#endif
+    }
+}
+
+INLINE lanes tanh_lanes(lanes x) { return all(2) * sigmoid_lanes(x + x) - all(1); }
+
+INLINE lanes activate(lanes x, int kind) {
+    const float root = 0.7978845608028654f, cubic = 0.044715f;
+    if (kind == SILU) return x * sigmoid_lanes(x);
+    if (kind == GELU_TANH) return x * all(0.5f) * (all(1) + tanh_lanes((x + x * x * x * cubic) * root));
+    if (kind == GELU) {
+        for (int i = 0; i < LANES; i++) x[i] *= 0.5f * (1 + erff(x[i] * 0.70710678118654752f));
+        return x;
+    }
+    x = choose(x < all(0), all(0), x);
+    return kind == RELU ? x : x * x;
+}
+
+/* Write one row's panel: as it is, added to what is there, or through the activation in the weights' type. */
+INLINE void settle(const work *w, lanes acc[VECTORS], void *row, int64_t panel, int64_t out, int is_bf16, int how) {
+    const int kind = w->m->activation;
+    if (how == GATE) {
+        UNROLL for (int j = 0; j < VECTORS / 2; j++)
+            put(row, panel * PANEL / 2 + j * LANES, activate(acc[j], kind) * acc[j + VECTORS / 2], is_bf16);
+    } else if (how == ACTIVATE) {
+        UNROLL for (int j = 0; j < VECTORS; j++) put(row, panel * PANEL + j * LANES, activate(acc[j], kind), is_bf16);
+    } else {
+        float *y = (float *)row + panel * PANEL;
+        UNROLL for (int j = 0; j < VECTORS; j++, y += LANES) {
+            int64_t left = out - panel * PANEL - j * LANES;
+            if (left >= LANES) store(y, how == ADD ? load(y) + acc[j] : acc[j]);
+            else for (int i = 0; i < left; i++) y[i] = how == ADD ? y[i] + acc[j][i] : acc[j][i];
+        }
+    }
+}
+
+/* y (rows, stride) = x (rows, in) times one panel. */
+INLINE void panel_rows(const work *w, const matrix *a, int64_t panel, const void *x, void *y, int64_t stride,
+                       int64_t first, int rows, int is_bf16, int how) {
+    const int y_is_bf16 = is_bf16 && (how == GATE || how == ACTIVATE);
+    lanes acc[MANY][VECTORS];
+    multiply(acc, a, panel, at(x, first * a->in, is_bf16), rows, is_bf16);
+    for (int r = 0; r < rows; r++) settle(w, acc[r], at(y, (first + r) * stride, y_is_bf16), panel, a->out, is_bf16, how);
+}
+
+INLINE phase *product(const work *w, phase *phases, const matrix *a, const void *x, void *y, int64_t stride,
+                      int64_t rows, int is_bf16, int how) {
+    EACH(panel, (a->out + PANEL - 1) / PANEL) {
+        int64_t r = 0;
+        for (; r + MANY <= rows; r += MANY) panel_rows(w, a, panel, x, y, stride, r, MANY, is_bf16, how);
+        for (; MANY > 4 && r + 4 <= rows; r += 4) panel_rows(w, a, panel, x, y, stride, r, 4, is_bf16, how);
+        for (; MANY > 2 && r + 2 <= rows; r += 2) panel_rows(w, a, panel, x, y, stride, r, 2, is_bf16, how);
+        for (; r < rows; r++) panel_rows(w, a, panel, x, y, stride, r, 1, is_bf16, how);
+    }
+    return phases;
+}
+
+/* ---- rows ---- */
+
+INLINE void normalise(const decoder *m, const norm *n, const float *x, void *y, int size, int is_bf16) {
+    lanes total = all(0), squares = all(0);
+    for (int i = 0; i < size; i += LANES) total += load(x + i);
+    const float mean = m->layer_norm && n->bias ? sum(total) / size : 0;
+    for (int i = 0; i < size; i += LANES) squares += (load(x + i) - mean) * (load(x + i) - mean);
+    const float scale = 1 / sqrtf(sum(squares) / size + m->epsilon);
+    for (int i = 0; i < size; i += LANES) {
+        lanes v = (load(x + i) - mean) * scale * load(n->weight + i);
+        put(y, i, n->bias ? v + load(n->bias + i) : v, is_bf16);
+    }
+}
+
+INLINE phase *normalise_rows(const work *w, phase *phases, const norm *n, int is_bf16) {
+    const int64_t width = w->m->width;
+    EACH(r, w->b->rows) normalise(w->m, n, w->x + r * width, at(w->in, r * width, is_bf16), (int)width, is_bf16);
+    return phases;
+}
+
+INLINE void embed(const work *w, int64_t row) {
+    const decoder *m = w->m;
+    const float *token = m->embedding + (int64_t)w->b->tokens[row] * m->width;
+    float *x = w->x + row * m->width;
+    for (int i = 0; i < m->width; i++) x[i] = token[i] * m->embedding_scale;
+    if (!m->positions) return;
+    const float *position = m->positions + (int64_t)w->b->positions[row] * m->width;
+    for (int i = 0; i < m->width; i++) x[i] += position[i];
+}
+
+/* ---- attention ---- */
+
+INLINE void turn(const decoder *m, const norm *n, float *head, int64_t position) {
+    const int half = m->head_dim / 2;
+    if (n->weight) normalise(m, n, head, head, m->head_dim, 0);
+    if (!m->cos) return;
+    const float *cos = m->cos + position * half, *sin = m->sin + position * half;
+    for (int i = 0; i < half; i++) {
+        float a = head[i], b = head[i + half];
+        head[i] = a * cos[i] - b * sin[i];
+        head[i + half] = b * cos[i] + a * sin[i];
+    }
+}
+
+INLINE int64_t cache_start(const work *w, int l, int32_t block, int64_t kv) {
+    const decoder *m = w->m;
+    return ((l * w->b->num_blocks + block) * m->kv_heads + kv) * m->head_dim * BLOCK;
+}
+INLINE const int32_t *table_of(const work *w, int64_t row) {
+    return w->b->tables + (int64_t)w->b->sequences[row] * w->b->table_width;
+}
+INLINE float *heads_of(const work *w, int64_t row) {
+    return w->qkv + row * (w->m->heads + 2 * w->m->kv_heads) * w->m->head_dim;
+}
+
+/* Norm and rotate a row's queries and key of one kv head; key and value go into the cache. */
+INLINE void remember(const work *w, int l, int64_t row, int64_t kv, int is_bf16) {
+    const decoder *m = w->m;
+    const int64_t position = w->b->positions[row], width = m->head_dim, group = m->heads / m->kv_heads;
+    float *q = heads_of(w, row), *k = q + (m->heads + kv) * width, *v = k + m->kv_heads * width;
+    for (int64_t g = 0; g < group; g++) turn(m, &m->layers[l].q_norm, q + (kv * group + g) * width, position);
+    turn(m, &m->layers[l].k_norm, k, position);
+    const int64_t slot = position % BLOCK, start = cache_start(w, l, table_of(w, row)[position / BLOCK], kv);
+    for (int64_t e = 0; e < width; e++) {
+        if (is_bf16) ((bf16 *)w->b->keys)[start + e * BLOCK + slot] = narrow(k[e]);
+        else ((float *)w->b->keys)[start + e * BLOCK + slot] = k[e];
+    }
+    for (int64_t e = 0; e < width; e += LANES) put(w->b->values, start + slot * width + e, load(v + e), is_bf16);
+}
+
+typedef struct { int l, seen, blocks; int64_t kv, stride; const int32_t *table; float *scores; } view;
+
+INLINE lanes visible(lanes x, float otherwise, const view *s, int64_t first) {
+    lanes index;
+    for (int i = 0; i < LANES; i++) index[i] = i;
+    return choose(index < all((float)(s->seen - first)), x, all(otherwise));
+}
+
+/* scores[g] = q . k * scale over all blocks; returns each head's largest. */
+INLINE void score(const work *w, const view *s, const float *q, float top[GROUP], int heads, int is_bf16) {
+    const int width = w->m->head_dim;
+    lanes best[GROUP];
+    UNROLL for (int g = 0; g < heads; g++) best[g] = all(-INFINITY);
+    for (int t = 0; t < s->blocks; t++) {
+        const int64_t start = cache_start(w, s->l, s->table[t], s->kv);
+        UNROLL for (int j = 0; j < BLOCK_VECTORS; j++) {
+            lanes acc[GROUP];
+            UNROLL for (int g = 0; g < heads; g++) acc[g] = all(0);
+            for (int e = 0; e < width; e++) {
+                lanes k = get(w->b->keys, start + e * BLOCK + j * LANES, is_bf16);
+                UNROLL for (int g = 0; g < heads; g++) acc[g] += k * q[g * width + e];
+            }
+            const int64_t first = t * BLOCK + j * LANES;
+            UNROLL for (int g = 0; g < heads; g++) {
+                acc[g] = visible(acc[g] * w->m->scale, -INFINITY, s, first);
+                best[g] = larger(best[g], acc[g]);
+                store(s->scores + g * s->stride + first, acc[g]);
+            }
+        }
+    }
+    for (int g = 0; g < heads; g++) top[g] = largest(best[g]);
+}
+
+/* scores[g] = e^(scores[g] - top[g]), and 1 / their sum. */
+INLINE void weigh(const view *s, const float top[GROUP], float inverse[GROUP], int heads) {
+    for (int g = 0; g < heads; g++) {
+        lanes total = all(0);
+        for (int64_t first = 0; first < s->blocks * BLOCK; first += LANES) {
+            float *p = s->scores + g * s->stride + first;
+            lanes v = visible(exp_lanes(load(p) - top[g]), 0, s, first);
+            total += v;
+            store(p, v);
+        }
+        inverse[g] = 1 / sum(total);
+    }
+}
+
+/* out[g] = scores[g] . v for numbers e .. e + vectors * LANES of the heads. */
+INLINE void mix(const work *w, const view *s, int e, int64_t out, const float inverse[GROUP], int heads, int vectors,
+                int is_bf16) {
+    const int width = w->m->head_dim;
+    lanes acc[GROUP][2];
+    UNROLL for (int g = 0; g < heads; g++) UNROLL for (int j = 0; j < vectors; j++) acc[g][j] = all(0);
+    for (int t = 0; t < s->blocks; t++) {
+        const int64_t start = cache_start(w, s->l, s->table[t], s->kv) + e;
+        const float *p = s->scores + t * BLOCK;
+        const int slots = s->seen - t * BLOCK < BLOCK ? s->seen - t * BLOCK : BLOCK;
+        for (int slot = 0; slot < slots; slot++)
+            UNROLL for (int j = 0; j < vectors; j++) {
+                lanes v = get(w->b->values, start + slot * width + j * LANES, is_bf16);
+                UNROLL for (int g = 0; g < heads; g++) acc[g][j] += v * p[g * s->stride + slot];
+            }
+    }
+    UNROLL for (int g = 0; g < heads; g++)
+        UNROLL for (int j = 0; j < vectors; j++)
+            put(w->in, out + g * width + e + j * LANES, acc[g][j] * inverse[g], is_bf16);
+}
+
+INLINE void attend(const work *w, int l, int64_t row, int64_t kv, int64_t head, int heads, int is_bf16) {
+    const decoder *m = w->m;
+    const int64_t seen = w->b->positions[row] + 1, stride = (int64_t)w->b->table_width * BLOCK;
+    float top[GROUP], inverse[GROUP];
+    view s = {l, (int)seen, (int)((seen + BLOCK - 1) / BLOCK), kv, stride, table_of(w, row),
+              w->scores + omp_get_thread_num() * GROUP * stride};
+    score(w, &s, heads_of(w, row) + head * m->head_dim, top, heads, is_bf16);
+    weigh(&s, top, inverse, heads);
+    int e = 0;
+    const int64_t out = (row * m->heads + head) * m->head_dim;
+    for (; e + 2 * LANES <= m->head_dim; e += 2 * LANES) mix(w, &s, e, out, inverse, heads, 2, is_bf16);
+    for (; e < m->head_dim; e += LANES) mix(w, &s, e, out, inverse, heads, 1, is_bf16);
+}
+
+INLINE void attend_group(const work *w, int l, int64_t row, int64_t kv, int is_bf16) {
+    const int64_t group = w->m->heads / w->m->kv_heads, last = (kv + 1) * group;
+    int64_t head = kv * group;
+    for (; head + 4 <= last; head += 4) attend(w, l, row, kv, head, 4, is_bf16);
+    for (; head + 2 <= last; head += 2) attend(w, l, row, kv, head, 2, is_bf16);
+    for (; head < last; head++) attend(w, l, row, kv, head, 1, is_bf16);
+}
+
+/* ---- the whole ---- */
+
+INLINE void walk(const work *w, int is_bf16) {
+    const decoder *m = w->m;
+    const batch *b = w->b;
+    phase *phases = w->phases;
+    const int64_t rows = b->rows, width = m->width;
+    EACH(r, rows) embed(w, r);
+    for (int l = 0; l < m->num_layers; l++) {
+        const layer *part = m->layers + l;
+        phases = normalise_rows(w, phases, &part->attention_norm, is_bf16);
+        phases = product(w, phases, &part->qkv, w->in, w->qkv, part->qkv.out, rows, is_bf16, STORE);
+        EACH(j, rows * m->kv_heads) remember(w, l, j / m->kv_heads, j % m->kv_heads, is_bf16);
+        EACH(j, rows * m->kv_heads) attend_group(w, l, j / m->kv_heads, j % m->kv_heads, is_bf16);
+        phases = product(w, phases, &part->out, w->in, w->x, width, rows, is_bf16, ADD);
+        phases = normalise_rows(w, phases, &part->mlp_norm, is_bf16);
+        if (m->gated) phases = product(w, phases, &part->up, w->in, w->act, m->ffn, rows, is_bf16, GATE);
+        else phases = product(w, phases, &part->up, w->in, w->act, m->ffn, rows, is_bf16, ACTIVATE);
+        phases = product(w, phases, &part->down, w->act, w->x, width, rows, is_bf16, ADD);
+    }
+    EACH(r, b->num_logits)
+        normalise(m, &m->final_norm, w->x + b->logit_rows[r] * width, at(w->in, r * width, is_bf16), (int)width, is_bf16);
+    product(w, phases, &m->head, w->in, b->logits, m->head.out, b->num_logits, is_bf16, STORE);
+}
+
+static int64_t rounded(int64_t n) { return (n + 63) / 64 * 64; }
+static int64_t num_phases(const decoder *m) { return 8 * (int64_t)m->num_layers + 3; }
+
+/* Bytes of scratch for `rows` rows of sequences of up to `table_width` blocks. */
+EXPORT int64_t hanlin_decode_scratch(const decoder *m, int64_t rows, int64_t table_width, int64_t threads) {
+    const int64_t heads = (int64_t)m->heads * m->head_dim, wide = heads > m->width ? heads : m->width;
+    return 64 + num_phases(m) * (int64_t)sizeof(phase) +
+           4 * (rounded(rows * m->width) + rounded(rows * (m->heads + 2 * m->kv_heads) * m->head_dim) +
+                rounded(rows * wide) + rounded(rows * m->ffn) + rounded(threads * GROUP * table_width * BLOCK));
+}
+
+EXPORT void hanlin_decode_forward(const decoder *m, const batch *b) {
+    const int64_t heads = (int64_t)m->heads * m->head_dim, wide = heads > m->width ? heads : m->width;
+    work w = {.m = m, .b = b};
+    w.phases = (phase *)(((uintptr_t)b->scratch + 63) / 64 * 64);
+    memset(w.phases, 0, num_phases(m) * sizeof(phase));
+    w.x = (float *)(w.phases + num_phases(m));
+    w.qkv = w.x + rounded((int64_t)b->rows * m->width);
+    w.in = w.qkv + rounded((int64_t)b->rows * (m->heads + 2 * m->kv_heads) * m->head_dim);
+    w.act = (float *)w.in + rounded(b->rows * wide);
+    w.scores = (float *)w.act + rounded((int64_t)b->rows * m->ffn);
+#pragma omp parallel num_threads(b->threads)
+    {
+        if (m->is_bf16) walk(&w, 1);
+        else walk(&w, 0);
+    }
+}

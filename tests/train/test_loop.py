@@ -22,7 +22,8 @@ from hanlin.train.config import ScheduleConfig
 from hanlin.train.loop import Hooks
 from hanlin.train.objectives import Loss
 
-from .conftest import FakeClock, MarkovSource, Training, tiny_model
+from .conftest import FakeClock, Training, tiny_model
+from .language import MarkovSource
 
 Make = Callable[..., Training]
 

@@ -58,12 +58,14 @@ class Hooks:
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What a training came to. `best` is the best checkpoint by validation loss, None without evaluations."""
+    """What a training came to. `best` is the best checkpoint by validation loss, None without evaluations; `bundle` is
+    where the stage around the loop saved the model."""
 
     path: Path
     steps: int
     tokens: int
     best: Path | None
+    bundle: Path | None = None
     report: Mapping[str, float | int | str | None] = field(default_factory=dict)
 
 

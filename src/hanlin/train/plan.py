@@ -1,0 +1,204 @@
+"""From a size and a budget to every other setting, each with the reason it has its value.
+
+The rules are for the scale of one machine, where (measured on 46 MB of Chinese and English text, two cores) many small
+updates, a small vocabulary, rows without padding, a fast step and Muon decide. A value the user gave is never touched.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from hanlin.base.errors import ConfigError, InputError, Problem
+from hanlin.base.messages import say
+from hanlin.model.config import ModelConfig, parse_size, shape_for
+from hanlin.train.config import PretrainConfig, TrainingConfig
+
+TOKENS_PER_PARAMETER = 4.0
+"""Tokens of training per parameter of a model that is to be as good as it can be in its time. Hoffmann et al. (2022)
+found 20; at a few million parameters overhead weighs more than products, and wider wins."""
+
+STEP_TOKENS = 8192
+"""Positions of an update: smaller ones are better per token, but Muon's own work then weighs too much."""
+
+SEQ_LEN = 512
+ROWS = 8
+"""Rows of a forward pass on a CPU: 4096 positions keep every core busy and the activations near the caches."""
+
+LEARNING_RATE = 6e-3
+"""Peak at 256 wide; on Muon's scale 0.02 for a square matrix."""
+
+MOST_EMBEDDING = 0.4
+"""Share of a model's parameters that its vocabulary may take."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting of a plan: its value and where it comes from."""
+
+    name: str
+    value: object
+    origin: str
+
+
+T = TypeVar("T", bound=TrainingConfig)
+
+
+class Plan:
+    """Settings, one after the other, each given by the user or derived for a stated reason."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self.config = config
+        self.rows: list[Row] = []
+        self._derived: dict[str, Any] = {}
+
+    def settle(self, name: str, derived: Any, reason: str) -> Any:
+        """The user's value where there is one, else `derived`."""
+        given = getattr(self.config, name)
+        value, origin = (derived, reason) if given is None else (given, say("train.origin_given"))
+        if given is None:
+            self._derived[name] = derived
+        self.rows.append(Row(name, value, origin))
+        return value
+
+    def note(self, name: str, value: object, origin: str) -> None:
+        """A consequence that is no setting."""
+        self.rows.append(Row(name, value, origin))
+
+    def settled(self, config: T) -> T:
+        """`config` with every derived value in its place. Raises ConfigError where they do not go together."""
+        return config.replaced(**self._derived) if self._derived else config
+
+    def lines(self) -> list[str]:
+        """The plan as text, one setting per line."""
+        width = max(len(row.name) for row in self.rows)
+        shown = [(row.name, _text(row.value), row.origin) for row in self.rows]
+        return [f"{name:<{width}} = {value}  ({origin})" for name, value, origin in shown]
+
+    def origins(self) -> dict[str, str]:
+        """Where each setting comes from, for the stored config."""
+        return {row.name: row.origin for row in self.rows}
+
+
+def plan_shape(
+    config: PretrainConfig, *, vocab_size: int, num_positions: int, flops_per_second: Callable[[], float]
+) -> ModelConfig:
+    """The model's shape: what the user set by hand in `model`, the rest from `size`, else from budget and data.
+
+    `flops_per_second` is asked only where the answer matters. Raises ConfigError, UsageError.
+    """
+    table = {"max_seq_len": max(SEQ_LEN, config.seq_len or 0), **config.model, "vocab_size": vocab_size}
+    if _given_vocabulary(config.model) not in (None, vocab_size):
+        raise ConfigError(problems=[_vocabulary_problem(config.model["vocab_size"], vocab_size)])
+    if "hidden_size" in config.model and "num_layers" in config.model:
+        return ModelConfig(**table)
+    parameters = (
+        parse_size(config.size) if config.size != "auto" else affordable(config, num_positions, flops_per_second)
+    )
+    if config.size == "auto":
+        parameters = max(parameters, smallest_for(vocab_size))
+    return ModelConfig(**{**shape_for(parameters, vocab_size, like=table), **table})
+
+
+def affordable(config: TrainingConfig, num_positions: int, flops_per_second: Callable[[], float]) -> int:
+    """Parameters that the run can train on TOKENS_PER_PARAMETER tokens each, from its data and from its time."""
+    seen = _tokens_seen(config, num_positions)
+    limits = [] if seen is None else [seen / TOKENS_PER_PARAMETER]
+    if config.budget is not None:
+        limits.append(math.sqrt(flops_per_second() * config.budget / (6 * TOKENS_PER_PARAMETER)))
+    return round(min(limits))
+
+
+def smallest_for(vocab_size: int) -> int:
+    """Parameters below which a vocabulary takes more than its share, at a width of 128."""
+    return math.ceil(vocab_size * 128 / MOST_EMBEDDING)
+
+
+def suggest_vocabulary(num_bytes: int) -> int:
+    """Entries for a corpus of so many bytes: as many as it fills (about 8 kB of text each), 1024 to 6400, in 256s.
+
+    A larger one shortens sequences but has more rarely seen entries and a dearer head.
+    """
+    return max(1024, min(6400, round(num_bytes / 8192 / 256) * 256))
+
+
+def plan_loop(
+    config: TrainingConfig,
+    *,
+    num_positions: int,
+    max_seq_len: int,
+    learning_rate: float,
+    step_tokens: int = STEP_TOKENS,
+    default_epochs: float = 1.0,
+) -> Plan:
+    """Rows, steps, rate and end of a run over `num_positions` positions of data.
+
+    Raises ConfigError where seq_len is more than the model reads, InputError where the data are less than one step.
+    """
+    plan = Plan(config)
+    seq_len = plan.settle("seq_len", min(SEQ_LEN, max_seq_len, max(2, num_positions)), say("train.why_seq_len"))
+    if seq_len > max_seq_len:
+        raise ConfigError(problems=[_too_long(seq_len, max_seq_len)])
+    wanted = min(step_tokens, max(seq_len, num_positions // 16))
+    rows = max(1, min(ROWS, (config.tokens_per_step or wanted) // seq_len))
+    if config.tokens_per_step is not None:  # a divisor of what was asked for
+        rows = max((n for n in range(1, rows + 1) if config.tokens_per_step % (n * seq_len) == 0), default=rows)
+    batch_size = plan.settle("batch_size", rows, say("train.why_batch_size"))
+    unit = batch_size * seq_len
+    tokens_per_step = plan.settle("tokens_per_step", max(1, wanted // unit) * unit, say("train.why_tokens_per_step"))
+    if tokens_per_step > num_positions:
+        raise InputError("train.less_than_a_step", num_positions=num_positions, tokens_per_step=tokens_per_step)
+    plan.settle("learning_rate", learning_rate, say("train.why_learning_rate"))
+    if not (config.epochs or config.steps or config.tokens or config.budget):
+        plan.settle("epochs", default_epochs, say("train.why_epochs"))
+    else:
+        for name in ("epochs", "steps", "tokens", "budget"):
+            if getattr(config, name) is not None:
+                plan.settle(name, None, "")
+    return plan
+
+
+def scaled_rate(hidden_size: int) -> float:
+    """Peak learning rate for a width: 6e-3 at 256, falling with its root."""
+    return float(f"{LEARNING_RATE * math.sqrt(256 / hidden_size):.2g}")
+
+
+def _tokens_seen(config: TrainingConfig, num_positions: int) -> float | None:
+    """Tokens the run will train on as far as its settings say; None where only the clock ends it."""
+    ends = [float(config.tokens)] if config.tokens else []
+    if config.epochs:
+        ends.append(config.epochs * num_positions)
+    if config.steps:
+        ends.append(config.steps * float(config.tokens_per_step or STEP_TOKENS))
+    if not ends and config.budget is None:
+        ends.append(float(num_positions))
+    return min(ends, default=None)
+
+
+def _given_vocabulary(model: Mapping[str, Any]) -> Any:
+    return model.get("vocab_size")
+
+
+def _vocabulary_problem(given: object, vocab_size: int) -> Problem:
+    rule, remedy = say("train.rule_vocabulary", vocab_size=vocab_size), say("train.remedy_vocabulary")
+    return Problem("model.vocab_size", given, rule, remedy)
+
+
+def _too_long(seq_len: int, max_seq_len: int) -> Problem:
+    rule, remedy = (
+        say("train.rule_seq_len", max_seq_len=max_seq_len),
+        say("train.remedy_seq_len", max_seq_len=max_seq_len),
+    )
+    return Problem("seq_len", seq_len, rule, remedy)
+
+
+def _text(value: object) -> str:
+    return (
+        f"{value:,}"
+        if isinstance(value, int) and not isinstance(value, bool)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+    )

@@ -1,0 +1,136 @@
+"""Pre-training: token shards in, a bundle out. From fresh weights, from a bundle, or from where a run stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from hanlin.text.chat import Template
+
+from hanlin.base.errors import ConfigError, Problem
+from hanlin.base.messages import say
+from hanlin.base.progress import Progress
+from hanlin.base.seeds import Seeds
+from hanlin.bundle.bundle import Bundle, load_bundle
+from hanlin.data.mixture import WeightedSource
+from hanlin.data.shards import ShardSet
+from hanlin.data.sources import ShardSource
+from hanlin.model.config import ModelConfig, shape_for
+from hanlin.model.transformer import build_model
+from hanlin.text.tokenizer import Tokenizer
+from hanlin.train.config import PretrainConfig
+from hanlin.train.loop import Hooks, RunResult
+from hanlin.train.objectives import CausalLM
+from hanlin.train.plan import ROWS, SEQ_LEN, Plan, plan_loop, plan_shape, scaled_rate
+from hanlin.train.probe import measure_speed
+from hanlin.train.session import Material, keep_bundle, machine, open_run, run_training, stored_config
+
+PROBED_PARAMETERS = 4_000_000
+"""Size of the stand-in whose speed says what this machine can afford."""
+
+CONTINUED_RATE = 0.3
+"""Learning rate of a run that goes on from a bundle, as a share of a fresh one's: high rates undo what is known."""
+
+
+def pretrain(config: PretrainConfig, *, hooks: Hooks | None = None, progress: Progress | None = None) -> RunResult:
+    """Train a language model on token shards and save it as `<run>/bundle`.
+
+    Raises ConfigError, InputError (no data, another tokenizer's shards, less text than one step), and what `train`
+    raises; whatever stops a run, its folder can be resumed.
+    """
+    config, progress = stored_config(config), progress or Progress("none")
+    _check(config)
+    plan, settled, material = prepare(config)
+    with open_run("pretrain", settled, plan, material, progress) as run:
+        result = run_training(settled, material, run=run, hooks=hooks or Hooks(), progress=progress)
+        bundle = keep_bundle("pretrain", settled, material, result)
+    return dataclasses.replace(result, bundle=bundle)
+
+
+def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
+    """Open the data, settle every value, build or load the model: all that can fail before the first step."""
+    device, dtype = machine(config)
+    parent = None if config.from_bundle is None else load_bundle(config.from_bundle, device=device, compute_dtype=dtype)
+    tokenizer = _tokenizer(config, parent)
+    shards = [_open(path, tokenizer) for path in _paths(config)]
+    num_positions = sum(one.num_tokens - one.num_documents for one in shards)
+
+    def flops_per_second() -> float:
+        stand_in = ModelConfig(vocab_size=tokenizer.vocab_size, **shape_for(PROBED_PARAMETERS, tokenizer.vocab_size))
+        speed = measure_speed(stand_in, batch_size=ROWS, seq_len=SEQ_LEN, compute_dtype=dtype, device=device)
+        return speed.flops_per_second
+
+    if parent is not None:
+        shape = parent.config
+    else:
+        shape = plan_shape(
+            config, vocab_size=tokenizer.vocab_size, num_positions=num_positions, flops_per_second=flops_per_second
+        )
+    rate = scaled_rate(shape.hidden_size) * (1.0 if parent is None else CONTINUED_RATE)
+    plan = plan_loop(config, num_positions=num_positions, max_seq_len=shape.max_seq_len, learning_rate=rate)
+    plan.note("parameters", shape.num_parameters(), say("train.why_shape", shape=_shape_text(shape)))
+    plan.note("data", num_positions, say("train.why_data"))
+    settled = plan.settled(config)
+    if parent is None:
+        settled = settled.replaced(model=shape.model_dump(mode="json"), size="auto")
+    model = build_model(shape, seed=Seeds(config.seed).derive("init"), device=device, compute_dtype=dtype)
+    material = Material(
+        model=parent.model if parent else model,
+        tokenizer=tokenizer,
+        template=(parent.template if parent else None) or Template.default(tokenizer.special),
+        objective=CausalLM(),
+        sources=_weighted(settled, shards),
+        validation=[ShardSource(_open(path, tokenizer)) for path in config.validation],
+        data={one.path.name: one.fingerprint for one in shards},
+        parents={} if parent is None else {parent.path.name: parent.info.fingerprint},
+        earlier=() if parent is None or parent.lineage is None else (*parent.lineage.earlier, parent.lineage),
+    )
+    return plan, settled, material
+
+
+def _check(config: PretrainConfig) -> None:
+    problems = []
+    if not config.data:
+        problems.append(Problem("data", (), say("train.rule_data"), say("train.remedy_data")))
+    if config.tokenizer is None and config.from_bundle is None:
+        problems.append(Problem("tokenizer", None, say("train.rule_tokenizer"), say("train.remedy_tokenizer")))
+    if config.from_bundle is not None and config.model:
+        problems.append(Problem("model", config.model, say("train.rule_shape_fixed"), say("train.remedy_shape_fixed")))
+    if problems:
+        raise ConfigError(problems=problems)
+
+
+def _tokenizer(config: PretrainConfig, parent: Bundle | None) -> Tokenizer:
+    if config.tokenizer is not None:
+        return Tokenizer.load(config.tokenizer)
+    if parent is None or parent.tokenizer is None:
+        problem = Problem("tokenizer", None, say("train.rule_tokenizer"), say("train.remedy_tokenizer"))
+        raise ConfigError(problems=[problem])
+    return parent.tokenizer
+
+
+def _paths(config: PretrainConfig) -> list[Path]:
+    return [Path(name) for name in config.data]
+
+
+def _open(path: Path, tokenizer: Tokenizer) -> ShardSet:
+    shards = ShardSet.open(path)
+    shards.require_tokenizer(tokenizer.fingerprint)
+    return shards
+
+
+def _weighted(config: PretrainConfig, shards: list[ShardSet]) -> list[WeightedSource]:
+    """The sources with their shares. With shares, `epochs` counts passes over as many tokens as all sources hold."""
+    weights = list(config.data.values()) if isinstance(config.data, dict) else [None] * len(shards)
+    epochs = config.epochs if not isinstance(config.data, dict) else None
+    return [
+        WeightedSource(source=ShardSource(one, name=str(one.path)), weight=weight, max_epochs=epochs)
+        for one, weight in zip(shards, weights, strict=True)
+    ]
+
+
+def _shape_text(shape: ModelConfig) -> str:
+    return (
+        f"{shape.num_layers} x {shape.hidden_size}, {shape.num_heads}/{shape.num_kv_heads} heads, "
+        f"ffn {shape.ffn_size}, vocab {shape.vocab_size}"
+    )

@@ -1,0 +1,199 @@
+"""What pre-training and fine-tuning share around the loop: the run's folder, its parts, the bundle at its end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from hanlin.text.chat import Template
+
+from hanlin.base.config import resolve, to_toml
+from hanlin.base.device import compute_dtype, describe_machine, pick_device, set_threads
+from hanlin.base.errors import ConfigError, Problem
+from hanlin.base.log import Run
+from hanlin.base.messages import say
+from hanlin.base.origin import describe_origin
+from hanlin.base.progress import Progress
+from hanlin.base.seeds import Seeds
+from hanlin.bundle.bundle import save_bundle
+from hanlin.bundle.lineage import Lineage, record_lineage
+from hanlin.data.loader import Loader
+from hanlin.data.mixture import WeightedSource
+from hanlin.data.sources import Source
+from hanlin.model.transformer import Transformer
+from hanlin.text.tokenizer import Tokenizer
+from hanlin.train.config import TrainingConfig
+from hanlin.train.loop import Hooks, RunResult, train
+from hanlin.train.objectives import Objective
+from hanlin.train.optimizers import build_optimizer
+from hanlin.train.plan import Plan
+from hanlin.train.plot import plot_losses
+from hanlin.train.schedules import build_schedule
+from hanlin.train.state import Horizon, LoopSettings
+from hanlin.train.validation import validation_loss
+
+C = TypeVar("C", bound=TrainingConfig)
+
+MAY_CHANGE = ("resume", "runs", "epochs", "steps", "tokens", "budget", "save_steps", "save_minutes", "keep_checkpoints")
+"""Settings that a resumed run may be given anew: how long it goes on and what it saves, not what it computes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """All that a run trains with. `data` and `parents` name what it came from by SHA-256."""
+
+    model: Transformer
+    tokenizer: Tokenizer
+    template: Template
+    objective: Objective
+    sources: Sequence[WeightedSource]
+    validation: Sequence[Source]
+    data: Mapping[str, str]
+    parents: Mapping[str, str]
+    earlier: Sequence[Lineage] = ()
+    facts: Mapping[str, float | int | str] = dataclasses.field(default_factory=dict)
+
+
+def stored_config(config: C) -> C:
+    """The config a resumed run began with, with a new end where one is given.
+
+    Raises ConfigError for any other setting that differs from both the stored one and the default, InputError where
+    the folder is no run.
+    """
+    if config.resume is None:
+        return config
+    stored = resolve(type(config), file=config.resume / "config.toml").value
+    fresh = type(config)()
+    given = {name for name in type(config).model_fields if getattr(config, name) != getattr(fresh, name)}
+    changed = {name for name in given if getattr(config, name) != getattr(stored, name)}
+    if problems := [_fixed(name, config, stored) for name in sorted(changed - set(MAY_CHANGE))]:
+        raise ConfigError(problems=problems)
+    return stored.replaced(**{name: getattr(config, name) for name in changed | {"resume"}})
+
+
+def _fixed(name: str, config: TrainingConfig, stored: TrainingConfig) -> Problem:
+    rule = say("train.rule_resume", stored=getattr(stored, name))
+    return Problem(name, getattr(config, name), rule, say("train.remedy_resume"))
+
+
+def machine(config: TrainingConfig) -> tuple[torch.device, torch.dtype]:
+    """Set the threads; return device and compute dtype. Raises MachineError."""
+    set_threads(config.threads)
+    device = pick_device(config.device)
+    return device, compute_dtype(device, config.compute_dtype)
+
+
+def open_run(command: str, config: TrainingConfig, plan: Plan, material: Material, progress: Progress) -> Run:
+    """The run's folder, new or the one to go on with, its plan told to whoever watches."""
+    for line in plan.lines():
+        progress.note(line)
+    if config.resume is not None:
+        run = Run.open(config.resume)
+    else:
+        origin = describe_origin(seed=config.seed, data=material.data, parents=material.parents)
+        text = to_toml(config, origins=plan.origins())
+        name = config.name or next(iter(material.data), command)
+        run = Run.create(config.runs, command, name, text, {**origin, "machine": describe_machine()})
+    run.log("\n".join(plan.lines()))
+    return run
+
+
+def run_training(
+    config: TrainingConfig, material: Material, *, run: Run, hooks: Hooks, progress: Progress
+) -> RunResult:
+    """Put the parts together, train, draw the curve. `config` is settled."""
+    model, seeds = material.model, Seeds(config.seed)
+    assert config.batch_size and config.seq_len and config.tokens_per_step and config.learning_rate
+    loader = Loader(
+        material.sources,
+        rows=config.batch_size,
+        seq_len=config.seq_len,
+        seed=seeds.derive("data"),
+        pad=material.tokenizer.special.pad,
+    )
+    _compile(model, config)
+    torch.manual_seed(seeds.derive("dropout"))
+    result = train(
+        model,
+        optimizer=build_optimizer(model, config.optimizer),
+        schedule=build_schedule(config.schedule),
+        objective=material.objective,
+        loader=loader,
+        config=loop_settings(config, num_positions=_stream_positions(config, loader)),
+        run=run,
+        hooks=_with_validation(hooks, material, config),
+        progress=progress,
+    )
+    plot_losses(run.folder)
+    facts = {"fill": round(loader.packed.fill, 4), "truncated_tokens": loader.num_truncated, **material.facts}
+    progress.note(say("train.packed", fill=loader.packed.fill, truncated=loader.num_truncated))
+    return dataclasses.replace(result, report={**result.report, **facts})
+
+
+def loop_settings(config: TrainingConfig, *, num_positions: int | None) -> LoopSettings:
+    """What the loop is told. `num_positions`: of the whole stream, None where it has no end of its own."""
+    assert config.batch_size and config.seq_len and config.tokens_per_step and config.learning_rate
+    tokens = min((n for n in (config.tokens, num_positions) if n is not None), default=None)
+    return LoopSettings(
+        horizon=Horizon(
+            tokens_per_step=config.tokens_per_step, steps=config.steps, tokens=tokens, seconds=config.budget
+        ),
+        learning_rate=config.learning_rate,
+        micro_batches=config.tokens_per_step // (config.batch_size * config.seq_len),
+        clip_norm=config.clip_norm,
+        save_steps=config.save_steps,
+        save_minutes=config.save_minutes,
+        keep_checkpoints=config.keep_checkpoints,
+        eval_steps=config.eval_steps,
+        sample_steps=config.sample_steps,
+        early_stop=config.early_stop,
+    )
+
+
+def _stream_positions(config: TrainingConfig, loader: Loader) -> int | None:
+    """Positions until the data end. An endless mixture ends, where epochs are given, after as many as its sources hold
+    that many times."""
+    positions = loader.mixture.num_positions()
+    if positions is None and config.epochs is not None:
+        return round(config.epochs * sum(int(source.lengths.sum()) for source in loader.mixture.sources))
+    return positions
+
+
+def keep_bundle(stage: str, config: TrainingConfig, material: Material, result: RunResult) -> Path:
+    """Save model, tokenizer, template and lineage as the run's bundle."""
+    lineage = record_lineage(
+        stage, seed=config.seed, data=material.data, parents=material.parents, earlier=material.earlier
+    )
+    return save_bundle(
+        result.path / "bundle",
+        model=material.model,
+        tokenizer=material.tokenizer,
+        template=material.template,
+        lineage=lineage,
+        scores={"training": dict(result.report)},
+        resolved=config.model_dump(mode="json"),
+    )
+
+
+def _compile(model: Transformer, config: TrainingConfig) -> None:
+    """Compile the blocks in place; shapes are fixed, so that a resumed run gets the same code."""
+    on_cuda = next(model.parameters()).device.type == "cuda"
+    if config.compile == "true" or (config.compile == "auto" and on_cuda):
+        model.stack.compile(dynamic=False)
+
+
+def _with_validation(hooks: Hooks, material: Material, config: TrainingConfig) -> Hooks:
+    """The caller's evaluation behind our own validation loss, where there are data for one."""
+    if not material.validation:
+        return hooks
+    assert config.batch_size and config.seq_len
+    measure = validation_loss(material.objective, material.validation, rows=config.batch_size, seq_len=config.seq_len)
+
+    def evaluate(model: Transformer) -> dict[str, float]:
+        return {**measure(model), **(hooks.evaluate(model) if hooks.evaluate else {})}
+
+    return dataclasses.replace(hooks, evaluate=evaluate)

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tokenizers
 import torch
 
 from hanlin.base import files
 from hanlin.model.config import ModelConfig
 from hanlin.model.transformer import Transformer, build_model
+from hanlin.text.tokenizer import CONTROL, Tokenizer
 
 POINTS = ("write_bytes", "fsync", "rename")
 
@@ -130,3 +132,29 @@ def _dying(name: str, original: Callable[..., None], left: list[int], half: bool
         return None
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    """The least tokenizer: control tokens and bytes, 261 ids, no merges."""
+    pieces = [*CONTROL.values(), *sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())]
+    core = tokenizers.Tokenizer(tokenizers.models.BPE({piece: id for id, piece in enumerate(pieces)}, []))
+    core.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = tokenizers.decoders.ByteLevel()
+    core.add_special_tokens(list(CONTROL.values()))
+    return Tokenizer(core)
+
+
+@pytest.fixture
+def damage() -> Callable[[Path, str], None]:
+    """Ways in which a file goes bad."""
+
+    def damage(path: Path, kind: str) -> None:
+        data = bytearray(path.read_bytes())
+        if kind == "flipped":
+            data[len(data) // 2] ^= 0x10
+        path.write_bytes(data[: {"truncated": len(data) // 2, "empty": 0}.get(kind, len(data))])
+        if kind == "gone":
+            path.unlink()
+
+    return damage

@@ -160,22 +160,9 @@ def test_a_disk_that_is_really_full_leaves_the_earlier_checkpoint(tmp_path, make
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def damage(path, kind):
-    data = bytearray(path.read_bytes())
-    if kind == "truncated":
-        data = data[: len(data) // 2]
-    elif kind == "flipped":
-        data[len(data) // 2] ^= 0x10
-    elif kind == "empty":
-        data = bytearray()
-    path.write_bytes(data)
-    if kind == "gone":
-        path.unlink()
-
-
 @pytest.mark.parametrize("kind", ["truncated", "flipped", "empty", "gone"])
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "rng.safetensors", "state.json"])
-def test_damage_anywhere_is_found_named_and_nothing_is_loaded(tmp_path, make_training, name, kind, lang):
+def test_damage_anywhere_is_found_named_and_nothing_is_loaded(tmp_path, make_training, damage, name, kind, lang):
     folder = save(tmp_path, 2, make_training(value=2.0))
     damage(folder / name, kind)
     model, optimizer = make_training(value=5.0)
@@ -186,7 +173,7 @@ def test_damage_anywhere_is_found_named_and_nothing_is_loaded(tmp_path, make_tra
     assert all((parameter == 5.0).all() for parameter in model.parameters())
 
 
-def test_a_damaged_newest_one_is_passed_over_and_said_so(tmp_path, make_training):
+def test_a_damaged_newest_one_is_passed_over_and_said_so(tmp_path, make_training, damage):
     first, second = save(tmp_path, 1, make_training()), save(tmp_path, 2, make_training())
     damage(second / "model.safetensors", "flipped")
     notes = []
@@ -196,7 +183,7 @@ def test_a_damaged_newest_one_is_passed_over_and_said_so(tmp_path, make_training
     assert "model.safetensors" in notes[0]
 
 
-def test_without_a_listener_the_note_goes_to_stderr(tmp_path, make_training, capsys):
+def test_without_a_listener_the_note_goes_to_stderr(tmp_path, make_training, damage, capsys):
     damage(save(tmp_path, 1, make_training()) / "state.json", "empty")
     assert latest_checkpoint(tmp_path) is None
     assert "step-000001" in capsys.readouterr().err

@@ -1,0 +1,279 @@
+"""The one thing that passes from stage to stage: model, tokenizer, chat template and lineage in one folder.
+
+    config.json  model.safetensors          the Hugging Face layout of the model's family
+    tokenizer.json  tokenizer_config.json  chat_template.jinja  generation_config.json
+    card.md                                 what a reader should know
+    hanlin.json                             lineage, scores, transforms, resolved config, checksum of every file
+
+A folder without hanlin.json that holds a model of a known family is read as a foreign one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hanlin.base import files
+from hanlin.base.errors import BundleError, InputError
+from hanlin.base.messages import say
+from hanlin.bundle.convert import WEIGHTS, export_weights, import_weights
+from hanlin.bundle.lineage import Lineage
+from hanlin.bundle.manifest import Manifest, read_manifest, verify_files, write_manifest
+from hanlin.bundle.tensors import listed, nonfinite, write_tensors
+from hanlin.model.config import ModelConfig
+from hanlin.model.families.family import Family
+from hanlin.model.families.registry import choose_family, find_family, named_family
+from hanlin.model.transformer import Transformer, assemble
+from hanlin.text.chat import TEMPLATE, Template
+from hanlin.text.tokenizer import TOKENIZER_CONFIG, Tokenizer
+
+MANIFEST, CONFIG, CARD = "hanlin.json", "config.json", "card.md"
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a bundle says of itself, its weights unread.
+
+    fingerprint: one SHA-256 of all that makes the model speak as it does (weights, configs, tokenizer, template, not
+    scores or card), the name by which lineages know it. notes: sentences for the user.
+    """
+
+    path: Path
+    family: str
+    config: ModelConfig
+    lineage: Lineage | None = None
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    transforms: tuple[Mapping[str, Any], ...] = ()
+    resolved: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle. tokenizer and template are None in a foreign folder that has none we can read."""
+
+    model: Transformer
+    tokenizer: Tokenizer | None
+    template: Template | None
+    info: Info
+
+    @property
+    def path(self) -> Path:
+        """Where it was read from."""
+        return self.info.path
+
+    @property
+    def config(self) -> ModelConfig:
+        """Shape of the model."""
+        return self.info.config
+
+    @property
+    def lineage(self) -> Lineage | None:
+        """Where it comes from; None for a foreign folder."""
+        return self.info.lineage
+
+    @property
+    def scores(self) -> Mapping[str, Any]:
+        """What was measured when it was saved."""
+        return self.info.scores
+
+
+def save_bundle(
+    folder: Path | str,
+    *,
+    model: Transformer,
+    tokenizer: Tokenizer,
+    template: Template | None = None,
+    lineage: Lineage,
+    scores: Mapping[str, Any] | None = None,
+    card: str | None = None,
+    resolved: Mapping[str, Any] | None = None,
+    transforms: Sequence[Mapping[str, Any]] = (),
+) -> Path:
+    """Write a bundle whole or not at all, replacing an older one in one step.
+
+    Raises BundleError where the weights are not finite (E456), the vocabulary does not fit (E458), or the named family
+    cannot hold the shape (E320); DiskFull with the older bundle untouched.
+    """
+    folder = Path(folder)
+    check_vocabulary(folder, model.config, tokenizer, template)
+    family = choose_family(model.config)
+    weights = export_weights(model, model.config, family)
+    if bad := nonfinite(weights):
+        raise BundleError("bundle.not_finite", file=WEIGHTS, path=folder, lines=listed(bad))
+    content = {
+        "family": family.name,
+        "config": model.config.model_dump(mode="json"),
+        "lineage": lineage.to_dict(),
+        "scores": dict(scores or {}),
+        "resolved": dict(resolved or {}),
+        "transforms": [dict(transform) for transform in transforms],
+    }
+    with files.building_folder(folder) as temporary:
+        checksums = {WEIGHTS: write_tensors(temporary / WEIGHTS, weights)}
+        _write_configs(temporary, model.config, family, tokenizer)
+        tokenizer.save(temporary)
+        if template is not None:
+            template.save(temporary)
+        if card is not None:
+            files.write_atomic(temporary / CARD, card)
+        _seal(temporary, content, checksums)
+    return folder
+
+
+def annotate_bundle(folder: Path | str, *, scores: Mapping[str, Any] | None = None, card: str | None = None) -> None:
+    """Add scores (those of the same name are replaced) and replace the card of a bundle, its other files untouched.
+
+    The folder is made anew beside the old one, its files linked instead of copied where the disk can, and takes its
+    place in one step: a process killed on the way leaves the bundle as it was. Raises BundleError, DiskFull.
+    """
+    folder = Path(folder)
+    files.recover(folder)
+    manifest = read_manifest(folder / MANIFEST)
+    content = {**manifest.content, "scores": {**manifest.content["scores"], **(scores or {})}}
+    with files.building_folder(folder) as temporary:
+        shutil.copytree(folder, temporary, copy_function=_link, dirs_exist_ok=True)
+        (temporary / MANIFEST).unlink()  # the link, not the file: what is written next must not reach the old folder
+        if card is not None:
+            (temporary / CARD).unlink(missing_ok=True)
+            files.write_atomic(temporary / CARD, card)
+        unchanged = {name: value for name, value in manifest.checksums.items() if card is None or name != CARD}
+        _seal(temporary, content, unchanged)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a disk without links, or a full one, where copying says so
+        shutil.copyfile(source, target)
+
+
+def _seal(folder: Path, content: Mapping[str, Any], known: Mapping[str, str]) -> None:
+    """Write the manifest over every file of the folder; checksums already `known` are not worked out again."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    checksums = {name: known.get(name) or files.sha256_file(folder / name) for name in names}
+    write_manifest(folder / MANIFEST, content, checksums)
+
+
+def load_bundle(
+    folder: Path | str,
+    *,
+    device: torch.device | str = "cpu",
+    compute_dtype: torch.dtype | None = None,
+    verify: bool = True,
+) -> Bundle:
+    """Open a bundle, or a foreign Hugging Face folder of a known family, ready to run (model.eval()).
+
+    compute_dtype: what the model computes in; None means float32. `verify` compares every file with its checksum and
+    looks for numbers that are none; without it only names and shapes are checked.
+    Raises BundleError (E450 to E461, E320 to E323) naming file and remedy; nothing half-loaded comes back.
+    """
+    info = read_info(folder, verify=verify)
+    _refuse_transforms(info)
+    model = assemble(info.config, compute_dtype=compute_dtype or torch.float32)
+    import_weights(info.path, model, info.config, named_family(info.family), verify=verify)
+    tokenizer, template, notes = _read_text(info)
+    check_vocabulary(info.path, info.config, tokenizer, template)
+    info = replace(info, notes=(*info.notes, *notes))
+    return Bundle(model.to(device).eval(), tokenizer, template, info)
+
+
+def read_info(folder: Path | str, *, verify: bool = False) -> Info:
+    """What a bundle says of itself; with `verify` every file is compared with its checksum. Raises BundleError."""
+    folder = Path(folder)
+    files.recover(folder)
+    if (folder / MANIFEST).is_file():
+        manifest = read_manifest(folder / MANIFEST)
+        if verify:
+            verify_files(folder, manifest.checksums)
+        return _own_info(folder, manifest)
+    if (folder / CONFIG).is_file():
+        return _foreign_info(folder)
+    raise BundleError("bundle.no_bundle", path=folder)
+
+
+def check_vocabulary(path: Path, config: ModelConfig, tokenizer: Tokenizer | None, template: Template | None) -> None:
+    """Every id of the tokenizer needs a row in the embeddings; the template's control tokens must be the tokenizer's.
+
+    Raises BundleError E458 or E459.
+    """
+    if tokenizer is None:
+        return
+    if tokenizer.vocab_size > config.vocab_size:
+        raise BundleError("bundle.vocabulary", path=path, tokenizer=tokenizer.vocab_size, model=config.vocab_size)
+    if template is not None and template.special.texts != tokenizer.special.texts:
+        raise BundleError("bundle.special_tokens", path=path)
+
+
+def _own_info(folder: Path, manifest: Manifest) -> Info:
+    content = manifest.content
+    return Info(
+        path=folder,
+        family=content["family"],
+        config=ModelConfig(**content["config"]),
+        lineage=Lineage.from_dict(content["lineage"]),
+        scores=content["scores"],
+        transforms=tuple(content["transforms"]),
+        resolved=content["resolved"],
+        fingerprint=_fingerprint(manifest.checksums),
+    )
+
+
+def _fingerprint(checksums: Mapping[str, str]) -> str:
+    said = sorted(item for item in checksums.items() if item[0] != CARD)
+    return files.sha256_bytes(json.dumps(said).encode())
+
+
+def _foreign_info(folder: Path) -> Info:
+    hf = files.read_json(folder / CONFIG)
+    if not isinstance(hf, dict):
+        raise BundleError("bundle.no_bundle", path=folder)
+    family = find_family(hf, path=folder)
+    config = family.from_hf_config(hf)
+    notes = [say("bundle.note_foreign", path=folder)]
+    if unread := family.unread(hf):
+        notes.append(say("bundle.note_unread", settings=", ".join(unread)))
+    return Info(path=folder, family=family.name, config=config, notes=tuple(notes))
+
+
+def _refuse_transforms(info: Info) -> None:
+    if info.transforms:
+        names = ", ".join(str(transform.get("name")) for transform in info.transforms)
+        raise BundleError("bundle.transform_unknown", path=info.path, transforms=names)
+
+
+def _write_configs(folder: Path, config: ModelConfig, family: Family, tokenizer: Tokenizer) -> None:
+    special = tokenizer.special
+    ids = {"bos_token_id": special.bos, "eos_token_id": special.eos, "pad_token_id": special.pad}
+    files.write_json(folder / CONFIG, {**family.to_hf_config(config), **ids, "dtype": "float32"})
+    # Generation ends with a document or with a turn of the conversation.
+    ends = [special.eos, special.im_end]
+    files.write_json(folder / "generation_config.json", {**ids, "eos_token_id": ends})
+
+
+def _read_text(info: Info) -> tuple[Tokenizer | None, Template | None, list[str]]:
+    """Tokenizer and template; a foreign folder may lack either or hold what we cannot read, and then a note says so."""
+    try:
+        tokenizer = Tokenizer.load(info.path)
+        return tokenizer, _read_template(info.path, tokenizer), []
+    except InputError as error:
+        if info.lineage is not None:
+            raise
+        return None, None, [say("bundle.note_text", reason=error)]
+
+
+def _read_template(folder: Path, tokenizer: Tokenizer) -> Template | None:
+    """From its own file, or from tokenizer_config.json, where transformers before 4.52 kept it."""
+    if (folder / TEMPLATE).is_file():
+        return Template.load(folder, tokenizer.special)
+    config = folder / TOKENIZER_CONFIG
+    source = files.read_json(config).get("chat_template") if config.is_file() else None
+    return Template(source, tokenizer.special) if isinstance(source, str) else None

@@ -59,7 +59,8 @@ def weight_files(folder: Path) -> list[Path]:
 
 def _indexed(folder: Path) -> list[Path]:
     index = files.read_json(folder / _INDEX)
-    names = sorted(set(index.get("weight_map", {}).values())) if isinstance(index, dict) else []
+    shards = index.get("weight_map") if isinstance(index, dict) else None
+    names = sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []
     # A name with a path in it would read outside the folder.
     missing = [name for name in names if Path(name).name != name or not (folder / name).is_file()]
     if missing or not names:

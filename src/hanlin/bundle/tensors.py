@@ -86,14 +86,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def check_match(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size]) -> None:
-    """Raise BundleError E455 naming every tensor that is missing, unexpected or of another shape, all at once."""
+    """Raise BundleError E455 naming every tensor that is missing, unexpected, of another shape or no float, at once."""
     lines = [say("bundle.tensor_missing", name=name) for name in wanted if name not in found]
     lines += [say("bundle.tensor_extra", name=name) for name in found if name not in wanted]
-    for name in found.keys() & wanted.keys():
-        if found[name].shape != wanted[name]:
-            lines.append(
-                say("bundle.tensor_shape", name=name, found=_size(found[name].shape), wanted=_size(wanted[name]))
-            )
+    for name in sorted(found.keys() & wanted.keys()):
+        tensor = found[name]
+        if tensor.shape != wanted[name]:
+            lines.append(say("bundle.tensor_shape", name=name, found=_size(tensor.shape), wanted=_size(wanted[name])))
+        elif not tensor.is_floating_point():
+            lines.append(say("bundle.tensor_integer", name=name, dtype=str(tensor.dtype).removeprefix("torch.")))
     if lines:
         raise BundleError("bundle.tensors_differ", file=path.name, path=path.parent, lines=listed(lines))
 

@@ -184,6 +184,8 @@ def message(table: Mapping[str, Any], *, role: str = "role", content: str = "con
     """Return the message in a table with these two keys; a content in parts is joined if all are text."""
     if not isinstance(table, Mapping) or role not in table or content not in table:
         raise InputError("text.message_shape", found=_shape(table), role=role, content=content)
+    if table.get("tool_calls"):
+        raise InputError("text.tool_calls")
     parts = table[content]
     if isinstance(parts, Sequence) and not isinstance(parts, str):
         parts = "".join(_text_part(part) for part in parts)

@@ -99,8 +99,10 @@ def _fault(error: minijinja.TemplateError) -> Fault:
 def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
     source, variables = request["source"], request["variables"]
     try:
-        check(source)
-        return {"text": "" if variables is None else render(source, variables)}
+        if variables is None:
+            check(source)
+            return {"text": ""}
+        return {"text": render(source, variables)}
     except Fault as fault:
         return {"fault": fault.args}
 

@@ -46,7 +46,7 @@ def test_fine_tuning_learns_only_what_is_marked() -> None:
     assert loss.num_tokens == given.num_targets < given.num_positions
     assert loss.metrics["answer_share"] == loss.num_tokens / 33
     changed = TokenBatch(given.tokens, torch.where(given.targets == IGNORE, IGNORE, given.targets), given.segments)
-    assert float(SupervisedFinetune().loss(model, changed).value) == float(loss.value)
+    assert SupervisedFinetune().loss(model, changed).value.item() == loss.value.item()
 
 
 def test_a_batch_without_targets_costs_nothing() -> None:

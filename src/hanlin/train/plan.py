@@ -89,7 +89,7 @@ def plan_shape(
 
     `flops_per_second` is asked only where the answer matters. Raises ConfigError, UsageError.
     """
-    table = {"max_seq_len": max(SEQ_LEN, config.seq_len or 0), **config.model, "vocab_size": vocab_size}
+    table: dict[str, Any] = {"max_seq_len": max(SEQ_LEN, config.seq_len or 0), **config.model, "vocab_size": vocab_size}
     if _given_vocabulary(config.model) not in (None, vocab_size):
         raise ConfigError(problems=[_vocabulary_problem(config.model["vocab_size"], vocab_size)])
     if "hidden_size" in config.model and "num_layers" in config.model:
@@ -195,10 +195,6 @@ def _too_long(seq_len: int, max_seq_len: int) -> Problem:
 
 
 def _text(value: object) -> str:
-    return (
-        f"{value:,}"
-        if isinstance(value, int) and not isinstance(value, bool)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else str(value)

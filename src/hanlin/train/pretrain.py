@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
-from hanlin.text.chat import Template
+import torch
 
 from hanlin.base.errors import ConfigError, Problem
 from hanlin.base.messages import say
@@ -17,13 +18,14 @@ from hanlin.data.shards import ShardSet
 from hanlin.data.sources import ShardSource
 from hanlin.model.config import ModelConfig, shape_for
 from hanlin.model.transformer import build_model
+from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import PretrainConfig
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.objectives import CausalLM
 from hanlin.train.plan import ROWS, SEQ_LEN, Plan, plan_loop, plan_shape, scaled_rate
 from hanlin.train.probe import measure_speed
-from hanlin.train.session import Material, keep_bundle, machine, open_run, run_training, stored_config
+from hanlin.train.session import Material, ancestry, keep_bundle, machine, open_run, run_training, stored_config
 
 PROBED_PARAMETERS = 4_000_000
 """Size of the stand-in whose speed says what this machine can afford."""
@@ -52,40 +54,51 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
     device, dtype = machine(config)
     parent = None if config.from_bundle is None else load_bundle(config.from_bundle, device=device, compute_dtype=dtype)
     tokenizer = _tokenizer(config, parent)
-    shards = [_open(path, tokenizer) for path in _paths(config)]
+    shards = [_open(Path(path), tokenizer) for path in config.data]
     num_positions = sum(one.num_tokens - one.num_documents for one in shards)
-
-    def flops_per_second() -> float:
-        stand_in = ModelConfig(vocab_size=tokenizer.vocab_size, **shape_for(PROBED_PARAMETERS, tokenizer.vocab_size))
-        speed = measure_speed(stand_in, batch_size=ROWS, seq_len=SEQ_LEN, compute_dtype=dtype, device=device)
-        return speed.flops_per_second
-
-    if parent is not None:
-        shape = parent.config
+    if parent is None:
+        shape = _fresh_shape(config, tokenizer, num_positions, device=device, dtype=dtype)
+        model = build_model(shape, seed=Seeds(config.seed).derive("init"), device=device, compute_dtype=dtype)
     else:
-        shape = plan_shape(
-            config, vocab_size=tokenizer.vocab_size, num_positions=num_positions, flops_per_second=flops_per_second
-        )
-    rate = scaled_rate(shape.hidden_size) * (1.0 if parent is None else CONTINUED_RATE)
-    plan = plan_loop(config, num_positions=num_positions, max_seq_len=shape.max_seq_len, learning_rate=rate)
-    plan.note("parameters", shape.num_parameters(), say("train.why_shape", shape=_shape_text(shape)))
-    plan.note("data", num_positions, say("train.why_data"))
+        shape, model = parent.config, parent.model
+    plan = _plan(config, shape, num_positions, continued=parent is not None)
     settled = plan.settled(config)
     if parent is None:
         settled = settled.replaced(model=shape.model_dump(mode="json"), size="auto")
-    model = build_model(shape, seed=Seeds(config.seed).derive("init"), device=device, compute_dtype=dtype)
     material = Material(
-        model=parent.model if parent else model,
+        model=model,
         tokenizer=tokenizer,
         template=(parent.template if parent else None) or Template.default(tokenizer.special),
         objective=CausalLM(),
         sources=_weighted(settled, shards),
         validation=[ShardSource(_open(path, tokenizer)) for path in config.validation],
         data={one.path.name: one.fingerprint for one in shards},
-        parents={} if parent is None else {parent.path.name: parent.info.fingerprint},
-        earlier=() if parent is None or parent.lineage is None else (*parent.lineage.earlier, parent.lineage),
+        **ancestry(parent),
     )
     return plan, settled, material
+
+
+def _fresh_shape(
+    config: PretrainConfig, tokenizer: Tokenizer, num_positions: int, *, device: torch.device, dtype: torch.dtype
+) -> ModelConfig:
+    """The shape of a new model; where the time decides, what this machine can do is measured on a stand-in."""
+
+    def flops_per_second() -> float:
+        sizes: dict[str, Any] = shape_for(PROBED_PARAMETERS, tokenizer.vocab_size)
+        stand_in = ModelConfig(vocab_size=tokenizer.vocab_size, **sizes)
+        speed = measure_speed(stand_in, batch_size=ROWS, seq_len=SEQ_LEN, compute_dtype=dtype, device=device)
+        return speed.flops_per_second
+
+    vocab_size = tokenizer.vocab_size
+    return plan_shape(config, vocab_size=vocab_size, num_positions=num_positions, flops_per_second=flops_per_second)
+
+
+def _plan(config: PretrainConfig, shape: ModelConfig, num_positions: int, *, continued: bool) -> Plan:
+    rate = scaled_rate(shape.hidden_size) * (CONTINUED_RATE if continued else 1.0)
+    plan = plan_loop(config, num_positions=num_positions, max_seq_len=shape.max_seq_len, learning_rate=rate)
+    plan.note("parameters", shape.num_parameters(), shape_text(shape))
+    plan.note("positions", num_positions, say("train.why_data"))
+    return plan
 
 
 def _check(config: PretrainConfig) -> None:
@@ -109,10 +122,6 @@ def _tokenizer(config: PretrainConfig, parent: Bundle | None) -> Tokenizer:
     return parent.tokenizer
 
 
-def _paths(config: PretrainConfig) -> list[Path]:
-    return [Path(name) for name in config.data]
-
-
 def _open(path: Path, tokenizer: Tokenizer) -> ShardSet:
     shards = ShardSet.open(path)
     shards.require_tokenizer(tokenizer.fingerprint)
@@ -129,7 +138,8 @@ def _weighted(config: PretrainConfig, shards: list[ShardSet]) -> list[WeightedSo
     ]
 
 
-def _shape_text(shape: ModelConfig) -> str:
+def shape_text(shape: ModelConfig) -> str:
+    """The sizes that matter on one line."""
     return (
         f"{shape.num_layers} x {shape.hidden_size}, {shape.num_heads}/{shape.num_kv_heads} heads, "
         f"ffn {shape.ffn_size}, vocab {shape.vocab_size}"

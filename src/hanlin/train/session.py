@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
-from hanlin.text.chat import Template
 
 from hanlin.base.config import resolve, to_toml
 from hanlin.base.device import compute_dtype, describe_machine, pick_device, set_threads
@@ -19,12 +18,13 @@ from hanlin.base.messages import say
 from hanlin.base.origin import describe_origin
 from hanlin.base.progress import Progress
 from hanlin.base.seeds import Seeds
-from hanlin.bundle.bundle import save_bundle
+from hanlin.bundle.bundle import Bundle, save_bundle
 from hanlin.bundle.lineage import Lineage, record_lineage
 from hanlin.data.loader import Loader
 from hanlin.data.mixture import WeightedSource
 from hanlin.data.sources import Source
 from hanlin.model.transformer import Transformer
+from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import TrainingConfig
 from hanlin.train.loop import Hooks, RunResult, train
@@ -56,6 +56,14 @@ class Material:
     parents: Mapping[str, str]
     earlier: Sequence[Lineage] = ()
     facts: Mapping[str, float | int | str] = dataclasses.field(default_factory=dict)
+
+
+def ancestry(parent: Bundle | None) -> dict[str, Any]:
+    """The part of Material that says which bundle a run goes on from."""
+    if parent is None:
+        return {"parents": {}}
+    earlier = () if parent.lineage is None else (*parent.lineage.earlier, parent.lineage)
+    return {"parents": {parent.path.name: parent.info.fingerprint}, "earlier": earlier}
 
 
 def stored_config(config: C) -> C:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +29,26 @@ def plot_losses(run_folder: Path | str) -> Path | None:
         return None
     path = Path(run_folder) / "plots" / "loss.svg"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context({"svg.fonttype": "none", "font.family": list(FONTS), "svg.hashsalt": "hanlin"}):
+    style = {"svg.fonttype": "none", "font.family": list(FONTS), "svg.hashsalt": "hanlin"}
+    with matplotlib.rc_context(style), _no_word_about_fonts():
         figure = Figure(figsize=(7, 4), layout="constrained")
         _draw(figure.add_subplot(), trained, measured)
         figure.savefig(path, format="svg", metadata={"Date": None})
     return path
+
+
+@contextlib.contextmanager
+def _no_word_about_fonts() -> Iterator[None]:
+    """The reader's browser brings the fonts; that this machine lacks some only blurs the space left for labels."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _draw(axes: Any, trained: list[tuple[int, float]], measured: list[tuple[int, float]]) -> None:

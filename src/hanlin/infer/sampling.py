@@ -45,15 +45,20 @@ def sample(logits: Tensor, rows: Sequence[Row]) -> list[Choice | None]:
     """One token per row of logits (B, V) float32; None for a row whose logits are not finite."""
     penalised = penalise(logits, rows)
     best, ids = (column.tolist() for column in penalised.max(dim=-1))
-    drawn = [i for i, row in enumerate(rows) if row.params.temperature > 0]
+    sound = [i for i, value in enumerate(best) if abs(value) < torch.inf]  # NaN wins every max, and fails here
+    drawn = [i for i in sound if rows[i].params.temperature > 0]
     if drawn:
         for i, token_id in zip(drawn, _draw(penalised[drawn], [rows[i] for i in drawn]), strict=True):
             ids[i] = token_id
-    choices: list[Choice | None] = [Choice(token_id) for token_id in ids]
-    wanted = [i for i, row in enumerate(rows) if row.params.logprobs is not None]
+    choices: list[Choice | None] = [None] * len(rows)
+    for i in sound:
+        choices[i] = Choice(ids[i])
+    wanted = [i for i in sound if rows[i].params.logprobs is not None]
     if wanted:
-        _add_logprobs(choices, logits, rows, wanted)
-    return [choice if abs(value) < torch.inf else None for choice, value in zip(choices, best, strict=True)]
+        params = [rows[i].params for i in wanted]
+        for i, choice in zip(wanted, _with_logprobs(logits[wanted], params, [ids[i] for i in wanted]), strict=True):
+            choices[i] = choice
+    return choices
 
 
 def penalise(logits: Tensor, rows: Sequence[Row]) -> Tensor:
@@ -143,13 +148,11 @@ def _column(values: Sequence[float], like: Tensor) -> Tensor:
     return torch.tensor(values, dtype=like.dtype, device=like.device)
 
 
-def _add_logprobs(choices: list[Choice | None], logits: Tensor, rows: Sequence[Row], wanted: Sequence[int]) -> None:
-    """The model's own log-probabilities, before penalties and temperature, of the rows that want them."""
-    logprobs = logits[wanted].log_softmax(dim=-1)
-    counts = [rows[i].params.logprobs or 0 for i in wanted]
-    best = logprobs.topk(min(max(counts), logprobs.shape[1]), dim=-1)
-    for n, (i, count) in enumerate(zip(wanted, counts, strict=True)):
-        choice = choices[i]
-        assert choice is not None, "rows are judged finite last"
-        top = zip(best.indices[n, :count].tolist(), best.values[n, :count].tolist(), strict=True)
-        choices[i] = Choice(choice.token_id, logprobs[n, choice.token_id].item(), tuple(top))
+def _with_logprobs(logits: Tensor, params: Sequence[SamplingParams], ids: Sequence[int]) -> list[Choice]:
+    """Chosen ids with the model's own log-probabilities, before penalties and temperature."""
+    logprobs = logits.log_softmax(dim=-1)
+    own = logprobs.gather(1, torch.tensor(ids, device=logits.device)[:, None]).squeeze(1).tolist()
+    counts = [p.logprobs or 0 for p in params]
+    best = logprobs.topk(min(max(counts), logits.shape[1]), dim=-1)
+    columns = zip(ids, own, best.indices.tolist(), best.values.tolist(), counts, strict=True)
+    return [Choice(i, p, tuple(zip(top[:n], values[:n], strict=True))) for i, p, top, values, n in columns]

@@ -27,8 +27,8 @@ _LAST_PLAIN = "\u00a8"  # below it no character can belong to an emoji
 class TextStream:
     """The text of one growing answer. `push` gives what is certain, `flush` the rest.
 
-    All pieces joined are the bytes of all tokens read as UTF-8, broken bytes as U+FFFD, cut before the first stop
-    string; `stopped` says whether one was met, and nothing follows it.
+    All pieces joined are the bytes of all tokens read as UTF-8, broken bytes as U+FFFD, cut before the stop string that
+    was completed first; `stopped` says whether one was, and nothing follows it.
     """
 
     def __init__(self, tokenizer: Pieces, *, stop: Sequence[str] = ()) -> None:
@@ -49,10 +49,11 @@ class TextStream:
         if self.stopped:
             return ""
         self._pending += self._decoder.decode(piece, final)
-        found = [at for text in self._stop if (at := self._pending.find(text)) >= 0]
+        # The one completed first counts, whatever the tokens were cut into.
+        found = [(at + len(text), at) for text in self._stop if (at := self._pending.find(text)) >= 0]
         if found:
             self.stopped = True
-            return self._release(min(found))
+            return self._release(min(found)[1])
         return self._release(len(self._pending) if final else self._num_certain())
 
     def _release(self, count: int) -> str:

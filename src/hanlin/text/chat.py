@@ -187,7 +187,7 @@ def message(table: Mapping[str, Any], *, role: str = "role", content: str = "con
     if table.get("tool_calls"):
         raise InputError("text.tool_calls")
     parts = table[content]
-    if isinstance(parts, Sequence) and not isinstance(parts, str):
+    if isinstance(parts, list | tuple):
         parts = "".join(_text_part(part) for part in parts)
     return Message(cast(Role, table[role]), parts)
 

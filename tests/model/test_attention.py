@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
 import torch
 
-from hanlin.model.attention import Attention, attend
+from hanlin.model.attention import Attention, CrossAttention, attend
 from hanlin.model.cache import DenseCache
 from hanlin.model.linear import Linear
-from hanlin.model.masks import causal_layout
+from hanlin.model.masks import causal_layout, full_layout
 from hanlin.model.norms import RMSNorm
 
 
@@ -102,3 +103,41 @@ def test_a_cache_is_written_where_the_layer_says():
     keys = attention.qkv(x)[..., 16:32].unflatten(-1, (2, 8))
     assert torch.equal(cache.keys[0, :, :, :3].transpose(1, 2), keys)
     assert not cache.keys[0, :, :, 3:].any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_cross_attention_sees_all_real_tokens_of_the_memory(dtype):
+    cross = CrossAttention(
+        q=Linear(12, 32, bias=False),
+        kv=Linear(10, 32, bias=False, parts=(16, 16)),
+        out=Linear(32, 12, bias=False),
+        num_heads=4,
+        num_kv_heads=2,
+        head_dim=8,
+    )
+    with torch.no_grad():
+        for parameter in cross.parameters():
+            parameter.copy_(draw(*parameter.shape, dtype=torch.float32))
+    x, memory = draw(2, 3, 12, dtype=dtype), draw(2, 5, 10, dtype=dtype)
+    real = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]]).bool()
+    layout = dataclasses.replace(layout_of(x), memory=real[:, None, None])
+    q = cross.q(x).unflatten(-1, (4, 8))
+    k, v = (part.unflatten(-1, (2, 8)) for part in cross.kv(memory).split((16, 16), dim=-1))
+    heads = by_hand(q, k, v, [[list(range(5))] * 3, [[0, 1]] * 3])
+    torch.testing.assert_close(cross(x, memory, layout), cross.out(heads.flatten(2)))
+    whole = cross(x, memory, layout_of(x))
+    assert torch.equal(whole[0], cross(x, memory, layout)[0])
+    assert not torch.allclose(whole[1], cross(x, memory, layout)[1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_an_encoders_tokens_see_their_whole_document(dtype):
+    q, k, v = (draw(2, 6, heads, 8, dtype=dtype) for heads in (4, 2, 2))
+    segments = torch.tensor([[1, 1, 2, 2, 2, 0], [1, 1, 1, 1, 1, 1]])
+    packed = full_layout(segments, segments=segments, positions=None, cache=None)
+    allowed = [[[s for s in range(6) if row[s] == row[t]] for t in range(6)] for row in segments.tolist()]
+    torch.testing.assert_close(attend(q, k, v, packed, scale=8**-0.5), by_hand(q, k, v, allowed))
+    whole = full_layout(segments, segments=None, positions=None, cache=None)
+    everything = [[list(range(6))] * 6] * 2
+    torch.testing.assert_close(attend(q, k, v, whole, scale=8**-0.5), by_hand(q, k, v, everything))
+    assert packed.positions.tolist() == [[0, 1, 0, 1, 2, 0], [0, 1, 2, 3, 4, 5]]

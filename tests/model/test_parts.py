@@ -14,6 +14,7 @@ from hanlin.model.embeddings import Embedding, Embeddings
 from hanlin.model.linear import Linear
 from hanlin.model.mlp import ACTIVATIONS, GatedMLP, PlainMLP
 from hanlin.model.norms import LayerNorm, RMSNorm
+from hanlin.model.stack import Stack
 
 
 def filled(module, seed=3):
@@ -142,3 +143,30 @@ def test_a_post_norm_block_norms_each_sum():
     x = torch.tensor(3.0)
     after_attention = 2 * (3 + (3 + 1))
     assert PostNormBlock(**parts())(x, None).item() == 2 * (after_attention + (after_attention + 10))
+
+
+class Look(nn.Module):
+    """A cross-attention that shows what it was given."""
+
+    def forward(self, x, memory, layout):
+        return x + memory
+
+
+def crossed():
+    return {**parts(), "cross": Look(), "cross_norm": Double()}
+
+
+def test_a_decoder_under_an_encoder_looks_at_it_between_the_two_branches():
+    x, memory = torch.tensor(3.0), torch.tensor(100.0)
+    after_attention = 3 + (2 * 3 + 1)
+    looked = after_attention + (2 * after_attention + 100)
+    assert PreNormBlock(**crossed())(x, None, None, memory).item() == looked + (2 * looked + 10)
+    after_attention = 2 * (3 + (3 + 1))
+    looked = 2 * (after_attention + (after_attention + 100))
+    assert PostNormBlock(**crossed())(x, None, None, memory).item() == 2 * (looked + (looked + 10))
+
+
+def test_a_stack_hands_the_memory_to_every_block():
+    stack = Stack(blocks=[PreNormBlock(**crossed()) for _ in range(2)], final_norm=nn.Identity())
+    with_memory = stack(torch.tensor(3.0), None, None, torch.tensor(100.0))
+    assert with_memory != stack(torch.tensor(3.0), None, None, torch.tensor(0.0))

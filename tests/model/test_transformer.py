@@ -207,3 +207,21 @@ def test_dropout_repeats_with_the_generator(build_config, tokens):
     first = model(tokens)
     torch.manual_seed(5)
     assert torch.equal(first, model(tokens))
+
+
+def test_a_model_first_used_for_evaluation_can_still_be_trained(config, tokens):
+    # The rotary table is made at first use; born in inference mode it could not be saved for a backward pass.
+    model = build_model(config, seed=0)
+    with torch.inference_mode():
+        expected = model(tokens)
+    loss, _ = lm_loss(model.hidden(tokens), model.head, tokens)
+    loss.backward()
+    torch.testing.assert_close(model(tokens), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_weights_stored_in_the_compute_dtype_say_the_same(config, tokens):
+    model = build_model(config, seed=0, compute_dtype=torch.bfloat16).eval()
+    expected = model(tokens)
+    stored = model.to(model.compute_dtype)
+    assert stored.head.weight.dtype == torch.bfloat16
+    torch.testing.assert_close(stored(tokens), expected, rtol=2e-2, atol=2e-2)

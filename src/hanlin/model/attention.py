@@ -1,7 +1,8 @@
 """Grouped-query attention.
 
 Legend: B batch, T new tokens, S cached + new tokens, H heads, K kv heads, G = H / K heads that share one kv head,
-E head width, D width.
+E head width, D width,
+M tokens of an encoder.
 
     heads    0 1 2 3 | 4 5 6 7      H = 8
     kv heads    0    |    1         K = 2: four heads read the same keys and values (GQA, Ainslie 2023)
@@ -43,7 +44,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, scale: float, dro
 
 
 class Attention(nn.Module):
-    """Self-attention of one layer, or cross-attention where `memory` is given to forward.
+    """Self-attention of one layer.
 
     qkv: one projection to queries, keys and values, in this order. q_norm, k_norm: per-head norms before rotation.
     """
@@ -91,3 +92,35 @@ class Attention(nn.Module):
             qk = rotate(qk, layout.rotation)  # queries and keys turn alike: one pass over both
         q, k = qk.split((num_q, num_kv), dim=2)
         return q, k, v
+
+
+class CrossAttention(nn.Module):
+    """Attention of a decoder's tokens to the states of an encoder, which it sees through `layout.memory`.
+
+    kv: one projection of the memory to keys and values, in this order.
+    """
+
+    def __init__(
+        self,
+        *,
+        q: Linear,
+        kv: Linear,
+        out: Linear,
+        num_heads: int,
+        num_kv_heads: int,
+        head_dim: int,
+        dropout: float = 0.0,
+        compute: Attend = attend,
+    ) -> None:
+        super().__init__()
+        self.q, self.kv, self.out = q, kv, out
+        self.num_heads, self.num_kv_heads, self.head_dim = num_heads, num_kv_heads, head_dim
+        self.scale, self.dropout, self.compute = head_dim**-0.5, dropout, compute
+
+    def forward(self, x: Tensor, memory: Tensor, layout: Layout) -> Tensor:
+        """(B, T, D), (B, M, D of the encoder) -> (B, T, D)."""
+        q = self.q(x).unflatten(-1, (self.num_heads, self.head_dim))
+        k, v = self.kv(memory).unflatten(-1, (2 * self.num_kv_heads, self.head_dim)).chunk(2, dim=2)
+        dropout = self.dropout if self.training else 0.0
+        heads = self.compute(q, k, v, layout.over_memory, scale=self.scale, dropout=dropout)
+        return self.out(heads.flatten(2))

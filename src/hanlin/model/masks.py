@@ -7,12 +7,14 @@ positions restart with each. Padding sees padding: a row of a softmax must see s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from hanlin.model.blockwise import Block, cut
 from hanlin.model.cache import KVCache
 from hanlin.model.positions import Rotation
 
@@ -26,6 +28,7 @@ class Layout:
     slots: (B or 1, 1, T, S) bool, True = may look: the mask of a cache.
     segments: (B, T) where rows hold several documents.
     rotation: the angles of rotary positions, None without.
+    memory: (B, 1, 1, M) bool, which tokens of an encoder are real; None where all are, or where there is none.
     """
 
     positions: Tensor
@@ -33,11 +36,17 @@ class Layout:
     slots: Tensor | None = None
     segments: Tensor | None = None
     rotation: Rotation | None = None
+    memory: Tensor | None = None
 
     @cached_property
     def mask(self) -> Tensor | None:
         """(B or 1, 1, T, S) bool, True = may look; None where `causal`, or where all may look at all."""
         return self.slots if self.segments is None else packed_mask(self.segments)
+
+    @property
+    def over_memory(self) -> Layout:
+        """The layout of attention to an encoder: every token sees all of its real tokens."""
+        return Layout(self.positions, causal=False, slots=self.memory)
 
     @cached_property
     def reach(self) -> tuple[Tensor, Tensor]:
@@ -50,6 +59,14 @@ class Layout:
             return torch.zeros_like(last), last
         first = last - 1 - positions_of(self.segments)
         return first.int(), torch.where(self.segments == 0, 0, last)
+
+
+class LayoutMaker(Protocol):
+    """What works out a layout: tokens (B, T), then segments, positions (B, T) and a cache where there are any."""
+
+    def __call__(
+        self, tokens: Tensor, *, segments: Tensor | None, positions: Tensor | None, cache: KVCache | None
+    ) -> Layout: ...
 
 
 def causal_layout(
@@ -65,6 +82,16 @@ def causal_layout(
         return Layout(_positions(tokens, positions), causal=True)
     places = positions_of(segments) if positions is None else positions
     return Layout(places, causal=False, segments=segments)
+
+
+def full_layout(tokens: Tensor, *, segments: Tensor | None, positions: Tensor | None, cache: KVCache | None) -> Layout:
+    """Layout of an encoder: each token sees the whole of its own document, padding sees padding."""
+    assert cache is None, "an encoder reads its whole input at once"
+    if segments is None:
+        return Layout(_positions(tokens, positions), causal=False)
+    same = segments[:, :, None] == segments[:, None, :]
+    places = positions_of(segments) if positions is None else positions
+    return Layout(places, causal=False, slots=same[:, None])
 
 
 def positions_of(segments: Tensor) -> Tensor:

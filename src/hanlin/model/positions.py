@@ -41,7 +41,9 @@ class Rotary:
     def table(self, device: torch.device) -> Rotation:
         """Every position's angles, float32 (max_seq_len, E/2) each, made once per device."""
         if self._table is None or self._table.cos.device != device:
-            self._table = self._build(device)
+            # Made while evaluating, it must still serve training: a tensor born in inference mode cannot.
+            with torch.inference_mode(False):
+                self._table = self._build(device)
         return self._table
 
     def _build(self, device: torch.device) -> Rotation:

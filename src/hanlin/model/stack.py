@@ -1,6 +1,6 @@
 """A row of blocks and the norm behind them.
 
-Legend: B batch, T tokens, D width.
+Legend: B batch, T tokens, M tokens of an encoder, D width.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Stack(nn.Module):
         super().__init__()
         self.blocks, self.final_norm = nn.ModuleList(blocks), final_norm
 
-    def forward(self, x: Tensor, layout: Layout, cache: KVCache | None = None) -> Tensor:
-        """(B, T, D) -> (B, T, D)."""
+    def forward(self, x: Tensor, layout: Layout, cache: KVCache | None = None, memory: Tensor | None = None) -> Tensor:
+        """(B, T, D), and the states of an encoder (B, M, D) for blocks that look at one -> (B, T, D)."""
         for block in self.blocks:
-            x = block(x, layout, cache)
+            x = block(x, layout, cache, memory)
         return self.final_norm(x)

@@ -19,7 +19,7 @@ from hanlin.model.embeddings import Embedding, Embeddings
 from hanlin.model.heads import LmHead
 from hanlin.model.init import initialise
 from hanlin.model.linear import Linear
-from hanlin.model.masks import causal_layout
+from hanlin.model.masks import LayoutMaker, causal_layout
 from hanlin.model.mlp import ACTIVATIONS, GatedMLP, PlainMLP
 from hanlin.model.norms import LayerNorm, RMSNorm
 from hanlin.model.positions import LearnedPositions, Rotary, SinusoidalPositions
@@ -27,7 +27,11 @@ from hanlin.model.stack import Stack
 
 
 class Transformer(nn.Module):
-    """Embeddings, a stack of blocks, a head. `config` is kept for saving; no layer reads it."""
+    """Embeddings, a stack of blocks, a head. `config` is kept for saving; no layer reads it.
+
+    layout: works out who sees whom, once per pass (masks.py).
+    Weights are float32 and cast where they are used. To serve only, `model.to(model.compute_dtype)` stores them cast.
+    """
 
     def __init__(
         self,
@@ -37,10 +41,11 @@ class Transformer(nn.Module):
         stack: Stack,
         head: LmHead,
         rotary: Rotary | None,
+        layout: LayoutMaker,
         compute_dtype: torch.dtype,
     ) -> None:
         super().__init__()
-        self.config, self.compute_dtype = config, compute_dtype
+        self.config, self.layout, self.compute_dtype = config, layout, compute_dtype
         self.embeddings, self.stack, self.head, self.rotary = embeddings, stack, head, rotary
 
     def hidden(
@@ -59,7 +64,7 @@ class Transformer(nn.Module):
         """
         held = max(cache.lengths) if cache is not None else 0
         self._check_length(held + tokens.shape[1])
-        layout = causal_layout(tokens, segments=segments, positions=positions, cache=cache)
+        layout = self.layout(tokens, segments=segments, positions=positions, cache=cache)
         if self.rotary is not None:
             layout = replace(layout, rotation=self.rotary(layout.positions, self.compute_dtype))
         x = self.embeddings(tokens, layout.positions, self.compute_dtype)
@@ -130,6 +135,7 @@ def assemble(config: ModelConfig, *, compute_dtype: torch.dtype = torch.float32)
         ),
         head=LmHead(head),
         rotary=_rotary(config),
+        layout=causal_layout,
         compute_dtype=compute_dtype,
     )
 

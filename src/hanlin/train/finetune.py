@@ -65,6 +65,7 @@ def prepare(config: FinetuneConfig, progress: Progress) -> tuple[Plan, FinetuneC
         num_positions=int(learned.lengths.sum()),
         max_seq_len=parent.config.max_seq_len,
         learning_rate=scaled_rate(parent.config.hidden_size) * RATE,
+        seq_len=seq_len,
         step_tokens=STEP_TOKENS,
         default_epochs=EPOCHS,
     )

@@ -130,25 +130,24 @@ def plan_loop(
     num_positions: int,
     max_seq_len: int,
     learning_rate: float,
+    seq_len: int | None = None,
     step_tokens: int = STEP_TOKENS,
     default_epochs: float = 1.0,
 ) -> Plan:
-    """Rows, steps, rate and end of a run over `num_positions` positions of data.
+    """Rows, steps, rate and end of a run over `num_positions` positions of data; `seq_len` where it is settled already.
 
     Raises ConfigError where seq_len is more than the model reads, InputError where the data are less than one step.
     """
     plan = Plan(config)
-    seq_len = plan.settle("seq_len", min(SEQ_LEN, max_seq_len, max(2, num_positions)), say("train.why_seq_len"))
+    fitting = seq_len or _row_length(config, min(SEQ_LEN, max_seq_len, max(2, num_positions)))
+    seq_len = plan.settle("seq_len", fitting, say("train.why_seq_len"))
     if seq_len > max_seq_len:
         raise ConfigError(problems=[_too_long(seq_len, max_seq_len)])
-    wanted = min(step_tokens, max(seq_len, num_positions // 16))
-    rows = max(1, min(ROWS, (config.tokens_per_step or wanted) // seq_len))
-    if config.tokens_per_step is not None:  # a divisor of what was asked for
-        rows = max((n for n in range(1, rows + 1) if config.tokens_per_step % (n * seq_len) == 0), default=rows)
-    batch_size = plan.settle("batch_size", rows, say("train.why_batch_size"))
+    wanted = config.tokens_per_step or min(step_tokens, max(seq_len, num_positions // 16))
+    batch_size = plan.settle("batch_size", _rows(wanted, seq_len), say("train.why_batch_size"))
     unit = batch_size * seq_len
     tokens_per_step = plan.settle("tokens_per_step", max(1, wanted // unit) * unit, say("train.why_tokens_per_step"))
-    if tokens_per_step > num_positions:
+    if config.tokens_per_step is not None and tokens_per_step > num_positions:
         raise InputError("train.less_than_a_step", num_positions=num_positions, tokens_per_step=tokens_per_step)
     plan.settle("learning_rate", learning_rate, say("train.why_learning_rate"))
     if not (config.epochs or config.steps or config.tokens or config.budget):
@@ -158,6 +157,20 @@ def plan_loop(
             if getattr(config, name) is not None:
                 plan.settle(name, None, "")
     return plan
+
+
+def _row_length(config: TrainingConfig, longest: int) -> int:
+    """The longest row that given batch_size and tokens_per_step allow."""
+    if config.tokens_per_step is None:
+        return longest
+    per_row = config.tokens_per_step // (config.batch_size or 1)
+    return next((n for n in range(min(longest, per_row), 1, -1) if per_row % n == 0), longest)
+
+
+def _rows(wanted: int, seq_len: int) -> int:
+    """Rows of a forward pass: at most ROWS, and a divisor of what the step wants where there is one."""
+    most = max(1, min(ROWS, wanted // seq_len))
+    return next((rows for rows in range(most, 0, -1) if wanted % (rows * seq_len) == 0), most)
 
 
 def scaled_rate(hidden_size: int) -> float:

@@ -29,7 +29,7 @@ def plot_losses(run_folder: Path | str) -> Path | None:
         return None
     path = Path(run_folder) / "plots" / "loss.svg"
     path.parent.mkdir(parents=True, exist_ok=True)
-    style = {"svg.fonttype": "none", "font.family": list(FONTS), "svg.hashsalt": "hanlin"}
+    style: Any = {"svg.fonttype": "none", "font.family": list(FONTS), "svg.hashsalt": "hanlin"}
     with matplotlib.rc_context(style), _no_word_about_fonts():
         figure = Figure(figsize=(7, 4), layout="constrained")
         _draw(figure.add_subplot(), trained, measured)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.infer.conftest import ByteTokenizer, make_model, shape
 from torch import Tensor, nn
 
 from hanlin.infer.blocks import BlockStore, BlockTables
@@ -17,7 +18,6 @@ from hanlin.infer.stream import TextStream
 from hanlin.model.compiled import library
 from hanlin.model.config import ModelConfig
 from hanlin.model.transformer import Transformer
-from tests.infer.conftest import ByteTokenizer, make_model, shape
 
 pytestmark = pytest.mark.skipif(library() is None, reason="no compiled kernels on this machine")
 

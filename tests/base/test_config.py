@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError, field_validator
 
 from hanlin.base import messages
-from hanlin.base.config import Config, field_doc, leaves, origin_text, read_toml, resolve, to_toml
+from hanlin.base.config import Config, field_doc, field_owner, leaves, origin_text, read_toml, resolve, to_toml
 from hanlin.base.errors import ConfigError, InputError, Problem
 
 
@@ -364,6 +364,21 @@ def test_doc_lines_come_from_field_and_catalogue(monkeypatch: pytest.MonkeyPatch
         assert field_doc(TrainingConfig, "steps") == ("Number of steps." if lang == "en" else "步数。")
     finally:
         messages.room_entries.cache_clear()
+
+
+class ChildConfig(TrainingConfig):
+    """Adds a setting, changes a default, and changes a meaning."""
+
+    extra: int = Field(1, ge=0, description="Something more.")
+    steps: int = Field(5, ge=1, description="Number of steps.")
+    name: str = Field("child", description="Another meaning.")
+
+
+def test_a_doc_line_belongs_to_the_class_that_wrote_it() -> None:
+    assert field_owner(ChildConfig, "dropout") is TrainingConfig
+    assert field_owner(ChildConfig, "steps") is TrainingConfig
+    assert field_owner(ChildConfig, "name") is ChildConfig
+    assert field_owner(ChildConfig, "extra") is ChildConfig
 
 
 def test_configs_load_neither_torch_nor_rich_nor_numpy() -> None:

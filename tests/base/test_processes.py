@@ -20,15 +20,15 @@ from hanlin.base.processes import is_alive, process_mark
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and fork are those of POSIX")
 
-HOLDER = """
+HOLDER = r"""
 import os, sys, time
 from hanlin.base.files import FolderLock
 lock = FolderLock(sys.argv[1]).acquire()
 if sys.argv[2] == "fork" and os.fork() == 0:
-    print("child", os.getpid(), flush=True)
+    os.write(1, b"child %d\n" % os.getpid())
     time.sleep(60)
     os._exit(0)
-print("ready", os.getpid(), flush=True)
+os.write(1, b"ready %d\n" % os.getpid())
 sys.stdin.read()
 """
 

@@ -8,6 +8,7 @@ text becomes a path. Text from the environment or the command line is first read
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -186,11 +187,19 @@ def leaves(config: Config, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def field_doc(cls: type[Config], name: str) -> str:
-    """Return the doc line of one field in the user's language (Chinese from the catalogue of the owner's room)."""
+    """Return the doc line of one field in the user's language: the English one is its description, the Chinese one
+    stands in the catalogue of its owner's room."""
     if language() == "zh":
-        room = cls.__module__.split(".")[1]
-        return entry(f"config.{cls.__name__}.{name}", room=room).zh
+        owner = field_owner(cls, name)
+        return entry(f"config.{owner.__name__}.{name}", room=owner.__module__.split(".")[1]).zh
     return cls.model_fields[name].description or ""
+
+
+def field_owner(cls: type[Config], name: str) -> type[Config]:
+    """Return the class that wrote the doc line of a field: a child that only changes a default keeps its parent's."""
+    doc = cls.model_fields[name].description
+    declaring = [c for c in cls.__mro__ if issubclass(c, Config) and name in inspect.get_annotations(c)]
+    return next(owner for owner in reversed(declaring) if owner.model_fields[name].description == doc)
 
 
 def to_toml(config: Config, *, origins: Mapping[str, str] | None = None) -> str:

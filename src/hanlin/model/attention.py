@@ -15,7 +15,7 @@ from typing import Protocol
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hanlin.model import kernels
+from hanlin.model import blockwise, kernels
 from hanlin.model.cache import KVCache
 from hanlin.model.linear import Linear
 from hanlin.model.masks import Layout
@@ -33,8 +33,11 @@ class Attend(Protocol):
 
 def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, scale: float, dropout: float = 0.0) -> Tensor:
     """softmax(q k^T * scale) v where the layout allows. q (B, T, H, E), k and v (B, S, K, E) -> (B, T, H, E)."""
-    if dropout == 0 and (layout.causal or layout.segments is not None) and kernels.usable(q, k, v):
+    ranged = dropout == 0 and (layout.causal or layout.segments is not None)
+    if ranged and kernels.usable(q, k, v):
         return kernels.attend(q, k, v, *layout.reach, scale=scale)
+    if ranged and blockwise.fits(q):
+        return blockwise.attend(q, k, v, layout.blocks(q.dtype), scale=scale)
     q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
     grouped = q.shape[1] != k.shape[1]
     out = F.scaled_dot_product_attention(

@@ -37,6 +37,7 @@ class Layout:
     segments: Tensor | None = None
     rotation: Rotation | None = None
     memory: Tensor | None = None
+    _blocks: dict[torch.dtype, list[Block]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def mask(self) -> Tensor | None:
@@ -59,6 +60,12 @@ class Layout:
             return torch.zeros_like(last), last
         first = last - 1 - positions_of(self.segments)
         return first.int(), torch.where(self.segments == 0, 0, last)
+
+    def blocks(self, dtype: torch.dtype) -> list[Block]:
+        """The same for blockwise.attend, cut once for all layers. Padding sees padding."""
+        if dtype not in self._blocks:
+            self._blocks[dtype] = cut(self.reach[0], dtype)
+        return self._blocks[dtype]
 
 
 class LayoutMaker(Protocol):

@@ -187,12 +187,13 @@ static NAME(bench) NAME(lay_bench)(const attention *x, char **at) {
     return d;
 }
 
-INLINE float NAME(value)(const ELEM *p) {
-#if ELEM_IS_FLOAT
-    return *p;
-#else
-    return widen(*p);
-#endif
+static float NAME(inner)(const ELEM *a, const ELEM *b, int count) {
+    lanes total = {0};
+    int e = 0;
+    for (; e + LANES <= count; e += LANES) total += NAME(read)(a + e) * NAME(read)(b + e);
+    float rest = sum(total);
+    for (; e < count; e++) rest += NAME(value)(a + e) * NAME(value)(b + e);
+    return rest;
 }
 
 /* Packed queries and output gradients of one head; delta = sum over width of gradient x output. */
@@ -208,9 +209,7 @@ static void NAME(lay_head)(const attention *x, NAME(bench) *d, int b, int head) 
         for (int r = 0; r < BLOCK; r++) d->delta[at + r] = d->lse[at + r] = 0;
         for (int r = 0; r < count; r++) {
             const ELEM *g = AT(x, d_out, b, at + r, head), *o = AT(x, out, b, at + r, head);
-            float total = 0;
-            for (int e = 0; e < x->width; e++) total += NAME(value)(g + e) * NAME(value)(o + e);
-            d->delta[at + r] = total;
+            d->delta[at + r] = NAME(inner)(g, o, (int)x->width);
             d->lse[at + r] = lse[at + r];
         }
     }

@@ -49,6 +49,14 @@ static void NAME(tile)(float *c, size_t ldc, const word *a, size_t lda, const wo
     for (; j < vectors; j++) NAME(panel)(c + j * LANES, ldc, a, lda, b + j * LANES, ldb, rows, depth, 1, add);
 }
 
+#if ELEM_IS_FLOAT
+INLINE lanes NAME(read)(const ELEM *p) { return load(p); }
+INLINE float NAME(value)(const ELEM *p) { return *p; }
+#else
+INLINE lanes NAME(read)(const ELEM *p) { return load_bf16(p); }
+INLINE float NAME(value)(const ELEM *p) { return widen(*p); }
+#endif
+
 /* Rows of elements -> rows of words, `width` values each (zeros after `given` values and after `rows` rows). */
 static void NAME(take_rows)(word *to, const ELEM *from, ptrdiff_t step, int rows, int padded, int given, int width) {
     for (int r = 0; r < padded; r++) {

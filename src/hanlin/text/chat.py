@@ -219,6 +219,7 @@ class _Marks:
                 return marks
 
     def around(self, contents: Sequence[str]) -> list[str]:
+        """The contents, each between marks."""
         return [f"{self.opening}{turn}:{content}{self.closing}" for turn, content in enumerate(contents)]
 
     def removed(self, marked: str) -> str | None:
@@ -227,6 +228,7 @@ class _Marks:
         return None if self.opening in text or self.closing in text else text
 
     def turns(self, marked: str) -> set[int]:
+        """The numbers of the messages whose marks are there."""
         return {turn for _, turn in self.pieces(marked) if turn is not None}
 
     def pieces(self, marked: str) -> Iterator[tuple[str, int | None]]:

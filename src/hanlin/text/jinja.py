@@ -19,7 +19,7 @@ import minijinja
 FUEL = 1_000_000  # instructions, 50 ms or so
 FUEL_PER_MESSAGE = 5_000  # the longest published templates take some hundred
 MAX_CHARS = 1 << 20  # of output, beyond 4 times the contents
-MEMORY_BYTES = 384 << 20
+MEMORY_BYTES = 256 << 20
 CPU_SECONDS = 0.7  # each template is given these on top of the fuel: filters work without it
 NAME = "chat_template.jinja"
 

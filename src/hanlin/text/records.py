@@ -255,7 +255,8 @@ def _turns(row: Mapping[str, Any], column: str) -> Iterator[Message]:
 
 def _earlier(row: Mapping[str, Any]) -> Iterator[Message]:
     """Turns before the question: pairs of question and answer, as LLaMA-Factory writes them."""
-    for pair in row.get("history") or []:
+    history = row.get("history") or []
+    for pair in history if isinstance(history, list) else [history]:
         if not isinstance(pair, list) or len(pair) != 2:
             raise _Rule("wrong_column", column="history", wanted="[[..., ...]]", found=_short(pair))
         yield Message("user", pair[0])

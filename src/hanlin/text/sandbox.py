@@ -69,7 +69,8 @@ class Sandbox:
             self._end()
             command = [sys.executable, "-P", jinja.__file__]  # -P: our files must not hide the standard library's
             pipe = subprocess.PIPE
-            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+            quick = {**os.environ, "RUST_BACKTRACE": "0"}  # out of memory is no time to look up names of functions
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=quick)
         return self._process
 
     def _end(self) -> None:

@@ -1,0 +1,214 @@
+"""Text to token ids and back: byte-level BPE, with a wall between user text and control tokens.
+
+Two encoders of one vocabulary stand side by side. The plain one knows control tokens only by random names, so nothing
+a user types, "<|im_end|>" included, can become one. The other is for text of our own: templates.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+import tokenizers.decoders
+
+from hanlin.base.errors import InputError
+from hanlin.base.files import read_json, read_text, recover, sha256_bytes, write_atomic, write_json
+
+CONTROL = {
+    "pad": "<|pad|>", "bos": "<|bos|>", "eos": "<|eos|>", "im_start": "<|im_start|>", "im_end": "<|im_end|>"
+}  # fmt: skip
+TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
+
+# Added tokens that act as control tokens although some publishers do not mark them special: <think>, [INST], <|x|>.
+# Others, such as runs of spaces, are plain vocabulary.
+_MARKER = re.compile(r"<[^<>\s]+>|\[/?[A-Z_]+\]")
+_BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Ids of the control tokens, and their texts by name.
+
+    Foreign vocabularies may lack some; then eos stands for pad, bos and im_end, and bos for im_start.
+    """
+
+    pad: int
+    bos: int
+    eos: int
+    im_start: int
+    im_end: int
+    texts: Mapping[str, str] = field(hash=False)
+
+
+class Tokenizer:
+    """A vocabulary with its rules, read-only and safe to share between threads."""
+
+    def __init__(self, core: tokenizers.Tokenizer, config: Mapping[str, Any] | None = None) -> None:
+        """`core` knows all tokens; `config` is the content of tokenizer_config.json. Raises InputError without eos."""
+        core.no_truncation()
+        core.no_padding()
+        self._core = core
+        self._plain = _without_control(core)
+        self._config = dict(config or {})
+        self.special = _special_tokens(core, self._config)
+        self.vocab_size: int = core.get_vocab_size(with_added_tokens=True)
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of user text: never a control token. Raises InputError for a lone surrogate."""
+        return self._ids(self._plain, text)
+
+    def encode_template(self, text: str) -> list[int]:
+        """Return the ids of text of our own, in which the names of control tokens mean control tokens."""
+        return self._ids(self._core, text)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Encode many texts on all cores, as `encode` would."""
+        try:
+            return [e.ids for e in self._plain.encode_batch_fast(texts, add_special_tokens=False)]
+        except TypeError:
+            raise _surrogate(next(text for text in texts if _first_surrogate(text) is not None)) from None
+
+    def decode(self, ids: Iterable[int], skip_special: bool = True) -> str:
+        """Return the text of ids; bytes that are no UTF-8 become U+FFFD. Ids without an entry give nothing."""
+        text: str = self._core.decode(list(ids), skip_special_tokens=skip_special)
+        return text
+
+    def piece_bytes(self, id: int) -> bytes:
+        """Return the raw bytes of one id: empty for control tokens and for ids without an entry."""
+        return self._pieces[id] if 0 <= id < len(self._pieces) else b""
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides which ids a text gets."""
+        return sha256_bytes(f"{self._core.to_str()}\n{self.special}".encode())
+
+    def save(self, folder: Path | str) -> None:
+        """Write tokenizer.json and tokenizer_config.json in the Hugging Face layout."""
+        write_atomic(Path(folder) / TOKENIZER, self._core.to_str(pretty=True))
+        write_json(Path(folder) / TOKENIZER_CONFIG, self._config or _hf_config(self.special))
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Tokenizer:
+        """Open a saved tokenizer, ours or a foreign one. Raises InputError when absent or damaged."""
+        path = Path(folder) / TOKENIZER
+        recover(folder)
+        if not path.is_file():
+            raise InputError("text.tokenizer_missing", path=path)
+        config = Path(folder) / TOKENIZER_CONFIG
+        try:
+            core = tokenizers.Tokenizer.from_str(read_text(path))
+        except InputError:
+            raise
+        except Exception as error:  # the library raises bare Exception
+            raise InputError("text.tokenizer_damaged", path=path, reason=error) from None
+        return cls(core, read_json(config) if config.is_file() else None)
+
+    def _ids(self, encoder: tokenizers.Tokenizer, text: str) -> list[int]:
+        try:
+            ids: list[int] = encoder.encode(text, add_special_tokens=False).ids
+        except TypeError:
+            if _first_surrogate(text) is None:
+                raise
+            raise _surrogate(text) from None
+        return ids
+
+    @functools.cached_property
+    def _pieces(self) -> list[bytes]:
+        """The bytes of every id."""
+        control = {id for id, token in self._core.get_added_tokens_decoder().items() if _is_control(token)}
+        as_bytes = _piece_decoder(self._core)
+        pieces = [self._core.id_to_token(id) or "" for id in range(self.vocab_size)]
+        return [b"" if id in control else as_bytes(piece) for id, piece in enumerate(pieces)]
+
+
+def _is_control(token: tokenizers.AddedToken) -> bool:
+    return bool(token.special) or _MARKER.fullmatch(token.content) is not None
+
+
+def _without_control(core: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    """The same vocabulary with every control token under a random name that nobody can type; ids stay."""
+    control = [token.content for token in core.get_added_tokens_decoder().values() if _is_control(token)]
+    hidden = {name: f"\0{secrets.token_hex(16)}" for name in control}
+    state = json.loads(core.to_str())
+    for token in state["added_tokens"]:
+        token["content"] = hidden.get(token["content"], token["content"])
+    model = state["model"]
+    if isinstance(model["vocab"], dict):
+        model["vocab"] = {hidden.get(piece, piece): id for piece, id in model["vocab"].items()}
+    else:  # Unigram
+        model["vocab"] = [[hidden.get(piece, piece), score] for piece, score in model["vocab"]]
+    model["unk_token"] = hidden.get(model.get("unk_token"), model.get("unk_token"))
+    state["post_processor"] = None
+    return tokenizers.Tokenizer.from_str(json.dumps(state))
+
+
+def _special_tokens(core: tokenizers.Tokenizer, config: Mapping[str, Any]) -> SpecialTokens:
+    texts = {name: _named(config.get(f"{name}_token")) or text for name, text in CONTROL.items()}
+    texts = {name: text for name, text in texts.items() if core.token_to_id(text) is not None}
+    if "eos" not in texts:
+        raise InputError("text.tokenizer_without_eos", token=CONTROL["eos"])
+    for name, stand_in in (("pad", "eos"), ("bos", "eos"), ("im_start", "bos"), ("im_end", "eos")):
+        texts.setdefault(name, texts[stand_in])
+    return SpecialTokens(**{name: core.token_to_id(texts[name]) for name in CONTROL}, texts=texts)
+
+
+def _named(token: object) -> str | None:
+    """The text of a token of tokenizer_config.json, which is a string, a table or null."""
+    if isinstance(token, Mapping):
+        token = token.get("content")
+    return token if isinstance(token, str) else None
+
+
+def _hf_config(special: SpecialTokens) -> dict[str, Any]:
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        **{f"{name}_token": special.texts[name] for name in ("bos", "eos", "pad")},
+        "additional_special_tokens": [special.texts["im_start"], special.texts["im_end"]],
+        "clean_up_tokenization_spaces": False,
+    }
+
+
+def _first_surrogate(text: str) -> int | None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
+
+
+def _surrogate(text: str) -> InputError:
+    place = _first_surrogate(text)
+    assert place is not None
+    return InputError("text.lone_surrogate", place=place, character=f"U+{ord(text[place]):04X}")
+
+
+def _piece_decoder(core: tokenizers.Tokenizer) -> Callable[[str], bytes]:
+    """How the pieces of this vocabulary spell bytes."""
+    if isinstance(core.decoder, tokenizers.decoders.ByteLevel):
+        return _byte_level_bytes
+    return _sentencepiece_bytes
+
+
+def _byte_level_bytes(piece: str) -> bytes:
+    return bytes(byte for character in piece for byte in _alphabet().get(character, character.encode()))
+
+
+def _sentencepiece_bytes(piece: str) -> bytes:
+    byte = _BYTE_PIECE.fullmatch(piece)
+    return bytes([int(byte[1], 16)]) if byte else piece.replace("▁", " ").encode()
+
+
+@functools.cache
+def _alphabet() -> dict[str, bytes]:
+    """The byte behind each character of a byte-level vocabulary (Radford et al. 2019, `bytes_to_unicode` of GPT-2):
+    printable Latin-1 stands for itself, the other bytes for U+0100 and on."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(b): bytes([b]) for b in printable} | {chr(0x100 + i): bytes([b]) for i, b in enumerate(others)}

@@ -1,0 +1,142 @@
+"""Training a byte-level BPE vocabulary that is fair to Chinese and English.
+
+Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units" (2016), over bytes (Radford et al. 2019).
+The split before the merges decides what may share a token: runs of Han characters never join Latin letters or marks,
+a space belongs to the word after it, digits stand in small groups. White space is never a condition for a split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import itertools
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer as Core
+
+from hanlin.base.errors import InputError
+from hanlin.base.messages import say
+from hanlin.text.config import TokenizerConfig
+from hanlin.text.document import Document
+from hanlin.text.tokenizer import CONTROL, Tokenizer
+
+# The split of DeepSeek-V3, which llama.cpp knows by that name, so that an exported vocabulary cuts text as here. With
+# one digit per token no merge joins digits, and the split by three gives the same ids. Measured on 46 MB of Chinese and
+# English at 6,400 entries, in bits per byte of an n-gram model over the tokens (zh, en): this split 2.428, 1.849; with
+# marks never before a word 2.427, 1.849 and 1 % more tokens; with Han and Latin in one class 2.448, 1.852.
+_DIGITS = r"\p{N}{1,%d}"
+_HAN = "[一-龥\u3040-ゟ゠-ヿ]+"
+_OTHER = "|".join(
+    (
+        r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+""",  # .join, (self, 's
+        r"[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+",  # a word with the space before it
+        r" ?[\p{P}\p{S}]+[\r\n]*",  # marks with the line ends behind them
+        r"\s*[\r\n]+",
+        r"\s+(?!\S)",  # spaces up to the last, which belongs to the word after it
+        r"\s+",
+    )
+)
+
+
+def train_tokenizer(
+    texts: Iterable[str], config: TokenizerConfig, *, on_note: Callable[[str], None] | None = None
+) -> Tokenizer:
+    """Learn a vocabulary: equal texts, in any order, give equal vocabularies.
+
+    The control tokens get the first ids, all 256 bytes the next, so that every text can be encoded. Of more than
+    `sample_chars` characters an even sample is taken. `on_note` gets a sentence when the text allows fewer entries
+    than asked for; without it that is a warning. Raises InputError without any text.
+    """
+    sample = _sample(texts, config.sample_chars)
+    if not sample:
+        raise InputError("text.tokenizer_no_text")
+    core = _empty(config.digits)
+    core.train_from_iterator(sample, _trainer(config))
+    tokenizer = Tokenizer(core)
+    if tokenizer.vocab_size < config.vocab_size:
+        note = say("text.vocabulary_smaller", asked=config.vocab_size, trained=tokenizer.vocab_size)
+        (on_note or _warn)(note)
+    return tokenizer
+
+
+def _warn(note: str) -> None:
+    warnings.warn(note, stacklevel=3)
+
+
+def _empty(digits: int) -> Core:
+    core = Core(models.BPE())
+    splits = [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in (_DIGITS % digits, _HAN, _OTHER)]
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    core.pre_tokenizer = pre_tokenizers.Sequence([*splits, byte_level])
+    core.decoder = decoders.ByteLevel()
+    return core
+
+
+def _trainer(config: TokenizerConfig) -> trainers.BpeTrainer:
+    return trainers.BpeTrainer(
+        vocab_size=config.vocab_size,
+        min_frequency=config.min_frequency,
+        max_token_length=config.max_token_bytes,
+        special_tokens=[AddedToken(text, special=True, normalized=False) for text in CONTROL.values()],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+
+
+def _sample(texts: Iterable[str], limit: int) -> list[str]:
+    """The texts with the smallest hashes up to `limit` characters: even, whatever the order, in bounded memory."""
+    kept: list[tuple[int, str]] = []
+    num_chars = 0
+    for text in texts:
+        heapq.heappush(kept, (-_hash(text), text))
+        num_chars += len(text)
+        while num_chars > limit and len(kept) > 1:
+            num_chars -= len(heapq.heappop(kept)[1])
+    return [text for _, text in sorted(kept, reverse=True) if text]
+
+
+def _hash(text: str) -> int:
+    try:
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+    except UnicodeEncodeError as error:
+        raise InputError("text.lone_surrogate", place=error.start, character=f"U+{ord(text[error.start]):04X}") from None
+
+
+@dataclass(frozen=True)
+class Fertility:
+    """How far tokens reach in one language."""
+
+    num_chars: int
+    num_bytes: int
+    num_tokens: int
+
+    @property
+    def characters_per_token(self) -> float:
+        """Characters that one token stands for, on average."""
+        return self.num_chars / max(1, self.num_tokens)
+
+    @property
+    def bytes_per_token(self) -> float:
+        """UTF-8 bytes that one token stands for, on average."""
+        return self.num_bytes / max(1, self.num_tokens)
+
+
+def characters_per_token(tokenizer: Tokenizer, documents: Iterable[Document]) -> dict[str, Fertility]:
+    """Return, for each language of the documents, how many characters, bytes and tokens they have."""
+    counts: dict[str, list[int]] = {}
+    for batch in _batches(documents, 1000):
+        encoded = tokenizer.encode_batch([document.text for document in batch])
+        for document, ids in zip(batch, encoded, strict=True):
+            total = counts.setdefault(document.lang, [0, 0, 0])
+            for at, more in enumerate((len(document.text), len(document.text.encode()), len(ids))):
+                total[at] += more
+    return {language: Fertility(*counts[language]) for language in sorted(counts)}
+
+
+def _batches(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
+    rest = iter(documents)
+    while batch := list(itertools.islice(rest, size)):
+        yield batch

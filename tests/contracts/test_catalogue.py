@@ -110,24 +110,31 @@ def test_every_spoken_key_exists() -> None:
     assert [f"{place}: {key}" for place, key in spoken() if key not in ENTRIES] == []
 
 
-def literals() -> tuple[set[str], set[str]]:
-    """Whole strings of the sources, and the literal heads of their f-strings."""
-    whole, heads = set(), set()
+def literals() -> tuple[set[str], set[str], set[str]]:
+    """Whole strings of the sources, and the literal heads and tails of their f-strings."""
+    whole, heads, tails = set(), set(), set()
     for path in [*sources(), ROOT / "start.py"]:
         for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 whole.add(node.value)
-            if isinstance(node, ast.JoinedStr) and node.values and isinstance(node.values[0], ast.Constant):
-                heads.add(str(node.values[0].value))
-    return whole, heads
+            if isinstance(node, ast.JoinedStr) and node.values:
+                first, last = node.values[0], node.values[-1]
+                heads |= {str(first.value)} if isinstance(first, ast.Constant) else set()
+                tails |= {str(last.value)} if isinstance(last, ast.Constant) else set()
+    return whole, heads, tails
 
 
 def test_every_key_is_used() -> None:
-    whole, heads = literals()
+    whole, heads, tails = literals()
     heads = {head for head in heads if re.match(r"[a-z]+\.[a-z0-9]", head)}
-    unused = [key for key in SENTENCES if key not in whole and not key.startswith(tuple(heads))]
-    unused = [key for key in unused if not (key.startswith("start.") and key.removeprefix("start.") in whole)]
-    assert unused == []
+    tails = {tail for tail in tails if re.fullmatch(r"_[a-z]+", tail)}
+
+    def is_used(key: str) -> bool:
+        """Written out, begun by an f-string, or another key with the tail of one (`f"{key}_fix"`)."""
+        named = key in whole or key.startswith(tuple(heads)) or key.removeprefix("start.") in whole
+        return named or any(key.endswith(tail) and key.removesuffix(tail) in ENTRIES for tail in tails)
+
+    assert [key for key in SENTENCES if not is_used(key)] == []
 
 
 def test_every_chinese_doc_line_belongs_to_a_field() -> None:

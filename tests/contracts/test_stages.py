@@ -1,0 +1,59 @@
+"""One stage = one config = one function = one command; this table walks all of them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import pytest
+from tests.contracts.source import PACKAGE
+
+import hanlin
+from hanlin.base.config import Config
+
+if not (PACKAGE / "cli" / "table.py").exists() or not (PACKAGE / "text" / "corpus.py").exists():
+    pytest.skip("the command line and the stages do not stand yet", allow_module_level=True)
+
+COMMANDS = importlib.import_module("hanlin.cli.table").COMMANDS
+PYTHON_NAMES = {
+    "demo": "demo",
+    "run": "run",
+    "data build": "build_data",
+    "tokenizer train": "train_tokenizer",
+    "pretrain": "pretrain",
+    "finetune": "finetune",
+    "eval": "eval",
+    "chat": "chat",
+    "ask": "ask",
+    "doctor": "doctor",
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_a_command_has_a_config_and_a_function(command: object) -> None:
+    cls, function = command.config_class(), command.callable()  # type: ignore[attr-defined]
+    assert issubclass(cls, Config)
+    first = next(iter(inspect.signature(function).parameters.values()))
+    assert first.name == "config"
+    assert cls.__name__ in str(first.annotation)
+    assert inspect.getdoc(function)
+    for name in command.positional:  # type: ignore[attr-defined]
+        assert name in cls.model_fields
+
+
+def test_every_stage_stands_in_the_table_and_in_python() -> None:
+    by_name = {command.name: command for command in COMMANDS}
+    assert set(PYTHON_NAMES) <= set(by_name)
+    for words, name in PYTHON_NAMES.items():
+        assert getattr(hanlin, name) is by_name[words].callable(), f"hanlin.{name} and `hanlin {words}` differ"
+
+
+def test_the_python_face_is_what_it_says() -> None:
+    for name in hanlin.__all__:
+        assert getattr(hanlin, name) is not None
+    assert set(hanlin.__all__) <= set(dir(hanlin))
+
+
+def test_commands_are_told_apart() -> None:
+    names = [command.name for command in COMMANDS]
+    assert len(names) == len(set(names))

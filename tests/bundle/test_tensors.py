@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from hanlin.base import files
 from hanlin.base.errors import BundleError, MachineError
-from hanlin.bundle.tensors import check_match, listed, nonfinite, read_tensors, write_tensors
+from hanlin.bundle.tensors import check_finite, check_match, listed, read_tensors, write_tensors
 
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16,
           torch.int8, torch.uint8, torch.bool]  # fmt: skip
@@ -129,10 +129,14 @@ def test_a_long_list_is_counted_not_printed():
     assert "47" in text
 
 
-def test_infinities_and_what_is_no_number_are_found():
-    bad = {"inf": torch.tensor([1.0, float("-inf")]), "nan": torch.tensor(float("nan")).bfloat16()}
+def test_infinities_and_what_is_no_number_are_found(tmp_path, lang):
+    bad = {"big": torch.tensor([1.0, float("-inf")]), "odd": torch.tensor(float("nan")).bfloat16()}
     good = {"fine": torch.tensor([1e38]), "ids": torch.tensor([1, 2]), "none": torch.zeros(0)}
-    assert nonfinite({**bad, **good}) == ["inf", "nan"]
+    check_finite(tmp_path / "model.safetensors", good)
+    with pytest.raises(BundleError) as error:
+        check_finite(tmp_path / "model.safetensors", {**bad, **good})
+    assert error.value.code == "E456"
+    assert error.value.values["lines"].split() == ["-", "big", "-", "odd"]
 
 
 def test_the_checksum_is_that_of_the_bytes(tmp_path):

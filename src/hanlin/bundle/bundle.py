@@ -26,7 +26,7 @@ from hanlin.base.messages import say
 from hanlin.bundle.convert import WEIGHTS, export_weights, import_weights
 from hanlin.bundle.lineage import Lineage
 from hanlin.bundle.manifest import Manifest, read_manifest, verify_files, write_manifest
-from hanlin.bundle.tensors import listed, nonfinite, write_tensors
+from hanlin.bundle.tensors import check_finite, write_tensors
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.family import Family
 from hanlin.model.families.registry import choose_family, find_family, named_family
@@ -107,8 +107,7 @@ def save_bundle(
     check_vocabulary(folder, model.config, tokenizer, template)
     family = choose_family(model.config)
     weights = export_weights(model, model.config, family)
-    if bad := nonfinite(weights):
-        raise BundleError("bundle.not_finite", file=WEIGHTS, path=folder, lines=listed(bad))
+    check_finite(folder / WEIGHTS, weights)
     content = {
         "family": family.name,
         "config": model.config.model_dump(mode="json"),
@@ -119,12 +118,7 @@ def save_bundle(
     }
     with files.building_folder(folder) as temporary:
         checksums = {WEIGHTS: write_tensors(temporary / WEIGHTS, weights)}
-        _write_configs(temporary, model.config, family, tokenizer)
-        tokenizer.save(temporary)
-        if template is not None:
-            template.save(temporary)
-        if card is not None:
-            files.write_atomic(temporary / CARD, card)
+        _write_text(temporary, model.config, family, tokenizer, template, card)
         _seal(temporary, content, checksums)
     return folder
 
@@ -250,13 +244,21 @@ def _refuse_transforms(info: Info) -> None:
         raise BundleError("bundle.transform_unknown", path=info.path, transforms=names)
 
 
-def _write_configs(folder: Path, config: ModelConfig, family: Family, tokenizer: Tokenizer) -> None:
+def _write_text(
+    folder: Path, config: ModelConfig, family: Family, tokenizer: Tokenizer, template: Template | None, card: str | None
+) -> None:
+    """Everything but the weights and the seal."""
     special = tokenizer.special
     ids = {"bos_token_id": special.bos, "eos_token_id": special.eos, "pad_token_id": special.pad}
     files.write_json(folder / CONFIG, {**family.to_hf_config(config), **ids, "dtype": "float32"})
     # Generation ends with a document or with a turn of the conversation.
     ends = [special.eos, special.im_end]
     files.write_json(folder / "generation_config.json", {**ids, "eos_token_id": ends})
+    tokenizer.save(folder)
+    if template is not None:
+        template.save(folder)
+    if card is not None:
+        files.write_atomic(folder / CARD, card)
 
 
 def _read_text(info: Info) -> tuple[Tokenizer | None, Template | None, list[str]]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hanlin.base import files
 from hanlin.base.errors import BundleError
-from hanlin.bundle.tensors import check_match, listed, nonfinite, read_tensors
+from hanlin.bundle.tensors import check_finite, check_match, read_tensors
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.family import Family
 from hanlin.model.families.rules import foreign_views
@@ -38,8 +38,8 @@ def import_weights(folder: Path, model: nn.Module, config: ModelConfig, family: 
     places = export_weights(model, config, family)
     _drop_tied_head(paths[0], found, places, family)
     check_match(paths[0], found, {name: place.shape for name, place in places.items()})
-    if verify and (bad := nonfinite(found)):
-        raise BundleError("bundle.not_finite", file=paths[0].name, path=folder, lines=listed(bad))
+    if verify:
+        check_finite(paths[0], found)
     for name, place in places.items():
         place.copy_(found[name])
     return paths

@@ -109,6 +109,8 @@ def _size(shape: torch.Size) -> str:
     return " x ".join(map(str, shape)) or "1"
 
 
-def nonfinite(tensors: Mapping[str, Tensor]) -> list[str]:
-    """Names of the tensors that hold an infinity or no number."""
-    return [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise BundleError E456 naming every tensor that holds an infinity or what is no number."""
+    bad = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if bad:
+        raise BundleError("bundle.not_finite", file=path.name, path=path.parent, lines=listed(bad))

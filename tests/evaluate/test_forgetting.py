@@ -21,7 +21,7 @@ def test_the_ratio_is_of_perplexities_language_by_language() -> None:
 def test_the_slice_does_not_depend_on_the_order_of_the_documents() -> None:
     texts = [f"document {number} " + "x" * 50 for number in range(100)]
     assert frozen_slice(texts, 1000) == frozen_slice(reversed(texts), 1000)
-    assert 1000 <= sum(len(text) for text in frozen_slice(texts, 1000)) < 1100
+    assert 900 < sum(len(text) for text in frozen_slice(texts, 1000)) <= 1000
 
 
 def test_the_slice_has_one_document_at_least_and_all_at_most() -> None:

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal, Optional, get_args, get_origin
 from cyclopts import Parameter
 from pydantic_core import PydanticUndefined
 
-from hanlin.base.config import Config, field_doc, toml_value
+from hanlin.base.config import Config, field_doc
 from hanlin.base.fields import arms, inner_config, is_model
 from hanlin.base.messages import say
+from hanlin.base.toml import toml_value
 from hanlin.cli.table import Command
 
 _SIGNS = (("gt", ">"), ("ge", "≥"), ("lt", "<"), ("le", "≤"))
@@ -51,8 +52,7 @@ class Option:
 
     def doc(self) -> str:
         """The doc line in the user's language."""
-        owner = next(cls for cls in reversed(self.owner.__mro__) if self.field in getattr(cls, "__annotations__", {}))
-        return field_doc(owner, self.field)
+        return field_doc(self.owner, self.field)
 
     def rule(self) -> str:
         """The allowed values: a range, a choice, or nothing to say."""
@@ -135,8 +135,8 @@ def signature_of(command: Command) -> inspect.Signature:
 
 def _parameter(option: Option, kind: Any) -> inspect.Parameter:
     negative = f"--no-{option.name}" if option.is_flag else ""
-    annotation = bool if option.is_flag else list[str] if option.is_list else str
-    typed = Annotated[Optional[annotation], Parameter(name=option.flags(), negative=negative)]  # noqa: UP045
+    text: Any = bool if option.is_flag else list[str] if option.is_list else str
+    typed = Annotated[Optional[text], Parameter(name=option.flags(), negative=negative)]  # noqa: UP045
     return inspect.Parameter(option.name.replace(".", "__"), kind, default=None, annotation=typed)
 
 

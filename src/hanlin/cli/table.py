@@ -37,11 +37,13 @@ class Command:
 
     def config_class(self) -> type[Config]:
         """Import the settings, which never load torch."""
-        return _attribute(self.config)  # type: ignore[no-any-return]
+        found: type[Config] = _attribute(self.config)
+        return found
 
     def callable(self) -> Callable[..., Any]:
         """Import the function, which may load torch."""
-        return _attribute(self.function)  # type: ignore[no-any-return]
+        found: Callable[..., Any] = _attribute(self.function)
+        return found
 
 
 def _attribute(path: str) -> Any:

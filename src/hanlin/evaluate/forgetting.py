@@ -42,12 +42,14 @@ def forgetting(before: Mapping[str, LmScore], after: Mapping[str, LmScore]) -> l
 def frozen_slice(texts: Iterable[str], max_bytes: int) -> list[str]:
     """Whole documents up to about ``max_bytes``, in the order of their SHA-256.
 
-    The choice depends on the texts alone, so that every model of a corpus is asked about the same documents.
+    The choice depends on the texts alone, so that every model of a corpus is asked about the same documents. A
+    document that would go over is passed over, unless it is the only one.
     """
+    ordered = sorted(texts, key=lambda text: hashlib.sha256(text.encode()).digest())
     chosen, size = [], 0
-    for text in sorted(texts, key=lambda text: hashlib.sha256(text.encode()).digest()):
-        if chosen and size >= max_bytes:
-            break
-        chosen.append(text)
-        size += len(text.encode())
-    return chosen
+    for text in ordered:
+        num_bytes = len(text.encode())
+        if size + num_bytes <= max_bytes:
+            chosen.append(text)
+            size += num_bytes
+    return chosen or ordered[:1]

@@ -16,14 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hanlin.text.chat import Message
-
 from hanlin.base.errors import InputError
 from hanlin.base.files import read_text
+from hanlin.text.chat import Message
 
 Metric = Literal["exact_match", "multiple_choice"]
-Generate = Callable[[Sequence[tuple[Message, ...]]], Sequence[str]]
-Choose = Callable[[Sequence[tuple[tuple[Message, ...], Sequence[str]]]], Sequence[Sequence[float]]]
+Messages = tuple[Message, ...]
+Generate = Callable[[Sequence[Messages]], Sequence[str | None]]
+"""Conversations to answers; None for one that does not fit into the model."""
+Choose = Callable[[Sequence[tuple[Messages, Sequence[str]]]], Sequence[Sequence[float] | None]]
+"""Conversations with choices to the log-likelihood of each choice; None for one that does not fit."""
 
 Z_95 = 1.959963984540054
 
@@ -50,7 +52,10 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskScore:
-    """The result of one task, with ``answers``: what the model said, case by case."""
+    """The result of one task, with ``answers``: what the model said, case by case.
+
+    A case that does not fit into the model counts as wrong, and in ``num_too_long``.
+    """
 
     task: str
     metric: Metric
@@ -58,6 +63,7 @@ class TaskScore:
     num_correct: int
     chance: float
     answers: tuple[str, ...] = ()
+    num_too_long: int = 0
 
     @property
     def accuracy(self) -> float:
@@ -85,6 +91,7 @@ class TaskScore:
             "standard_error": self.standard_error,
             "interval": list(self.interval),
             "chance": self.chance,
+            "num_too_long": self.num_too_long,
         }
 
 
@@ -166,17 +173,21 @@ def run_tasks(tasks: Sequence[Task], *, generate: Generate, choose: Choose) -> l
 def _run_answers(task: Task, generate: Generate) -> TaskScore:
     said = list(generate([case.messages for case in task.cases]))
     right = [
-        normalised(answer) in {normalised(known) for known in case.answers}
+        answer is not None and normalised(answer) in {normalised(known) for known in case.answers}
         for case, answer in zip(task.cases, said, strict=True)
     ]
-    return TaskScore(task.name, task.metric, len(right), sum(right), task.chance, tuple(said))
+    return _scored(task, said, right)
 
 
 def _run_choices(task: Task, choose: Choose) -> TaskScore:
     scores = choose([(case.messages, case.choices) for case in task.cases])
     said = [
-        max(zip(row, case.choices, strict=True), key=lambda pair: pair[0])[1]
+        None if row is None else max(zip(row, case.choices, strict=True), key=lambda pair: pair[0])[1]
         for case, row in zip(task.cases, scores, strict=True)
     ]
-    right = [answer in case.answers for case, answer in zip(task.cases, said, strict=True)]
-    return TaskScore(task.name, task.metric, len(right), sum(right), task.chance, tuple(said))
+    return _scored(task, said, [answer in case.answers for case, answer in zip(task.cases, said, strict=True)])
+
+
+def _scored(task: Task, said: Sequence[str | None], right: Sequence[bool]) -> TaskScore:
+    answers = tuple(answer or "" for answer in said)
+    return TaskScore(task.name, task.metric, len(right), sum(right), task.chance, answers, said.count(None))

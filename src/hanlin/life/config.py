@@ -12,6 +12,7 @@ from pydantic import Field
 
 from hanlin.base.config import Config
 from hanlin.evaluate.config import EvaluateConfig
+from hanlin.infer.config import SamplingParams
 from hanlin.text.config import CorpusConfig, TokenizerConfig
 from hanlin.train.config import Duration
 
@@ -21,43 +22,59 @@ RUNS = Path("runs")
 class BuildDataConfig(CorpusConfig):
     """`hanlin data build`: the corpus settings, and where the corpus goes."""
 
-    out: Path = Field(Path("corpus"), description="Folder of the cleaned corpus.")
+    out: Path = Field(default=Path("corpus"), description="Folder of the cleaned corpus.")
 
 
 class TrainTokenizerConfig(TokenizerConfig):
     """`hanlin tokenizer train`: the tokenizer settings, what it learns from, and where it goes."""
 
     corpus: tuple[str, ...] = Field(min_length=1, description="A built corpus, or files and folders of text.")
-    out: Path = Field(Path("tokenizer"), description="Folder of the tokenizer.")
+    out: Path = Field(default=Path("tokenizer"), description="Folder of the tokenizer.")
 
 
 class EvaluateJob(EvaluateConfig):
     """`hanlin eval`: the evaluation settings, the model, and what it is asked about."""
 
-    model: str = Field("", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model.")
-    data: tuple[str, ...] = Field((), description="Held-out text: a built corpus, token shards, files or folders.")
-    corpus: Path | None = Field(None, description="Corpus the model was trained on, for the baselines.")
-    parent: str = Field("", max_length=4096, description="Model before fine-tuning, to measure forgetting against.")
-    out: Path | None = Field(None, description="Folder for the figures; none: eval/ beside the model.")
-    device: str = Field("auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+    model: str = Field(
+        default="", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model."
+    )
+    data: tuple[str, ...] = Field(
+        default=(), description="Held-out text: a built corpus, token shards, files or folders."
+    )
+    corpus: Path | None = Field(default=None, description="Corpus the model was trained on, for the baselines.")
+    known_baselines: Path | None = Field(default=None, description="Baselines worked out before (baselines.json).")
+    parent: str = Field(
+        default="", max_length=4096, description="Model before fine-tuning, to measure forgetting against."
+    )
+    out: Path | None = Field(default=None, description="Folder for the figures; none: eval/ beside the model.")
+    device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
 
 
-class ChatConfig(Config):
+class ChatConfig(SamplingParams):
     """`hanlin chat`: which model, and how it speaks."""
 
     section: ClassVar[str] = "chat"
 
-    model: str = Field("", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model.")
-    system: str = Field("", max_length=100_000, description="What the model is told before the conversation.")
-    max_tokens: int = Field(200, ge=1, le=1_000_000, description="Longest answer, in tokens.")
-    temperature: float = Field(0.7, ge=0, le=100, description="0 always takes the likeliest token; higher is wilder.")
-    top_k: int = Field(50, ge=0, le=1_000_000, description="Choose among so many tokens; 0: all.")
-    top_p: float = Field(0.95, gt=0, le=1, description="Choose among the likeliest tokens of this share; 1: all.")
-    min_p: float = Field(0.0, ge=0, le=1, description="Leave out tokens below this share of the likeliest; 0: none.")
-    repetition_penalty: float = Field(1.1, gt=0, le=10, description="Over 1 makes said tokens less likely; 1: off.")
-    seed: int | None = Field(None, ge=0, le=2**63 - 1, description="Seed of the choices; none: new each time.")
-    complete: bool = Field(False, description="Continue the text instead of answering it.")
-    device: str = Field("auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+    model: str = Field(
+        default="", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model."
+    )
+    system: str = Field(default="", max_length=100_000, description="What the model is told before the conversation.")
+    complete: bool = Field(default=False, description="Continue the text instead of answering it.")
+    device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+    temperature: float = Field(
+        default=0.7, ge=0, le=100, description="0 always takes the likeliest token; higher is wilder."
+    )
+    top_p: float = Field(
+        default=0.95, gt=0, le=1, description="Choose among the likeliest tokens of this share; 1: all."
+    )
+    top_k: int = Field(default=50, ge=0, le=10_000_000, description="Choose among so many tokens; 0: all.")
+    repetition_penalty: float = Field(
+        default=1.1, gt=0, le=100, description="Over 1 makes said tokens less likely; 1: off."
+    )
+
+    def sampling(self) -> SamplingParams:
+        """The part of the settings that the engine reads."""
+        return SamplingParams(**{name: getattr(self, name) for name in SamplingParams.model_fields})
 
 
 class AskConfig(ChatConfig):
@@ -74,8 +91,8 @@ class RunConfig(Config):
     section: ClassVar[str] = "run"
 
     recipe: Path = Field(description="The recipe, a TOML file.")
-    from_stage: str = Field("", max_length=40, description="Make this stage and all after it anew.")
-    runs: Path = Field(RUNS, description="Folder in which the recipe gets its own.")
+    from_stage: str = Field(default="", max_length=40, description="Make this stage and all after it anew.")
+    runs: Path = Field(default=RUNS, description="Folder in which the recipe gets its own.")
     settings: dict[str, str] = Field(
         default_factory=dict, description="Settings of the recipe to change, as pretrain.epochs=2; --set is the same."
     )
@@ -86,9 +103,9 @@ class DemoConfig(Config):
 
     section: ClassVar[str] = "demo"
 
-    budget: Duration = Field(600.0, ge=20, le=10**6, description="Time for all of it, in seconds or as 10min.")
-    home: Path | None = Field(None, description="Folder of the demo; none: demo/ in HANLIN_HOME (~/.hanlin).")
-    fresh: bool = Field(False, description="Train anew although a finished model is there.")
+    budget: Duration = Field(default=600.0, ge=20, le=10**6, description="Time for all of it, in seconds or as 10min.")
+    home: Path | None = Field(default=None, description="Folder of the demo; none: demo/ in HANLIN_HOME (~/.hanlin).")
+    fresh: bool = Field(default=False, description="Train anew although a finished model is there.")
     settings: dict[str, str] = Field(
         default_factory=dict, description="Settings of its recipe to change, as pretrain.size=2m; --set is the same."
     )
@@ -99,7 +116,7 @@ class DoctorConfig(Config):
 
     section: ClassVar[str] = "doctor"
 
-    path: Path = Field(RUNS, description="Folder whose disk is looked at.")
+    path: Path = Field(default=RUNS, description="Folder whose disk is looked at.")
 
 
 class ListModelsConfig(Config):
@@ -107,7 +124,7 @@ class ListModelsConfig(Config):
 
     section: ClassVar[str] = "models"
 
-    runs: Path = Field(RUNS, description="Folder of runs to look through, besides HANLIN_HOME.")
+    runs: Path = Field(default=RUNS, description="Folder of runs to look through, besides HANLIN_HOME.")
 
 
 class ModelInfoConfig(Config):
@@ -115,7 +132,9 @@ class ModelInfoConfig(Config):
 
     section: ClassVar[str] = "models"
 
-    model: str = Field("", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model.")
+    model: str = Field(
+        default="", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model."
+    )
 
 
 class RemoveModelConfig(Config):
@@ -124,7 +143,7 @@ class RemoveModelConfig(Config):
     section: ClassVar[str] = "models"
 
     model: str = Field(min_length=1, max_length=4096, description="Bundle, run, recipe or name.")
-    yes: bool = Field(False, description="Really delete it.")
+    yes: bool = Field(default=False, description="Really delete it.")
 
 
 class ListRunsConfig(Config):
@@ -132,7 +151,7 @@ class ListRunsConfig(Config):
 
     section: ClassVar[str] = "runs"
 
-    runs: Path = Field(RUNS, description="Folder of runs.")
+    runs: Path = Field(default=RUNS, description="Folder of runs.")
 
 
 class ShowRunConfig(Config):
@@ -140,12 +159,14 @@ class ShowRunConfig(Config):
 
     section: ClassVar[str] = "runs"
 
-    run: str = Field("", max_length=4096, description="Run folder or the beginning of its name; if empty, the newest.")
-    runs: Path = Field(RUNS, description="Folder of runs.")
+    run: str = Field(
+        default="", max_length=4096, description="Run folder or the beginning of its name; if empty, the newest."
+    )
+    runs: Path = Field(default=RUNS, description="Folder of runs.")
 
 
 class TailRunConfig(ShowRunConfig):
     """`hanlin runs tail`."""
 
-    lines: int = Field(10, ge=0, le=10**6, description="Lines of the past to begin with.")
-    follow: bool = Field(True, description="Go on until the run ends.")
+    lines: int = Field(default=10, ge=0, le=10**6, description="Lines of the past to begin with.")
+    follow: bool = Field(default=True, description="Go on until the run ends.")

@@ -21,6 +21,11 @@ def home(environ: Mapping[str, str] | None = None) -> Path:
     return Path(given).expanduser() if given else Path.home() / ".hanlin"
 
 
+def expanded(path: str | Path) -> Path:
+    """A path with `~` filled in."""
+    return Path(path).expanduser()
+
+
 def roots(runs: Path) -> list[Path]:
     """The folders that are looked through for runs and models."""
     return [runs, home()]
@@ -33,7 +38,8 @@ def is_bundle(path: Path) -> bool:
 
 def list_bundles(places: Sequence[Path]) -> list[Path]:
     """Every bundle of the runs under the given folders, oldest first."""
-    found = {path.parent for root in places for depth in ("*", "*/*", "*/*/*") for path in root.glob(f"{depth}/{MARK}")}
+    depths = ("*", "*/*", "*/*/*", "*/*/*/*")  # runs/recipe/stage/run/bundle
+    found = {path.parent for root in places for depth in depths for path in root.glob(f"{depth}/{MARK}")}
     return sorted(found, key=lambda path: ((path / MARK).stat().st_mtime, str(path)))
 
 
@@ -80,8 +86,12 @@ def every_run(runs: Path) -> list[RunInfo]:
 
 
 def _runs(root: Path) -> Iterator[RunInfo]:
-    for folder in (root, *(path.parent for path in sorted(root.glob("*/recipe.json")))):
+    """Runs lie beside each other; a recipe keeps those of its stages two floors down."""
+    for folder in (root, *(path.parent for path in sorted(root.glob("*/stages")))):
         yield from list_runs(folder)
+        if folder is not root:
+            for stage in sorted(path for path in folder.iterdir() if path.is_dir()):
+                yield from list_runs(stage)
 
 
 def find_run(word: str, runs: Path) -> Path:

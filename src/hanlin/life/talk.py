@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-from hanlin.text.chat import Conversation, Message
 
 from hanlin.bundle.bundle import Bundle
 from hanlin.infer.config import SamplingParams
@@ -14,6 +11,7 @@ from hanlin.infer.engine import Engine
 from hanlin.infer.request import Token
 from hanlin.life.models import name_of
 from hanlin.life.report import Report
+from hanlin.text.chat import Conversation, Message
 
 
 class Session:
@@ -40,13 +38,14 @@ class Session:
         asked = [*self.messages, Message("user", text)]
         ids = complete_ids(self.bundle, text) if self.completes else chat_ids(self.bundle, asked)
         pieces: list[str] = []
+        events = self.engine.stream(ids, self.params)
         try:
-            with contextlib.closing(self.engine.stream(ids, self.params)) as events:
-                for event in events:
-                    if isinstance(event, Token) and event.text:
-                        pieces.append(event.text)
-                        yield event.text
+            for event in events:
+                if isinstance(event, Token) and event.text:
+                    pieces.append(event.text)
+                    yield event.text
         finally:
+            events.close()  # type: ignore[attr-defined]  # a generator: closing it cancels the request
             if pieces and not self.completes:
                 self.messages = [*asked, Message("assistant", "".join(pieces))]
 

@@ -11,7 +11,10 @@ class RecipeConfig(Config):
     """The `[recipe]` section."""
 
     name: str = Field(
-        "", pattern=r"^[\w.-]*$", max_length=80, description="Name of the life and of its folder; if empty, the file's."
+        default="",
+        pattern=r"^[\w.-]*$",
+        max_length=80,
+        description="Name of the life and of its folder; if empty, the file's.",
     )
-    title: str = Field("", max_length=200, description="One line about it, for lists and reports.")
-    seed: int = Field(1, ge=0, le=2**63 - 1, description="Seed of every stage that sets none of its own.")
+    title: str = Field(default="", max_length=200, description="One line about it, for lists and reports.")
+    seed: int = Field(default=1, ge=0, le=2**63 - 1, description="Seed of every stage that sets none of its own.")

@@ -1,0 +1,90 @@
+"""Hanlin: raw text to your own trained, evaluated language model, on the machine you own.
+
+    import hanlin
+
+    run = hanlin.pretrain(data=("corpus.txt",), budget="10min")
+    tuned = hanlin.finetune(from_bundle=run.path, data=("conversations.jsonl",))
+    model = hanlin.load(tuned.path)
+    print(model.chat("你好"))
+
+Names load on first use: importing the package imports nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hanlin.life.ask import ask as ask
+    from hanlin.life.build_data import build_data as build_data
+    from hanlin.life.chat import chat as chat
+    from hanlin.life.demo import demo as demo
+    from hanlin.life.doctor import doctor as doctor
+    from hanlin.life.evaluate import evaluate as eval
+    from hanlin.life.finetune import finetune as finetune
+    from hanlin.life.load import Model as Model
+    from hanlin.life.load import load as load
+    from hanlin.life.pretrain import pretrain as pretrain
+    from hanlin.life.report import Report as Report
+    from hanlin.life.run import run as run
+    from hanlin.life.train_tokenizer import train_tokenizer as train_tokenizer
+    from hanlin.text.chat import Conversation as Conversation
+    from hanlin.text.chat import Message as Message
+    from hanlin.text.chat import Template as Template
+    from hanlin.text.tokenizer import Tokenizer as Tokenizer
+
+_NAMES = {
+    "ask": "hanlin.life.ask:ask",
+    "build_data": "hanlin.life.build_data:build_data",
+    "chat": "hanlin.life.chat:chat",
+    "demo": "hanlin.life.demo:demo",
+    "doctor": "hanlin.life.doctor:doctor",
+    # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
+    "eval": "hanlin.life.evaluate:evaluate",
+    "finetune": "hanlin.life.finetune:finetune",
+    "load": "hanlin.life.load:load",
+    "pretrain": "hanlin.life.pretrain:pretrain",
+    "run": "hanlin.life.run:run",
+    "train_tokenizer": "hanlin.life.train_tokenizer:train_tokenizer",
+    "Model": "hanlin.life.load:Model",
+    "Report": "hanlin.life.report:Report",
+    "Conversation": "hanlin.text.chat:Conversation",
+    "Message": "hanlin.text.chat:Message",
+    "Template": "hanlin.text.chat:Template",
+    "Tokenizer": "hanlin.text.tokenizer:Tokenizer",
+}
+
+__all__ = [
+    "Conversation",
+    "Message",
+    "Model",
+    "Report",
+    "Template",
+    "Tokenizer",
+    "ask",
+    "build_data",
+    "chat",
+    "demo",
+    "doctor",
+    "eval",
+    "finetune",
+    "load",
+    "pretrain",
+    "run",
+    "train_tokenizer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first asked for."""
+    if name not in _NAMES:
+        raise AttributeError(f"module 'hanlin' has no attribute {name!r}")
+    module, _, attribute = _NAMES[name].partition(":")
+    value = getattr(importlib.import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,199 @@
+"""`hanlin eval`: a model measured on held-out text, on tasks, against baselines and against its parent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hanlin.base.config import Resolved
+from hanlin.base.files import read_json, write_json
+from hanlin.base.messages import say
+from hanlin.base.progress import Progress
+from hanlin.base.seeds import Seeds
+from hanlin.bundle.bundle import Bundle, annotate_bundle, read_info
+from hanlin.evaluate.forgetting import forgetting
+from hanlin.evaluate.metrics import LmScore
+from hanlin.evaluate.report import Sample, forgetting_row, language_row, task_row, write_card
+from hanlin.infer.engine import Engine
+from hanlin.life.baselines import Baselines, compute_baselines
+from hanlin.life.config import EvaluateJob
+from hanlin.life.measure import HeldOut, held_out, score_languages, score_tasks, write_samples
+from hanlin.life.models import name_of
+from hanlin.life.open import open_bundle
+from hanlin.life.report import Report, Table
+from hanlin.life.settings import settled
+from hanlin.life.talk import answers
+from hanlin.model.transformer import build_model
+from hanlin.text.corpus import read_corpus
+from hanlin.text.document import Document, Dropped
+from hanlin.text.readers import read_documents
+
+UNTRAINED_BYTES = 1 << 16  # fresh weights guess alike everywhere: a small slice says it
+
+
+def evaluate(
+    config: EvaluateJob | Resolved[EvaluateJob] | None = None, *, progress: Progress | None = None, **settings: Any
+) -> Report:
+    """Measure a model, write figures and answers under `out`, and scores and card into its bundle.
+
+    Scores are `{"language": {lang: bits per byte …}, "tasks": […], "forgetting": […], "before": [tasks of the
+    parent]}`. Raises InputError, BundleError, MachineError.
+    """
+    job, progress = settled(EvaluateJob, config, settings).value, progress or Progress("none")
+    bundle = open_bundle(job.model, device=job.device)
+    assert bundle.tokenizer is not None
+    engine = Engine(bundle.model, bundle.tokenizer)
+    text = held_out(_documents(job, progress), job.max_bytes)
+    scores: dict[str, Any] = {"language": _languages(bundle, text, job, progress)}
+    scores["tasks"], said = _tasks(bundle, engine, job, progress)
+    if job.parent:
+        scores |= _against_parent(job, text, scores["language"], progress)
+    samples = write_samples(bundle, engine, job.prompts, num_tokens=job.sample_tokens, seed=job.seed)
+    out = job.out or bundle.path.parent / "eval"
+    keep(bundle, scores, said, samples, out)
+    return evaluation_report(bundle, scores, samples, out)
+
+
+def _documents(job: EvaluateJob, progress: Progress) -> Iterator[Document]:
+    """The validation part of a corpus, or all of a file or folder."""
+    plain = [path for path in job.data if not (Path(path) / "corpus.json").is_file()]
+    for path in job.data:
+        if path not in plain:
+            yield from read_corpus(Path(path), "validation")
+    dropped: list[Dropped] = []
+    if plain:
+        yield from read_documents(plain, on_drop=dropped.append)
+    if dropped:
+        progress.note(say("life.dropped", number=len(dropped), first=dropped[0].location))
+
+
+def _languages(bundle: Bundle, text: Mapping[str, HeldOut], job: EvaluateJob, progress: Progress) -> dict[str, Any]:
+    progress.note(say("life.scoring", megabytes=f"{sum(sum(p.num_bytes) for p in text.values()) / 1e6:.1f}"))
+    assert bundle.tokenizer is not None
+    scores = score_languages(bundle.model, bundle.tokenizer, text, batch=job.batch_tokens)
+    baselines = _baselines(bundle, text, job, progress) if text else {}
+    return {lang: {**score.as_dict(), "baselines": baselines.get(lang, {})} for lang, score in scores.items()}
+
+
+def _baselines(bundle: Bundle, text: Mapping[str, HeldOut], job: EvaluateJob, progress: Progress) -> Baselines:
+    if not job.baselines:
+        return {}
+    found: Baselines = {}
+    if job.known_baselines is not None:
+        found = read_json(job.known_baselines)
+    elif job.corpus is not None:
+        found = compute_baselines(job.corpus, bundle.path, job, out=None, progress=progress)
+    for lang, score in _untrained(bundle, text, job).items():
+        found[lang] = {**found.get(lang, {}), "untrained": score.bits_per_byte}
+    return found
+
+
+def _untrained(bundle: Bundle, text: Mapping[str, HeldOut], job: EvaluateJob) -> dict[str, LmScore]:
+    """The same shape with fresh weights, on a small part of the text."""
+    assert bundle.tokenizer is not None
+    few = {lang: HeldOut(_some(part.texts)) for lang, part in text.items()}
+    fresh = build_model(bundle.config, seed=Seeds(job.seed).derive("init"), compute_dtype=bundle.model.compute_dtype)
+    fresh = fresh.to(bundle.model.head.weight.device)
+    return score_languages(fresh, bundle.tokenizer, few, batch=job.batch_tokens)
+
+
+def _some(texts: Sequence[str]) -> tuple[str, ...]:
+    chosen: list[str] = []
+    for text in texts:
+        chosen.append(text)
+        if sum(len(one.encode()) for one in chosen) >= UNTRAINED_BYTES:
+            break
+    return tuple(chosen)
+
+
+def _tasks(
+    bundle: Bundle, engine: Engine, job: EvaluateJob, progress: Progress
+) -> tuple[list[dict[str, Any]], dict[str, tuple[str, ...]]]:
+    """Scores as figures, and what was answered."""
+    if not job.tasks:
+        return [], {}
+    progress.note(say("life.asking", model=name_of(bundle.path)))
+    results = score_tasks(bundle, engine, job)
+    return [result.as_dict() for result in results], {result.task: result.answers for result in results}
+
+
+def _against_parent(
+    job: EvaluateJob, text: Mapping[str, HeldOut], after: Mapping[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """What fine-tuning gave and what it took: the same questions and the same text, before it."""
+    parent = open_bundle(job.parent, device=job.device)
+    assert parent.tokenizer is not None
+    found: dict[str, Any] = {}
+    if job.forgetting:
+        before = score_languages(parent.model, parent.tokenizer, text, batch=job.batch_tokens)
+        now = {lang: LmScore(row["nats"], row["num_tokens"], row["num_bytes"]) for lang, row in after.items()}
+        found["forgetting"] = [row.as_dict() for row in forgetting(before, now)]
+    found["before"], _ = _tasks(parent, Engine(parent.model, parent.tokenizer), job, progress)
+    return found
+
+
+def keep(
+    bundle: Bundle, scores: Mapping[str, Any], said: Mapping[str, Sequence[str]], samples: Sequence[Sample], out: Path
+) -> None:
+    """Figures, answers and samples under `out`; scores and card into the bundle, unless it is a foreign folder."""
+    model = {"model": str(bundle.path), "fingerprint": bundle.info.fingerprint}
+    write_json(out / "evaluation.json", {**model, "scores": _plain(scores)})
+    write_json(out / "answers.json", {**model, "answers": said, "samples": [asdict(sample) for sample in samples]})
+    if bundle.lineage is not None:
+        info = read_info(bundle.path)
+        every = {**info.scores, **_plain(scores)}
+        annotate_bundle(bundle.path, scores=_plain(scores), card=write_card(info, every, samples))
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN: a figure that nothing was measured for becomes null."""
+    match value:
+        case float():
+            return value if value == value else None
+        case Mapping():
+            return {key: _plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+        case _:
+            return value
+
+
+# ---------------------------------------------------------------- for people
+
+
+def evaluation_report(bundle: Bundle, scores: Mapping[str, Any], samples: Sequence[Sample], out: Path) -> Report:
+    """The figures as tables."""
+    columns = ("language", "bits_per_byte", "error", "perplexity", "accuracy", "kneser_ney", "xz", "untrained")
+    tables = [
+        _table("scores", columns, [language_row(lang, row) for lang, row in scores["language"].items()]),
+        _table("tasks", ("task", "score", "interval", "chance", "cases", "before"), _task_rows(scores)),
+        _table(
+            "forgetting", ("language", "before", "after", "ratio"), map(forgetting_row, scores.get("forgetting", ()))
+        ),
+    ]
+    lines = [say("life.evaluated", model=name_of(bundle.path), out=out)]
+    lines += [f"» {sample.prompt}{sample.text}" for sample in samples]
+    path = bundle.path
+    steps = (f"hanlin chat {path}",) if answers(bundle) else (f'hanlin ask {path} "…"',)
+    figures = {"model": str(path), **scores, "samples": [asdict(sample) for sample in samples]}
+    return Report("eval", out, figures, tuple(lines), tuple(t for t in tables if t.rows), steps)
+
+
+def _task_rows(scores: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    before = {row["task"]: f"{row['accuracy']:.1%}" for row in scores.get("before", ())}
+    for row in scores["tasks"]:
+        yield *task_row(row), before.get(row["task"], "–")
+
+
+def _table(title: str, columns: Sequence[str], rows: Any) -> Table:
+    heads = tuple(say(f"evaluate.column_{column}") for column in columns)
+    return Table(say(f"evaluate.card_{title}_title"), heads, tuple(rows))
+
+
+def main_score(figures: Mapping[str, Any]) -> str:
+    """An evaluation in one phrase, for the table of a recipe."""
+    languages = ", ".join(f"{lang} {row['bits_per_byte']:.3f}" for lang, row in figures["language"].items())
+    tasks = ", ".join(f"{row['task']} {row['accuracy']:.0%}" for row in figures["tasks"])
+    return say("life.evaluation_result", languages=languages or "–") + (f"; {tasks}" if tasks else "")

@@ -1,0 +1,143 @@
+"""Text to token shards: the first three stages of a life, for recipes and for `hanlin pretrain FILE`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hanlin.base.config import Config, Resolved
+from hanlin.base.files import sha256_bytes
+from hanlin.base.messages import say
+from hanlin.base.progress import Progress
+from hanlin.data.config import ShardConfig
+from hanlin.life.build_data import build_data
+from hanlin.life.config import BuildDataConfig, TrainTokenizerConfig
+from hanlin.life.tokenise import Shards, open_shards, tokenise
+from hanlin.life.train_tokenizer import train_tokenizer
+from hanlin.recipe.cache import input_files
+from hanlin.recipe.config import RecipeConfig
+from hanlin.recipe.graph import Estimate, Job, Outcome, Stage, run_recipe
+from hanlin.recipe.recipe import Recipe
+from hanlin.text.config import CorpusConfig, TokenizerConfig
+from hanlin.text.tokenizer import Tokenizer
+from hanlin.train.config import PretrainConfig
+from hanlin.train.plan import suggest_vocabulary
+
+BYTES_PER_TOKEN = 3.5
+CLEANING_BYTES_PER_SECOND = 4e6
+
+
+def run_corpus(job: Job) -> Outcome:
+    """Raw files to a cleaned corpus."""
+    config = job.configs["corpus"].value
+    report = build_data(BuildDataConfig(**fields_of(config), out=job.out), progress=job.progress)
+    return Outcome(job.out, sha256_bytes((job.out / "corpus.json").read_bytes()), report.lines[0], report.report)
+
+
+def run_tokenizer(job: Job) -> Outcome:
+    """A corpus to a vocabulary."""
+    config = job.configs["tokenizer"].value
+    made = TrainTokenizerConfig(**fields_of(config), corpus=(str(job.needs["corpus"].path),), out=job.out)
+    report = train_tokenizer(made, progress=job.progress)
+    return Outcome(job.out, str(report.report["fingerprint"]), report.lines[0], report.report)
+
+
+def run_shards(job: Job) -> Outcome:
+    """A corpus and a vocabulary to token shards."""
+    shards = tokenise(
+        job.needs["corpus"].path,
+        job.needs["tokenizer"].path,
+        job.out,
+        config=job.configs["shards"].value,
+        progress=job.progress,
+    )
+    result = say("life.shards_result", tokens=f"{shards.num_tokens:,}")
+    return Outcome(job.out, shards.fingerprint, result, {"num_tokens": shards.num_tokens})
+
+
+def fields_of(config: Config) -> dict[str, Any]:
+    """A config's values by name, nested configs as they are."""
+    return {name: getattr(config, name) for name in type(config).model_fields}
+
+
+def _source_paths(configs: Mapping[str, Resolved[Any]]) -> list[str]:
+    return [source.path for source in configs["corpus"].value.sources]
+
+
+def _corpus_bytes(job: Job) -> int:
+    """Bytes of the sources; packed ones count four times, which is what text gives."""
+    from_sources = 0
+    for path in input_files(_source_paths(job.configs)):
+        from_sources += path.stat().st_size * (4 if path.suffix in (".gz", ".zst") else 1)
+    return from_sources
+
+
+def estimate_corpus(job: Job) -> Estimate:
+    """Cleaning is bound by the processor; the corpus is kept packed."""
+    size = _corpus_bytes(job)
+    return Estimate(size / CLEANING_BYTES_PER_SECOND, 1 << 29, size // 3, f"{size / 1e6:.1f} MB")
+
+
+def estimate_shards(job: Job) -> Estimate:
+    """Two bytes a token."""
+    tokens = round(_corpus_bytes(job) / BYTES_PER_TOKEN)
+    return Estimate(tokens / 1e6, 1 << 29, 2 * tokens, say("life.about_tokens", tokens=f"{tokens:,}"))
+
+
+TEXT_STAGES: tuple[Stage, ...] = (
+    Stage("corpus", {"corpus": CorpusConfig}, run_corpus, reads=_source_paths, estimate=estimate_corpus),
+    Stage("tokenizer", {"tokenizer": TokenizerConfig}, run_tokenizer, needs=("corpus",)),
+    Stage("shards", {"shards": ShardConfig}, run_shards, needs=("corpus", "tokenizer"), estimate=estimate_shards),
+)
+"""From raw files to token shards."""
+
+
+# ---------------------------------------------------------------- plain text given to a command
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Text that became shards."""
+
+    tokenizer: Path
+    shards: Shards
+
+
+def is_shards(path: Path) -> bool:
+    """Whether a folder holds token shards."""
+    return (path / "manifest.json").is_file()
+
+
+def prepare_text(paths: list[str], job: PretrainConfig, progress: Progress) -> Prepared:
+    """Shards of plain text, with the tokenizer that was given, the parent's, or a new one.
+
+    They lie under `runs/text-…`, one for each set of files, so that the next run on them begins at once.
+    Raises ConfigError, InputError.
+    """
+    files = list(input_files(paths))
+    size = sum(path.stat().st_size for path in files)
+    home = job.runs / f"text-{sha256_bytes(repr(sorted(map(str, files))).encode())[:8]}"
+    given = job.tokenizer or job.from_bundle
+    sections: dict[str, dict[str, Any]] = {
+        "corpus": {"sources": [str(path) for path in paths]},
+        "tokenizer": {"vocab_size": suggest_vocabulary(size)},
+    }
+    recipe = Recipe(Path(home.name), RecipeConfig(seed=job.seed), sections)
+    stages = TEXT_STAGES if given is None else _with_tokenizer(given)
+    report = run_recipe(recipe, stages, home, progress=progress)
+    return Prepared(report.outcomes["tokenizer"].path, open_shards(report.outcomes["shards"].path))
+
+
+def _with_tokenizer(folder: Path) -> tuple[Stage, ...]:
+    """The stages with a tokenizer that is already there."""
+    fingerprint = Tokenizer.load(folder).fingerprint
+
+    def known(job: Job) -> Outcome:
+        return Outcome(folder, fingerprint, str(folder))
+
+    stage = Stage(
+        "tokenizer", {"tokenizer": TokenizerConfig}, known, reads=lambda configs: (str(folder / "tokenizer.json"),)
+    )
+    return tuple(stage if one.name == "tokenizer" else one for one in TEXT_STAGES)

@@ -1,0 +1,124 @@
+"""`hanlin pretrain`: train on token shards, or on plain text, which becomes shards first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hanlin.base.config import Resolved
+from hanlin.base.errors import UsageError
+from hanlin.base.messages import say
+from hanlin.base.progress import Progress, duration_text, value_text
+from hanlin.life.hooks import writing_hooks
+from hanlin.life.prepare import BYTES_PER_TOKEN, is_shards, prepare_text
+from hanlin.life.report import Report, Table
+from hanlin.life.settings import settled
+from hanlin.recipe.cache import input_files
+from hanlin.text.tokenizer import Tokenizer
+from hanlin.train import pretrain as training
+from hanlin.train.config import PretrainConfig
+from hanlin.train.loop import Hooks, RunResult
+from hanlin.train.plan import Plan
+from hanlin.train.session import stored_config
+
+
+def pretrain(
+    config: PretrainConfig | Resolved[PretrainConfig] | None = None,
+    *,
+    progress: Progress | None = None,
+    dry_run: bool = False,
+    **settings: Any,
+) -> Report:
+    """Train a model on shards or plain text, from fresh weights or on from a bundle; the report's path is the run.
+
+    Plain text is cleaned, tokenised and kept beside the runs, so that a second run on it begins at once.
+    Raises ConfigError, InputError, MachineError, TrainingStopped; Interrupted after a checkpoint.
+    """
+    job, progress = settled(PretrainConfig, config, settings).value, progress or Progress("none")
+    if dry_run:
+        return plan_report(job)
+    job = with_shards(job, progress)
+    result = training.pretrain(job, hooks=_hooks(job), progress=progress)
+    steps = (f'hanlin ask {result.path} "…"', f"hanlin finetune {result.path} conversations.jsonl")
+    return training_report("pretrain", result, next_steps=steps)
+
+
+def with_shards(job: PretrainConfig, progress: Progress) -> PretrainConfig:
+    """The settings with shards in place of plain text. Raises UsageError E855 where shards and text are mixed."""
+    paths = [Path(path) for path in job.data]
+    if job.resume is not None or not paths or all(is_shards(path) for path in paths):
+        return job
+    if any(is_shards(path) for path in paths) or isinstance(job.data, dict):
+        raise UsageError("life.text_and_shards", text=", ".join(str(path) for path in paths if not is_shards(path)))
+    prepared = prepare_text([str(path) for path in paths], job, progress)
+    validation = job.validation or ((prepared.shards.validation,) if prepared.shards.validation else ())
+    name = job.name or paths[0].stem
+    return job.replaced(
+        data=(prepared.shards.train,), validation=validation, tokenizer=prepared.tokenizer, name=name[:80]
+    )
+
+
+def _hooks(job: PretrainConfig) -> Hooks:
+    """Texts as training goes on; none where the settings are wrong, which `train` then says."""
+    settings = stored_config(job) if job.resume else job
+    folder = settings.tokenizer or settings.from_bundle
+    return writing_hooks(Tokenizer.load(folder)) if folder else Hooks()
+
+
+def plan_report(job: PretrainConfig) -> Report:
+    """What a run would be, without running it; for plain text only what its size tells."""
+    text = [str(path) for path in job.data if not is_shards(Path(path))]
+    if not text or job.resume is not None:
+        plan, _, material = training.prepare(job)
+        return plan_as_report("pretrain", plan, material.model.config.num_parameters())
+    size = sum(path.stat().st_size for path in input_files(text))
+    tokens = round(size / BYTES_PER_TOKEN)
+    line = say("life.plan_text", megabytes=f"{size / 1e6:.1f}", tokens=f"{tokens:,}")
+    return Report("pretrain", None, {"dry_run": True, "bytes": size, "tokens": tokens}, (line,))
+
+
+def plan_as_report(command: str, plan: Plan, num_parameters: int) -> Report:
+    """Every setting of a plan with its reason, and what it takes of the machine."""
+    columns = tuple(say(f"life.column_{name}") for name in ("name", "value", "why"))
+    rows = tuple((row.name, shown(row.value), row.origin) for row in plan.rows)
+    memory, disk = memory_needed(num_parameters), 3 * 12 * num_parameters
+    line = say("life.plan_needs", memory=f"{memory / 2**30:.1f}", disk=f"{disk / 2**30:.2f}")
+    settings = {row.name: row.value for row in plan.rows}
+    figures = {"dry_run": True, "plan": settings, "memory_bytes": memory, "disk_bytes": disk}
+    return Report(command, None, figures, (line,), (Table("", columns, rows),))
+
+
+def memory_needed(num_parameters: int) -> int:
+    """About what a training takes: weights, gradients and two moments in float32, activations, and torch itself."""
+    return 16 * num_parameters + (1 << 30)
+
+
+def training_report(command: str, result: RunResult, *, next_steps: tuple[str, ...] = ()) -> Report:
+    """A training for people: how long, how far, how good."""
+    figures: dict[str, Any] = {
+        "steps": result.steps,
+        "tokens": result.tokens,
+        "bundle": str(result.bundle) if result.bundle else None,
+        **result.report,
+    }
+    columns = (say("life.column_name"), say("life.column_value"))
+    table = Table("", columns, tuple((name, shown(value)) for name, value in figures.items() if value is not None))
+    return Report(command, result.path, figures, (say("life.trained", path=result.path),), (table,), next_steps)
+
+
+def shown(value: object) -> str:
+    """A value as a cell."""
+    return value_text(value) if isinstance(value, int | float) else str(value)
+
+
+def main_result(figures: Mapping[str, Any]) -> str:
+    """A training in one phrase, for the table of a recipe."""
+    loss = figures.get("validation_loss") or figures.get("loss")
+    return say(
+        "life.training_result",
+        steps=f"{figures['steps']:,}",
+        tokens=f"{figures['tokens']:,}",
+        seconds=duration_text(figures.get("seconds") or 0),
+        loss="–" if loss is None else f"{loss:.3f}",
+    )

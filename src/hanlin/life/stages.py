@@ -1,0 +1,144 @@
+"""The table of stages that recipes are run by: what each needs, reads, makes and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hanlin.base.config import Resolved
+from hanlin.base.files import sha256_bytes
+from hanlin.base.log import list_runs
+from hanlin.base.messages import say
+from hanlin.base.progress import value_text
+from hanlin.bundle.bundle import read_info
+from hanlin.evaluate.config import EvaluateConfig
+from hanlin.life.baselines import compute_baselines
+from hanlin.life.config import EvaluateJob
+from hanlin.life.evaluate import evaluate, main_score
+from hanlin.life.finetune import finetune
+from hanlin.life.prepare import TEXT_STAGES, fields_of
+from hanlin.life.pretrain import main_result, memory_needed, pretrain
+from hanlin.life.report import Report
+from hanlin.model.config import parse_size
+from hanlin.recipe.graph import Estimate, Job, Outcome, Stage
+from hanlin.train.config import FinetuneConfig, PretrainConfig, TrainingConfig
+
+TYPICAL_PARAMETERS = 8_000_000
+
+
+def run_pretrain(job: Job) -> Outcome:
+    """Shards to a model that continues texts."""
+    config: PretrainConfig = job.configs["pretrain"].value
+    shards = job.needs["shards"].path
+    validation = shards / "validation"
+    return _trained(
+        job,
+        pretrain,
+        config.replaced(
+            data=config.data or (shards / "train",),
+            validation=config.validation or ((validation,) if validation.is_dir() else ()),
+            tokenizer=job.needs["tokenizer"].path,
+        ),
+    )
+
+
+def run_finetune(job: Job) -> Outcome:
+    """Conversations to a model that answers."""
+    config: FinetuneConfig = job.configs["finetune"].value
+    bundle = job.needs["pretrain"].path / "bundle"
+    return _trained(job, finetune, config.replaced(from_bundle=bundle))
+
+
+def _trained(job: Job, train: Any, config: TrainingConfig) -> Outcome:
+    """Run a training under the stage's own folder, going on with the run that an earlier attempt left there."""
+    job.claim(job.out)
+    cut = list_runs(job.out)
+    settings = type(config)(resume=cut[-1].folder) if cut else config.replaced(runs=job.out, name=job.recipe.name)
+    report: Report = train(settings, progress=job.progress)
+    assert report.path is not None
+    fingerprint = read_info(report.path / "bundle").fingerprint
+    return Outcome(report.path, fingerprint, main_result(report.report), report.report)
+
+
+def run_baselines(job: Job) -> Outcome:
+    """What a compressor and an n-gram make of the same text."""
+    config: EvaluateConfig = job.configs["evaluate"].value
+    if not config.baselines:
+        return Outcome(job.home, "none", say("life.baselines_off"))
+    figures = compute_baselines(
+        job.needs["corpus"].path, job.needs["tokenizer"].path, config, out=job.out, progress=job.progress
+    )
+    best = ", ".join(f"{lang} {row['kneser_ney']:.3f}" for lang, row in figures.items())
+    return Outcome(job.out, sha256_bytes(repr(figures).encode()), say("life.baselines_result", figures=best), figures)
+
+
+def run_evaluate(job: Job) -> Outcome:
+    """The finished model, measured."""
+    config: EvaluateConfig = job.configs["evaluate"].value
+    last = job.needs.get("finetune", job.needs["pretrain"])
+    made = EvaluateJob(
+        **fields_of(config),
+        model=str(last.path / "bundle"),
+        data=(str(job.needs["corpus"].path),),
+        known_baselines=job.needs["baselines"].path / "baselines.json" if config.baselines else None,
+        parent=str(job.needs["pretrain"].path / "bundle") if "finetune" in job.needs else "",
+        out=job.out,
+    )
+    report = evaluate(made, progress=job.progress)
+    return Outcome(job.out, sha256_bytes(repr(report.report).encode()), main_score(report.report), report.report)
+
+
+# ---------------------------------------------------------------- what a stage reads and costs
+
+
+def _conversation_paths(configs: Mapping[str, Resolved[Any]]) -> Sequence[str]:
+    config: FinetuneConfig = configs["finetune"].value
+    return (*config.data, *config.validation)
+
+
+def _task_paths(configs: Mapping[str, Resolved[Any]]) -> Sequence[str]:
+    tasks: tuple[str, ...] = configs["evaluate"].value.tasks
+    return tasks
+
+
+def estimate_training(section: str) -> Callable[[Job], Estimate]:
+    """The budget where there is one; memory and disk by the size asked for."""
+
+    def estimate(job: Job) -> Estimate:
+        config: TrainingConfig = job.configs[section].value
+        size = getattr(config, "size", "auto")
+        parameters = parse_size(size) if size != "auto" else TYPICAL_PARAMETERS
+        checkpoints = 12 * parameters * (config.keep_checkpoints + 1)
+        return Estimate(config.budget, memory_needed(parameters), checkpoints, value_text(parameters))
+
+    return estimate
+
+
+STAGES: tuple[Stage, ...] = (
+    *TEXT_STAGES,
+    Stage(
+        "pretrain",
+        {"pretrain": PretrainConfig},
+        run_pretrain,
+        needs=("tokenizer", "shards"),
+        estimate=estimate_training("pretrain"),
+    ),
+    Stage(
+        "finetune",
+        {"finetune": FinetuneConfig},
+        run_finetune,
+        needs=("pretrain", "shards"),
+        optional=True,
+        reads=_conversation_paths,
+        estimate=estimate_training("finetune"),
+    ),
+    Stage("baselines", {"evaluate": EvaluateConfig}, run_baselines, needs=("corpus", "tokenizer")),
+    Stage(
+        "evaluate",
+        {"evaluate": EvaluateConfig},
+        run_evaluate,
+        needs=("corpus", "baselines", "pretrain", "finetune"),
+        reads=_task_paths,
+    ),
+)
+"""A whole life, in order. `[model]` of a recipe is folded into `[pretrain]` before these are looked at."""

@@ -1,0 +1,67 @@
+"""`hanlin tokenizer train`: a vocabulary from a corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hanlin.base.config import Resolved
+from hanlin.base.errors import InputError
+from hanlin.base.files import building_folder
+from hanlin.base.messages import say
+from hanlin.base.progress import Progress
+from hanlin.life.config import TrainTokenizerConfig
+from hanlin.life.report import Report, Table
+from hanlin.life.settings import settled
+from hanlin.text.config import TokenizerConfig
+from hanlin.text.corpus import read_corpus
+from hanlin.text.document import Document, Dropped
+from hanlin.text.readers import read_documents
+from hanlin.text.tokenizer_train import characters_per_token
+from hanlin.text.tokenizer_train import train_tokenizer as train
+
+REPORTED_DOCUMENTS = 500
+
+
+def train_tokenizer(
+    config: TrainTokenizerConfig | Resolved[TrainTokenizerConfig] | None = None,
+    *,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Report:
+    """Learn a vocabulary and say how many characters a token holds in each language. Raises InputError, DiskFull."""
+    job, progress = settled(TrainTokenizerConfig, config, settings).value, progress or Progress("none")
+    dropped: list[Dropped] = []
+    progress.note(say("life.training_tokenizer", vocab_size=f"{job.vocab_size:,}"))
+    fields = {name: getattr(job, name) for name in TokenizerConfig.model_fields}
+    tokenizer = train((document.text for document in _documents(job, dropped)), TokenizerConfig(**fields))
+    with building_folder(job.out) as folder:
+        tokenizer.save(folder)
+    sample = [document for _, document in zip(range(REPORTED_DOCUMENTS), _documents(job, []), strict=False)]
+    density = {lang: held.characters_per_token for lang, held in characters_per_token(tokenizer, sample).items()}
+    columns = (say("life.column_language"), say("life.column_density"))
+    table = Table("", columns, tuple((lang, f"{value:.2f}") for lang, value in sorted(density.items())))
+    shown = ", ".join(f"{lang} {value:.2f}" for lang, value in sorted(density.items()))
+    lines = [say("life.tokenizer_result", vocab_size=f"{tokenizer.vocab_size:,}", density=shown)]
+    if dropped:
+        lines.append(say("life.dropped", number=len(dropped), first=dropped[0].location))
+    figures = {
+        "vocab_size": tokenizer.vocab_size,
+        "fingerprint": tokenizer.fingerprint,
+        "characters_per_token": density,
+        "dropped": len(dropped),
+    }
+    return Report("tokenizer train", job.out, figures, tuple(lines), (table,))
+
+
+def _documents(job: TrainTokenizerConfig, dropped: list[Dropped]) -> Iterator[Document]:
+    """The training part of a corpus, or all of files and folders. Raises InputError E856 where nothing is left."""
+    num_documents = 0
+    for path in job.corpus:
+        built = (Path(path) / "corpus.json").is_file()
+        for document in read_corpus(Path(path), "train") if built else read_documents([path], on_drop=dropped.append):
+            num_documents += 1
+            yield document
+    if not num_documents:
+        raise InputError("life.nothing_to_learn", paths=", ".join(job.corpus))

@@ -14,8 +14,9 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import zstandard
 
@@ -135,7 +136,7 @@ def _rows(path: Path) -> Iterator[tuple[int, object]]:
         yield place + 1, _Rule("unreadable", detail=error)
 
 
-def _values(file: BinaryIO, path: Path) -> Iterator[object]:
+def _values(file: BufferedReader, path: Path) -> Iterator[object]:
     chunks = _chunks(file, path)
     if _kind(path) == ".jsonl":
         yield from map(_value, _lines(chunks))
@@ -150,15 +151,15 @@ def _values(file: BinaryIO, path: Path) -> Iterator[object]:
         yield value
 
 
-def _chunks(file: BinaryIO, path: Path) -> Iterator[bytes]:
+def _chunks(file: BufferedReader, path: Path) -> Iterator[bytes]:
     """The unpacked bytes. Raises an error of the library for a damaged or cut file."""
     if path.name.endswith(".zst"):
         return _unpacked(file)
     plain = gzip.GzipFile(fileobj=file) if path.name.endswith(".gz") else file
-    return iter(lambda: plain.read(1 << 20), b"")
+    return iter(lambda: plain.read1(1 << 16), b"")  # read would lose what stands before a cut
 
 
-def _unpacked(file: BinaryIO) -> Iterator[bytes]:
+def _unpacked(file: BufferedReader) -> Iterator[bytes]:
     """Frames one after the other. The stream reader of zstandard would take a cut file for a whole one."""
     frame = None
     while packed := file.read(1 << 10):  # small, for it may unpack to a thousandfold

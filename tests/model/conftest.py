@@ -44,6 +44,14 @@ def config(request: pytest.FixtureRequest) -> ModelConfig:
     return tiny(**KINDS[request.param])
 
 
+@pytest.fixture(params=["kernels", "torch"])
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """With our compiled kernels, where this machine has them, and without."""
+    if request.param == "torch":
+        monkeypatch.setattr("hanlin.model.kernels.usable", lambda *tensors: False)
+    return str(request.param)
+
+
 @pytest.fixture
 def tokens() -> torch.Tensor:
     """Two rows of eleven ids."""

@@ -9,7 +9,7 @@ import pytest
 import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, decoders, models, normalizers
 
 from hanlin.base.errors import InputError
 from hanlin.text.tokenizer import CONTROL, SpecialTokens, Tokenizer
@@ -121,7 +121,8 @@ def test_foreign_markers_are_control_tokens_and_plain_additions_are_not() -> Non
 
 def test_a_unigram_vocabulary_cannot_spell_its_control_tokens() -> None:
     """SentencePiece vocabularies list "</s>" among the pieces, where plain text could match it."""
-    core = tokenizers.Tokenizer(models.Unigram([("<unk>", 0.0), ("</s>", 0.0), ("<", -1.0), ("/", -1.0), ("s", -1.0), (">", -1.0)], 0))
+    pieces = [("<unk>", 0.0), ("</s>", 0.0), *((character, -1.0) for character in "</s>")]
+    core = tokenizers.Tokenizer(models.Unigram(pieces, 0))
     core.add_special_tokens(["<unk>", "</s>"])
     tokenizer = Tokenizer(core, {"eos_token": "</s>"})
     assert tokenizer.encode_template("</s>") == [1]

@@ -17,41 +17,41 @@ class SourceConfig(Config):
     """One source of text: a folder, a file or a pattern such as `books/**/*.txt`. A plain path stands for one."""
 
     path: str = Field(min_length=1, description="Folder, file or glob pattern to read.")
-    name: str = Field("", max_length=200, description="Name in reports; if empty, the last part of the path.")
-    weight: float = Field(1.0, ge=0, le=1000, description="How often its documents are drawn, relative to 1.")
+    name: str = Field(default="", max_length=200, description="Name in reports; if empty, the last part of the path.")
+    weight: float = Field(default=1.0, ge=0, le=1000, description="How often its documents are drawn, relative to 1.")
     language: Literal["auto", "zh", "en", "code", "other"] = Field(
-        "auto", description="Language of all its documents; auto decides by the script of each."
+        default="auto", description="Language of all its documents; auto decides by the script of each."
     )
     kind: Literal["text", "web", "book", "code", "verse", "chat"] = Field(
-        "text", description="Kind of its documents, kept with each; code also sets the language of auto."
+        default="text", description="Kind of its documents, kept with each; code also sets the language of auto."
     )
     format: Literal["auto", "text", "jsonl", "csv", "tsv", "html"] = Field(
-        "auto", description="Format of its files; auto goes by the file name."
+        default="auto", description="Format of its files; auto goes by the file name."
     )
-    text_field: str = Field("text", min_length=1, description="Field or column that holds the text of a row.")
+    text_field: str = Field(default="text", min_length=1, description="Field or column that holds the text of a row.")
 
 
 class ReadConfig(Config):
     """Limits of reading."""
 
     max_document_chars: int = Field(
-        200_000, ge=100, le=100_000_000, description="Longer texts are split near this many characters, and counted."
+        default=200_000, ge=100, le=100_000_000, description="Longer texts are split near this length, and counted."
     )
     max_row_bytes: int = Field(
-        64 << 20, ge=1024, le=1 << 30, description="Longest row of a table and largest web page that is still read."
+        default=64 << 20, ge=1024, le=1 << 30, description="Longest row and largest web page that is still read."
     )
 
 
 class NormaliseConfig(Config):
     """What is evened out in every text; each change is counted."""
 
-    compose: bool = Field(True, description="Compose characters to Unicode NFC (never NFKC).")
-    line_ends: bool = Field(True, description="Turn every kind of line end into a line feed.")
-    control_characters: bool = Field(True, description="Remove control characters except line feed and tab.")
-    invisible_characters: bool = Field(True, description="Remove zero-width characters and byte order marks.")
-    trailing_spaces: bool = Field(True, description="Remove white space at the end of lines.")
+    compose: bool = Field(default=True, description="Compose characters to Unicode NFC (never NFKC).")
+    line_ends: bool = Field(default=True, description="Turn every kind of line end into a line feed.")
+    control_characters: bool = Field(default=True, description="Remove control characters except line feed and tab.")
+    invisible_characters: bool = Field(default=True, description="Remove zero-width characters and byte order marks.")
+    trailing_spaces: bool = Field(default=True, description="Remove white space at the end of lines.")
     max_blank_lines: int | None = Field(
-        2, ge=0, le=1000, description="Most blank lines in a row; none leaves them alone."
+        default=2, ge=0, le=1000, description="Most blank lines in a row; none leaves them alone."
     )
 
 
@@ -63,15 +63,15 @@ class CorpusConfig(Config):
     sources: tuple[Annotated[SourceConfig, BeforeValidator(_as_source)], ...] = Field(
         min_length=1, description="Folders, files and patterns to read, in order."
     )
-    read: ReadConfig = Field(ReadConfig(), description="Limits of reading.")
-    normalise: NormaliseConfig = Field(NormaliseConfig(), description="What is evened out in every text.")
-    dedup: bool = Field(True, description="Drop a document whose text was already kept.")
-    min_chars: int = Field(1, ge=1, le=1_000_000, description="Drop documents with fewer characters.")
+    read: ReadConfig = Field(default=ReadConfig(), description="Limits of reading.")
+    normalise: NormaliseConfig = Field(default=NormaliseConfig(), description="What is evened out in every text.")
+    dedup: bool = Field(default=True, description="Drop a document whose text was already kept.")
+    min_chars: int = Field(default=1, ge=1, le=1_000_000, description="Drop documents with fewer characters.")
     validation_fraction: float = Field(
-        0.02, ge=0, le=0.5, description="Share of documents, by hash, kept out of training to measure the model."
+        default=0.02, ge=0, le=0.5, description="Share of documents, by hash, kept to measure the model."
     )
-    max_examples: int = Field(3, ge=0, le=100, description="Examples in the report for each reason of a drop.")
-    seed: int = Field(1, ge=0, le=2**63 - 1, description="Seed of the choice of validation documents.")
+    max_examples: int = Field(default=3, ge=0, le=100, description="Examples in the report for each reason of a drop.")
+    seed: int = Field(default=1, ge=0, le=2**63 - 1, description="Seed of the choice of validation documents.")
 
 
 class TokenizerConfig(Config):
@@ -79,10 +79,12 @@ class TokenizerConfig(Config):
 
     section: ClassVar[str] = "tokenizer"
 
-    vocab_size: int = Field(6400, ge=261, le=1_000_000, description="Entries: 5 control tokens, 256 bytes, merges.")
-    digits: int = Field(1, ge=1, le=3, description="Digits that may share one token.")
-    min_frequency: int = Field(2, ge=1, le=1_000_000, description="Least occurrences of a pair to be merged.")
-    max_token_bytes: int = Field(32, ge=2, le=1024, description="Longest token in bytes.")
+    vocab_size: int = Field(
+        default=6400, ge=261, le=1_000_000, description="Entries: 5 control tokens, 256 bytes, the rest merges."
+    )
+    digits: int = Field(default=1, ge=1, le=3, description="Digits that may share one token.")
+    min_frequency: int = Field(default=2, ge=1, le=1_000_000, description="Least occurrences of a pair to be merged.")
+    max_token_bytes: int = Field(default=32, ge=2, le=1024, description="Longest token in bytes.")
     sample_chars: int = Field(
-        10_000_000, ge=1000, le=10_000_000_000, description="Characters to learn from; of more, an even sample."
+        default=10_000_000, ge=1000, le=10_000_000_000, description="Characters to learn from; of more, an even sample."
     )

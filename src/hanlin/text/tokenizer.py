@@ -72,8 +72,9 @@ class Tokenizer:
         """Encode many texts on all cores, as `encode` would."""
         try:
             return [e.ids for e in self._plain.encode_batch_fast(texts, add_special_tokens=False)]
-        except TypeError:
-            raise _surrogate(next(text for text in texts if _first_surrogate(text) is not None)) from None
+        except TypeError:  # how the library refuses a lone surrogate
+            check_encodable(*texts)
+            raise
 
     def decode(self, ids: Iterable[int], skip_special: bool = True) -> str:
         """Return the text of ids; bytes that are no UTF-8 become U+FFFD. Ids without an entry give nothing."""
@@ -114,9 +115,8 @@ class Tokenizer:
         try:
             ids: list[int] = encoder.encode(text, add_special_tokens=False).ids
         except TypeError:
-            if _first_surrogate(text) is None:
-                raise
-            raise _surrogate(text) from None
+            check_encodable(text)
+            raise
         return ids
 
     @functools.cached_property
@@ -151,12 +151,13 @@ def _without_control(core: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
 
 def _special_tokens(core: tokenizers.Tokenizer, config: Mapping[str, Any]) -> SpecialTokens:
     texts = {name: _named(config.get(f"{name}_token")) or text for name, text in CONTROL.items()}
-    texts = {name: text for name, text in texts.items() if core.token_to_id(text) is not None}
-    if "eos" not in texts:
+    ids = {name: id for name, text in texts.items() if (id := core.token_to_id(text)) is not None}
+    if "eos" not in ids:
         raise InputError("text.tokenizer_without_eos", token=CONTROL["eos"])
     for name, stand_in in (("pad", "eos"), ("bos", "eos"), ("im_start", "bos"), ("im_end", "eos")):
-        texts.setdefault(name, texts[stand_in])
-    return SpecialTokens(**{name: core.token_to_id(texts[name]) for name in CONTROL}, texts=texts)
+        if name not in ids:
+            ids[name], texts[name] = ids[stand_in], texts[stand_in]
+    return SpecialTokens(**ids, texts=texts)
 
 
 def _named(token: object) -> str | None:
@@ -175,18 +176,14 @@ def _hf_config(special: SpecialTokens) -> dict[str, Any]:
     }
 
 
-def _first_surrogate(text: str) -> int | None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        return error.start
-    return None
-
-
-def _surrogate(text: str) -> InputError:
-    place = _first_surrogate(text)
-    assert place is not None
-    return InputError("text.lone_surrogate", place=place, character=f"U+{ord(text[place]):04X}")
+def check_encodable(*texts: str) -> None:
+    """Raise InputError for half of a surrogate pair, which no encoding can write, naming its place."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            half = f"U+{ord(text[error.start]):04X}"
+            raise InputError("text.lone_surrogate", place=error.start, character=half) from None
 
 
 def _piece_decoder(core: tokenizers.Tokenizer) -> Callable[[str], bytes]:

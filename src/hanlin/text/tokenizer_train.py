@@ -21,7 +21,7 @@ from hanlin.base.errors import InputError
 from hanlin.base.messages import say
 from hanlin.text.config import TokenizerConfig
 from hanlin.text.document import Document
-from hanlin.text.tokenizer import CONTROL, Tokenizer
+from hanlin.text.tokenizer import CONTROL, Tokenizer, check_encodable
 
 # The split of DeepSeek-V3, which llama.cpp knows by that name, so that an exported vocabulary cuts text as here. With
 # one digit per token no merge joins digits, and the split by three gives the same ids. Measured on 46 MB of Chinese and
@@ -99,10 +99,8 @@ def _sample(texts: Iterable[str], limit: int) -> list[str]:
 
 
 def _hash(text: str) -> int:
-    try:
-        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
-    except UnicodeEncodeError as error:
-        raise InputError("text.lone_surrogate", place=error.start, character=f"U+{ord(text[error.start]):04X}") from None
+    check_encodable(text)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
 @dataclass(frozen=True)

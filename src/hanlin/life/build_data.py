@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hanlin.base.config import Resolved
+from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.life.config import BuildDataConfig
 from hanlin.life.report import Report
@@ -23,4 +25,17 @@ def build_data(
     job = settled(BuildDataConfig, config, settings).value
     fields = {name: getattr(job, name) for name in CorpusConfig.model_fields}
     built = build_corpus(CorpusConfig(**fields), job.out, progress=progress)
-    return Report("data build", built.path, built.figures, built.lines)
+    steps = (f"hanlin tokenizer train {job.out}", f"hanlin pretrain {job.out}")
+    return Report("data build", built.path, built.figures, built.lines, next_steps=steps)
+
+
+def main_result(figures: Mapping[str, Any]) -> str:
+    """A corpus in one phrase, for the table of a recipe."""
+    train, validation = (figures["splits"][split] for split in ("train", "validation"))
+    return say(
+        "life.corpus_result",
+        documents=f"{train['documents']:,}",
+        megabytes=f"{train['bytes'] / 1e6:.1f}",
+        held_out=f"{validation['bytes'] / 1e6:.2f}",
+        dropped=f"{sum(figures['dropped'].values()):,}",
+    )

@@ -1,0 +1,69 @@
+"""Even out what computers write differently and people do not see. Every change is counted.
+
+Never NFKC: it would turn ① into 1, full-width forms into narrow ones and break formulas.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hanlin.text.config import NormaliseConfig
+
+_LINE_ENDS = re.compile(r"\r\n?|\u2028|\u2029|\x85")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+# Zero width space, word joiner, byte order mark, soft hyphen. Joiners (200c, 200d) shape emoji and Indic scripts: kept.
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
+_TRAILING = re.compile(r"[ \t\u3000\u00a0]+$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """A text after the rules, and how often each rule changed something."""
+
+    text: str
+    changes: Mapping[str, int]
+
+
+def normalise(text: str, config: NormaliseConfig | None = None) -> Normalised:
+    """Apply the rules that are switched on, in a fixed order; doing it twice changes nothing more."""
+    changes: dict[str, int] = {}
+    for name, rule in _rules(config or NormaliseConfig()):
+        text, count = rule(text)
+        if count:
+            changes[name] = count
+    return Normalised(text, changes)
+
+
+Rule = Callable[[str], tuple[str, int]]
+
+
+def _rules(config: NormaliseConfig) -> list[tuple[str, Rule]]:
+    rules: list[tuple[str, Rule]] = []
+    if config.line_ends:
+        rules.append(("line_ends", lambda text: _LINE_ENDS.subn("\n", text)))
+    if config.control_characters:
+        rules.append(("control_characters", lambda text: _CONTROL.subn("", text)))
+    if config.invisible_characters:
+        rules.append(("invisible_characters", lambda text: _INVISIBLE.subn("", text)))
+    if config.compose:  # after the removals: what stood between two characters may have kept them apart
+        rules.append(("compose", _compose))
+    if config.trailing_spaces:
+        rules.append(("trailing_spaces", lambda text: _TRAILING.subn("", text)))
+    if config.max_blank_lines is not None:
+        rules.append(("blank_lines", _blank_lines(config.max_blank_lines)))
+    return rules
+
+
+def _compose(text: str) -> tuple[str, int]:
+    """NFC; the count is that of texts changed, since characters may move."""
+    if unicodedata.is_normalized("NFC", text):
+        return text, 0
+    return unicodedata.normalize("NFC", text), 1
+
+
+def _blank_lines(most: int) -> Rule:
+    too_many = re.compile(rf"\n{{{most + 2},}}")
+    return lambda text: too_many.subn("\n" * (most + 1), text)

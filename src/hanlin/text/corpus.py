@@ -1,0 +1,244 @@
+"""Raw files to a cleaned corpus in two parts, with every loss counted.
+
+    sources -> read -> normalise -> too short? -> seen before? -> train | validation
+
+A built corpus is a folder: `train.jsonl.zst`, `validation.jsonl.zst` (one document a line), `corpus.json` (all counts,
+examples of what was dropped, checksums) and `report.md` (the same for people).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import zstandard
+
+from hanlin.base.errors import InputError
+from hanlin.base.files import building_folder, read_json, recover, sha256_file, write_json
+from hanlin.base.messages import say
+from hanlin.base.progress import Progress
+from hanlin.base.seeds import Seeds
+from hanlin.text.clean import normalise
+from hanlin.text.config import CorpusConfig
+from hanlin.text.dedup import ExactDedup, text_digest
+from hanlin.text.document import Document, Dropped
+from hanlin.text.files import chunks_of
+from hanlin.text.readers import lines_of, nothing_readable, read_documents
+
+SPLITS = ("train", "validation")
+MANIFEST = "corpus.json"
+FORMAT = 1
+
+
+@dataclass
+class Amount:
+    """How much text: documents, characters and UTF-8 bytes."""
+
+    documents: int = 0
+    characters: int = 0
+    bytes: int = 0
+
+    def add(self, text: str, num_bytes: int) -> None:
+        """Count one document."""
+        self.documents += 1
+        self.characters += len(text)
+        self.bytes += num_bytes
+
+
+@dataclass
+class Tally:
+    """Everything that is counted on the way."""
+
+    read: int = 0
+    pieces: int = 0
+    splits: dict[str, Amount] = field(default_factory=lambda: {split: Amount() for split in SPLITS})
+    languages: dict[str, dict[str, Amount]] = field(default_factory=lambda: {split: {} for split in SPLITS})
+    sources: dict[str, Amount] = field(default_factory=dict)
+    encodings: dict[str, int] = field(default_factory=dict)
+    changes: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CorpusReport:
+    """What became of the sources: where the corpus lies, the figures of corpus.json and their words."""
+
+    path: Path
+    figures: Mapping[str, Any]
+    lines: tuple[str, ...]
+
+
+def build_corpus(config: CorpusConfig, out: Path, *, progress: Progress | None = None) -> CorpusReport:
+    """Write the corpus to the folder `out`, whole or not at all.
+
+    The same sources and settings give the same bytes. Raises InputError where nothing could be read, DiskFull.
+    """
+    build = _Build(config, progress or Progress("none"))
+    with building_folder(out) as folder:
+        with _writers(folder) as files:
+            for split, document in build.documents():
+                files[split].write(_line(document))
+        if not sum(amount.documents for amount in build.tally.splits.values()):
+            raise nothing_readable([source.path for source in config.sources], build.first_drops)
+        figures = _figures(build.tally, folder)
+        lines = tuple(_report_lines(figures))
+        (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_json(folder / MANIFEST, figures)
+    return CorpusReport(out, figures, lines)
+
+
+class _Build:
+    """The steps in order, and the tally they fill."""
+
+    def __init__(self, config: CorpusConfig, progress: Progress) -> None:
+        self.config, self.progress, self.tally = config, progress, Tally()
+        self.dedup = ExactDedup()
+        self.first_drops: list[Dropped] = []
+        self.seed = Seeds(config.seed).derive("split")
+
+    def documents(self) -> Iterator[tuple[str, Document]]:
+        """Yield what is kept, with the split it belongs to."""
+        self.progress.start(say("text.building_corpus"))
+        for raw in read_documents(self.config.sources, options=self.config.read, on_drop=self.drop):
+            self._count_read(raw)
+            if (document := self._cleaned(raw)) is not None:
+                split = self._split(document.text)
+                self._count_kept(split, document)
+                yield split, document
+        self.progress.done()
+
+    def _cleaned(self, raw: Document) -> Document | None:
+        even = normalise(raw.text, self.config.normalise)
+        for rule, number in even.changes.items():
+            _count(self.tally.changes, rule, number)
+        if len(even.text.strip()) < self.config.min_chars:
+            self._refuse(raw, "too_short", even.text)
+            return None
+        if self.config.dedup and (twin := self.dedup.first(even.text, raw.id)) is not None:
+            self._refuse(raw, "duplicate", twin)
+            return None
+        return Document(even.text, raw.id, raw.source, raw.lang, raw.meta)
+
+    def _refuse(self, document: Document, reason: str, example: str) -> None:
+        place = str(document.meta.get("path", document.id))
+        line = f":{document.meta['line']}" if "line" in document.meta else ""
+        self.drop(Dropped(reason, document.id, document.source, place + line, example[:80]))
+
+    def drop(self, dropped: Dropped) -> None:
+        """Count a loss and keep the first few of its kind as examples."""
+        _count(self.tally.dropped, dropped.reason)
+        examples = self.tally.examples.setdefault(dropped.reason, [])
+        if len(examples) < self.config.max_examples:
+            examples.append(asdict(dropped))
+        if len(self.first_drops) < 3:
+            self.first_drops.append(dropped)
+
+    def _split(self, text: str) -> str:
+        """By the text's own hash, so that neither order nor later additions move a document."""
+        share = int.from_bytes(text_digest(f"{self.seed}\n{text}")[:8], "big") / 2**64
+        return "validation" if share < self.config.validation_fraction else "train"
+
+    def _count_read(self, raw: Document) -> None:
+        self.tally.read += 1
+        self.tally.pieces += "piece" in raw.meta
+        _count(self.tally.encodings, str(raw.meta["encoding"]))
+        if self.tally.read % 100 == 0:
+            self.progress.update(self.tally.read, documents=self.tally.read)
+
+    def _count_kept(self, split: str, document: Document) -> None:
+        num_bytes = len(document.text.encode())
+        for amounts, name in (
+            (self.tally.splits, split),
+            (self.tally.languages[split], document.lang),
+            (self.tally.sources, document.source),
+        ):
+            amounts.setdefault(name, Amount()).add(document.text, num_bytes)
+
+
+def _count(counts: dict[str, int], name: str, number: int = 1) -> None:
+    counts[name] = counts.get(name, 0) + number
+
+
+@contextlib.contextmanager
+def _writers(folder: Path) -> Iterator[dict[str, IO[bytes]]]:
+    with contextlib.ExitStack() as stack:
+        yield {split: stack.enter_context(_packer(_file(folder, split), stack)) for split in SPLITS}
+
+
+def _packer(path: Path, stack: contextlib.ExitStack) -> Any:
+    # One compressor for each file: two streams of one would mix. The level still outruns the rest of the chain.
+    return zstandard.ZstdCompressor(level=6).stream_writer(stack.enter_context(path.open("wb")))
+
+
+def _file(folder: Path, split: str) -> Path:
+    return folder / f"{split}.jsonl.zst"
+
+
+def _line(document: Document) -> bytes:
+    return (json.dumps(asdict(document), ensure_ascii=False) + "\n").encode()
+
+
+def _figures(tally: Tally, folder: Path) -> dict[str, Any]:
+    checksums = {split: sha256_file(_file(folder, split)) for split in SPLITS}
+    return {"format": FORMAT, **asdict(tally), "sha256": checksums}
+
+
+def _report_lines(figures: Mapping[str, Any]) -> Iterator[str]:
+    """The figures in the user's language."""
+    for split in SPLITS:
+        amount = figures["splits"][split]
+        by_language = ", ".join(
+            f"{lang} {held['bytes']:,}" for lang, held in sorted(figures["languages"][split].items())
+        )
+        yield say(f"text.report_{split}", **{k: f"{v:,}" for k, v in amount.items()}, languages=by_language or "-")
+    for name, amount in figures["sources"].items():
+        yield say("text.report_source", name=name, documents=f"{amount['documents']:,}", bytes=f"{amount['bytes']:,}")
+    if figures["pieces"]:
+        yield say("text.report_pieces", number=f"{figures['pieces']:,}")
+    for section in ("encodings", "changes"):
+        if figures[section]:
+            counts = ", ".join(f"{name} {number:,}" for name, number in sorted(figures[section].items()))
+            yield say(f"text.report_{section}", counts=counts)
+    for reason, number in figures["dropped"].items():
+        places = ", ".join(example["location"] for example in figures["examples"].get(reason, ()))
+        yield say("text.report_dropped", number=f"{number:,}", reason=say(f"text.drop_{reason}"), places=places or "-")
+
+
+def read_corpus(folder: Path | str, split: str = "train") -> Iterator[Document]:
+    """Return the documents of one part of a built corpus, checked against its checksum first.
+
+    Raises InputError at once where no corpus stands, the part is unknown or a file is damaged.
+    """
+    folder = Path(folder)
+    if split not in SPLITS:
+        raise InputError("text.corpus_split", split=split, known=", ".join(SPLITS))
+    recover(folder)
+    if not (folder / MANIFEST).is_file():
+        raise InputError("text.corpus_missing", path=folder)
+    known, path = read_json(folder / MANIFEST), _file(folder, split)
+    if not path.is_file() or sha256_file(path) != known["sha256"][split]:
+        raise InputError("text.corpus_damaged", path=path)
+    return _documents(path)
+
+
+def _documents(path: Path) -> Iterator[Document]:
+    longest = 1 << 40  # a corpus of ours holds only rows that were short enough when it was built
+    decoded = (chunk.decode() for chunk in _whole_lines(chunks_of(path)))
+    for line in lines_of(decoded, longest):
+        if line:
+            yield Document(**json.loads(line))
+
+
+def _whole_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Chunks cut after line feeds, so that no character is torn."""
+    held = b""
+    for chunk in chunks:
+        whole, feed, rest = (held + chunk).rpartition(b"\n")
+        yield whole + feed
+        held = rest
+    yield held

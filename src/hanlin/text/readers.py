@@ -1,0 +1,241 @@
+"""Files to documents, streaming: text, tables of rows, web pages, each in whatever encoding it came.
+
+One bad file or row never ends a run: it goes to `on_drop` with its place and the rule. A path that does not exist, or
+a folder in which nothing could be read, is an error.
+
+    .jsonl                  one JSON object a line, its `text_field` is the text
+    .csv .tsv               a header and rows, the column `text_field` is the text
+    .html .htm .xhtml       one page, its main text
+    anything else           plain text, if it is text at all; each also as .gz and .zst
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hanlin.base.errors import InputError
+from hanlin.text.config import ReadConfig, SourceConfig
+from hanlin.text.document import Document, Dropped
+from hanlin.text.encodings import HEAD_BYTES, decoded_stream, encoding_of
+from hanlin.text.files import UNREADABLE, chunks_of, files_of, head_of, kind_suffix
+from hanlin.text.html import main_text
+from hanlin.text.language import language_of
+
+Source = SourceConfig | Path | str
+OnDrop = Callable[[Dropped], None]
+
+CODE_SUFFIXES = frozenset({
+    ".py", ".pyi", ".c", ".h", ".cc", ".cpp", ".hpp", ".rs", ".go", ".java", ".js",
+    ".ts", ".tsx", ".jsx", ".cs", ".rb", ".php", ".sh", ".sql", ".swift", ".kt", ".lua",
+})  # fmt: skip
+_FORMATS = {
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv",
+    ".html": "html", ".htm": "html", ".xhtml": "html",
+}  # fmt: skip
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may spell half of a pair, which is no text and has no UTF-8
+_KEPT_COLUMNS = ("source", "url", "title", "date", "licence", "license")
+# Where a long text may be cut, best first: paragraph, line, end of a sentence, word.
+_BORDERS = tuple(map(re.compile, (r"\n\s*\n", r"\n", r"[。！？!?.;；]['\"”’」]?\s*", r"\s+")))
+
+
+def read_documents(
+    paths: Sequence[Source] | Source, *, options: ReadConfig | None = None, on_drop: OnDrop
+) -> Iterator[Document]:
+    """Return the documents of folders, files and patterns in a fixed order (sources as given, files sorted).
+
+    `Document.meta` holds path and encoding, and for rows their line; a text longer than `options.max_document_chars`
+    comes in pieces with the metum `piece`. Raises InputError (at once) for a path without files.
+    """
+    listed = [paths] if isinstance(paths, SourceConfig | Path | str) else paths
+    sources = [one if isinstance(one, SourceConfig) else SourceConfig(path=str(one)) for one in listed]
+    files = [(source, *files_of(source.path)) for source in sources]
+    return _documents(files, options or ReadConfig(), on_drop)
+
+
+def _documents(
+    files: Sequence[tuple[SourceConfig, list[Path], list[Path]]], options: ReadConfig, on_drop: OnDrop
+) -> Iterator[Document]:
+    for source, found, hidden in files:
+        for path in hidden:
+            on_drop(Dropped("hidden", path.name, source_name(source), str(path)))
+        for path in found:
+            yield from _File(path, source, options, on_drop).documents()
+
+
+def source_name(source: SourceConfig) -> str:
+    """Return the name a source has in reports."""
+    return source.name or Path(source.path).name or source.path
+
+
+class _File:
+    """One file on its way to documents."""
+
+    def __init__(self, path: Path, source: SourceConfig, options: ReadConfig, on_drop: OnDrop) -> None:
+        self.path, self.source, self.options, self.on_drop = path, source, options, on_drop
+        self.name, self.encoding = source_name(source), ""
+
+    def documents(self) -> Iterator[Document]:
+        try:
+            head = head_of(self.path, HEAD_BYTES)
+            encoding = encoding_of(head)
+            if not head.strip():
+                self._drop("empty")
+            elif encoding is None:
+                self._drop("binary", example=head[:16].hex(" "))
+            else:
+                self.encoding = encoding
+                yield from self._read()
+        except UNREADABLE as error:
+            self._drop("unreadable", example=str(error))
+        except UnicodeDecodeError as error:
+            self._drop("encoding", place=f":byte {error.start}", example=f"{error.encoding}: {error.reason}")
+
+    def _read(self) -> Iterator[Document]:
+        chosen = self.source.format
+        form = _FORMATS.get(kind_suffix(self.path), "text") if chosen == "auto" else chosen
+        match form:
+            case "jsonl":
+                yield from self._jsonl()
+            case "csv" | "tsv":
+                yield from self._table("," if form == "csv" else "\t")
+            case "html":
+                yield from self._html()
+            case _:
+                yield from self._text()
+
+    def _decoded(self) -> Iterator[str]:
+        return decoded_stream(chunks_of(self.path), self.encoding)
+
+    # ------------------------------------------------------------ formats
+
+    def _text(self) -> Iterator[Document]:
+        yield from self._pieces(self._decoded(), self.path.as_posix(), {})
+
+    def _jsonl(self) -> Iterator[Document]:
+        for number, line in enumerate(lines_of(self._decoded(), self.options.max_row_bytes), start=1):
+            if line is None:
+                self._drop("row_too_long", place=f":{number}")
+            elif line.strip():
+                yield from self._row_of(line, number)
+
+    def _row_of(self, line: str, number: int) -> Iterator[Document]:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            self._drop("not_json", place=f":{number}", example=str(error))
+            return
+        if isinstance(row, dict):
+            yield from self._row(row, number)
+        else:
+            self._drop("not_object", place=f":{number}", example=line[:80])
+
+    def _table(self, delimiter: str) -> Iterator[Document]:
+        csv.field_size_limit(self.options.max_row_bytes)
+        lines = (line for line in lines_of(self._decoded(), self.options.max_row_bytes) if line is not None)
+        rows = csv.DictReader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+        try:
+            if self.source.text_field not in (rows.fieldnames or ()):
+                self._drop("missing_field", place=":1", example=", ".join(map(str, rows.fieldnames or ())))
+                return
+            for row in rows:
+                yield from self._row(row, rows.line_num)
+        except csv.Error as error:
+            self._drop("bad_table", place=f":{rows.line_num}", example=str(error))
+
+    def _row(self, row: dict[str, Any], number: int) -> Iterator[Document]:
+        text = row.get(self.source.text_field)
+        if not isinstance(text, str):
+            self._drop("missing_field", place=f":{number}", example=", ".join(map(str, row))[:80])
+            return
+        if _SURROGATE.search(text):
+            self._drop("surrogate", place=f":{number}", example=ascii(text[:80]))
+            return
+        meta = {name: str(row[name]) for name in _KEPT_COLUMNS if isinstance(row.get(name), str | int | float)}
+        yield from self._pieces([text], f"{self.path.as_posix()}:{row.get('id', number)}", {**meta, "line": number})
+
+    def _html(self) -> Iterator[Document]:
+        size, parts = 0, []
+        for part in self._decoded():
+            size += len(part)
+            if size > self.options.max_row_bytes:
+                self._drop("row_too_long")
+                return
+            parts.append(part)
+        text = main_text("".join(parts))
+        if text.strip():
+            yield from self._pieces([text], self.path.as_posix(), {})
+        else:
+            self._drop("no_main_text")
+
+    # ------------------------------------------------------------ documents and drops
+
+    def _pieces(self, parts: Iterable[str], id: str, meta: dict[str, str | int]) -> Iterator[Document]:
+        number = 0
+        for number, (text, is_last) in enumerate(split_text(parts, self.options.max_document_chars), start=1):
+            whole = number == 1 and is_last
+            where = {"path": str(self.path), "encoding": self.encoding, **meta}
+            yield Document(
+                text, id if whole else f"{id}#{number}", self.name, self._language(text),
+                where if whole else {**where, "piece": number},
+            )  # fmt: skip
+        if not number:
+            self._drop("empty", place=f":{meta['line']}" if "line" in meta else "")
+
+    def _language(self, text: str) -> str:
+        if self.source.language != "auto":
+            return self.source.language
+        is_code = self.source.kind == "code" or kind_suffix(self.path) in CODE_SUFFIXES
+        return "code" if is_code else language_of(text)
+
+    def _drop(self, reason: str, *, place: str = "", example: str = "") -> None:
+        self.on_drop(Dropped(reason, f"{self.path.name}{place}", self.name, f"{self.path}{place}", example))
+
+
+def lines_of(parts: Iterable[str], max_chars: int) -> Iterator[str | None]:
+    r"""Yield lines split at \n alone (str.splitlines breaks rows at U+2028); None for one longer than `max_chars`."""
+    held, too_long = "", False
+    for part in parts:
+        *whole, rest = part.split("\n")
+        for line in whole:
+            yield None if too_long or len(held) + len(line) > max_chars else (held + line).removesuffix("\r")
+            held, too_long = "", False
+        too_long = too_long or len(held) + len(rest) > max_chars
+        held = "" if too_long else held + rest
+    if held or too_long:
+        yield None if too_long else held
+
+
+def split_text(parts: Iterable[str], most: int) -> Iterator[tuple[str, bool]]:
+    """Yield (piece, is the last): pieces of at most `most` characters whose sum is the text, cut at the best border.
+
+    Only about `most` characters are held at a time, however long the text; nothing is yielded for an empty one.
+    """
+    held = ""
+    for part in parts:
+        held += part
+        while len(held) > most:
+            cut = _border(held, most)
+            yield held[:cut], False
+            held = held[cut:]
+    if held:
+        yield held, True
+
+
+def _border(text: str, most: int) -> int:
+    """Where to cut: after the last border of the best kind in the second half of the first `most` characters."""
+    for border in _BORDERS:
+        ends = [found.end() for found in border.finditer(text, most // 2, most)]
+        if ends:
+            return ends[-1]
+    return most
+
+
+def nothing_readable(paths: Iterable[str], dropped: Sequence[Dropped]) -> InputError:
+    """The error for sources that gave no document at all."""
+    first = f"{dropped[0].location} ({dropped[0].reason})" if dropped else "-"
+    return InputError("text.nothing_readable", paths=", ".join(paths), num_dropped=len(dropped), first=first)

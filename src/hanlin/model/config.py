@@ -239,4 +239,4 @@ def _misfit(config: ModelConfig, parameters: int) -> float:
     """Distance in count, which weighs most, and from the usual depth for a width."""
     count = math.log(config.num_parameters() / parameters)
     depth = math.log(config.num_layers / (8 * (config.hidden_size / 512) ** 0.7))
-    return 4 * abs(count) + abs(depth)
+    return 8 * abs(count) + abs(depth)

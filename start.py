@@ -185,13 +185,17 @@ def install_torch(pip: list[str], source: list[str], has_card: bool) -> None:
         tries = [[small], [small, "--extra-index-url", TORCH_CPU_INDEX], *tries]
     if source:
         tries = [words for words in tries if words != [plain] and len(words) == 1]
+    unreachable = False
     for words in tries:
+        if unreachable and len(words) == 1:  # the same sources as before: no second minute of waiting
+            continue
         say("torch", how=" ".join(words))
         if words == [plain] and len(tries) > 2:
             say("large")
         failure = run_pip(pip, [*source, *words])
         if failure is None:
             return
+        unreachable = unreachable or (failure == "index" and len(words) == 1)
     raise Trouble(failure if failure == "index" else "other", 5 if failure == "index" else 4, what="torch")
 
 

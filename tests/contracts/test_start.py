@@ -126,6 +126,13 @@ def test_then_pytorchs_own_index_then_the_big_build_with_a_warning(
     assert "3 GB" in capfd.readouterr().err
 
 
+def test_pytorchs_own_index_may_be_closed(start: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mirror without the small build, behind a wall to everywhere else: the big build still comes."""
+    pip = Pip("missing", "index", None)
+    assert run(start, [], pip, monkeypatch) == 0
+    assert pip.calls[2] == ["torch==2.13.0"]
+
+
 def test_a_graphics_card_or_a_mac_gets_the_plain_build(start: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     for platform, tool in (("linux", "nvidia-smi"), ("darwin", None)):
         monkeypatch.setattr(start.sys, "platform", platform)
@@ -215,7 +222,7 @@ def test_unlocked_is_the_users_own_word(start: ModuleType, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("answers", "code", "english", "chinese"),
     [
-        (["index"] * 4, 5, "No package index can be reached", "无法连接软件包索引"),
+        (["index"] * 2, 5, "No package index can be reached", "无法连接软件包索引"),
         ([None, "index"], 5, "No package index can be reached", "无法连接软件包索引"),
         (["other"] * 4, 4, "could not install torch", "未能安装 torch"),
         ([None, "mismatch"], 4, "differs from the tested file", "经过测试的文件不一致"),

@@ -14,7 +14,7 @@ import torch
 from hanlin.base import files
 from hanlin.base.errors import BundleError, ConfigError, DiskFull
 from hanlin.bundle.bundle import annotate_bundle, load_bundle, read_info, save_bundle
-from hanlin.bundle.lineage import Lineage, record_lineage
+from hanlin.bundle.lineage import record_lineage
 from hanlin.text.chat import Message, Template
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -247,17 +247,3 @@ def test_a_full_disk_leaves_the_older_bundle(save, build_tiny, monkeypatch):
     with pytest.raises(DiskFull):
         save(model=build_tiny(seed=2))
     assert read_info(folder, verify=True).fingerprint == before
-
-
-def test_a_life_is_told_from_the_first_stage_on(save):
-    first = record_lineage("pretrain", seed=1, data={"corpus": "aa"})
-    second = record_lineage("finetune", seed=2, parents={"base": "ff"}, earlier=(*first.earlier, first))
-    third = record_lineage("align", seed=3, earlier=(*second.earlier, second))
-    found = read_info(save(lineage=third)).lineage
-    assert [stage.stage for stage in (*found.earlier, found)] == ["pretrain", "finetune", "align"]
-    assert found.earlier[0].data == {"corpus": "aa"}
-    assert all(stage.earlier == () for stage in found.earlier)
-
-
-def test_a_lineage_of_a_later_version_is_read_as_far_as_known():
-    assert Lineage.from_dict({"stage": "x", "seed": 1, "mood": "good"}) == Lineage(stage="x", seed=1)

@@ -6,11 +6,14 @@ import json
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from hanlin.bundle.convert import export_weights, import_weights
 from hanlin.bundle.tensors import write_tensors
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.registry import FAMILIES, choose_family, find_family
+from hanlin.model.families.rules import foreign_views
+from hanlin.model.heads import lm_loss
 from hanlin.model.transformer import assemble, build_model
 
 transformers = pytest.importorskip("transformers")
@@ -131,6 +134,30 @@ def write(folder, model, config):
     family = choose_family(config)
     (folder / "config.json").write_text(json.dumps(family.to_hf_config(config)))
     write_tensors(folder / "model.safetensors", export_weights(model, config, family))
+
+
+@pytest.mark.parametrize("kind", ["llama", "llama biased untied", "llama tied long", "qwen3", "gpt2"])
+def test_training_starts_from_the_same_loss_and_gradients(kind, ids, tmp_path):
+    name, settings = THEIRS[kind]
+    dropless = {f"{part}_pdrop": 0.0 for part in ("resid", "embd", "attn")} if kind == "gpt2" else {}
+    torch.manual_seed(3)
+    theirs = randomise(
+        transformers.AutoModelForCausalLM.from_config(getattr(transformers, name)(**settings, **dropless))
+    )
+    theirs.save_pretrained(tmp_path)
+    ours, config, family = load(tmp_path, torch.float64)
+    logits = theirs.double()(ids).logits[:, :-1]
+    expected = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="sum")
+    expected.backward()
+    found, num_tokens = lm_loss(ours.hidden(ids[:, :-1]), ours.head, ids[:, 1:])
+    found.backward()
+    assert num_tokens == ids[:, 1:].numel()
+    assert found.item() == pytest.approx(expected.item(), rel=1e-12)
+    views = foreign_views({name: p.grad for name, p in ours.named_parameters()}, family.rules, config)
+    wanted = dict(theirs.named_parameters())
+    assert views.keys() == wanted.keys()
+    for name, gradient in views.items():
+        torch.testing.assert_close(gradient, wanted[name].grad, atol=1e-9, rtol=1e-9, msg=name)
 
 
 @pytest.mark.parametrize("kind", THEIRS)

@@ -184,7 +184,7 @@ def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_error_class_has_its_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    raising(InputError("recipe.no_input", path="x"), monkeypatch)
+    raising(InputError("evaluate.task_empty", path="x"), monkeypatch)
     assert said(capsys, "run")[0] == 3
     raising(KeyboardInterrupt(), monkeypatch)
     assert said(capsys, "run")[0] == 130
@@ -201,7 +201,7 @@ def test_a_bug_is_code_1_and_shows_its_place_only_on_request(
 
 
 def test_a_users_error_has_no_traceback_unless_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    raising(InputError("recipe.no_input", path="x"), monkeypatch)
+    raising(InputError("evaluate.task_empty", path="x"), monkeypatch)
     assert "Traceback" not in said(capsys, "run")[2]
     assert "Traceback" in said(capsys, "run", "--debug")[2]
 

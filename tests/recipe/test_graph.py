@@ -62,7 +62,7 @@ def stages(calls: list[str]) -> list[Stage]:
         job.claim(job.home / "my-own-run")
         (job.home / "my-own-run").mkdir(exist_ok=True)
         if (job.home / "break").exists():
-            raise InputError("recipe.no_input", path="break")
+            raise InputError("evaluate.task_empty", path="break")
         return Outcome(job.home / "my-own-run", "tuned", "tuned")
 
     return [
@@ -160,7 +160,7 @@ def test_asking_again_for_a_stage_that_was_cut_keeps_its_progress(
 def test_an_unknown_stage_is_named_with_the_nearest(recipe: Recipe, stages: list[Stage]) -> None:
     with pytest.raises(UsageError) as caught:
         run(recipe, stages, from_stage="cuont")
-    assert caught.value.code == "E802"
+    assert caught.value.code == "E801"
     assert caught.value.values["near"] == "count"
 
 

@@ -147,12 +147,7 @@ def _common(flags: tuple[str, ...], kind: Any, name: str) -> inspect.Parameter:
 
 def overrides_of(command: Command, given: Mapping[str, Any]) -> dict[str, object]:
     """What the user typed, as dotted settings; `--set a.b=c` and `--a.b c` are the same."""
-    typed: dict[str, object] = {}
-    for pair in given.get("common__set") or ():
-        name, equals, value = pair.partition("=")
-        if not equals:
-            value = "true"
-        typed[name.strip()] = value.strip()
+    typed = _set_pairs(given.get("common__set") or (), command.config_class())
     for option in options_of(command.config_class()):
         value = given.get(option.name.replace(".", "__"))
         if command.many and option.name == command.positional[-1]:
@@ -160,6 +155,19 @@ def overrides_of(command: Command, given: Mapping[str, Any]) -> dict[str, object
         if value is not None:
             typed[option.name] = _as_text(option, value)
     return typed
+
+
+def _set_pairs(pairs: Sequence[str], cls: type[Config]) -> dict[str, object]:
+    """`--set a.b=c` as settings. A command that runs a recipe hands on what is no setting of its own."""
+    own: dict[str, object] = {}
+    others: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if "settings" in cls.model_fields and name.split(".")[0] not in cls.model_fields:
+            others[name.strip()] = value.strip()
+        else:
+            own[name.strip()] = value.strip() if equals else "true"
+    return own | ({"settings": others} if others else {})
 
 
 def _as_text(option: Option, value: bool | str | Sequence[str]) -> object:

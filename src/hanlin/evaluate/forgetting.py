@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hanlin.evaluate.metrics import LmScore
+from hanlin.evaluate.metrics import LmScore, known
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Forgetting:
     def as_dict(self) -> dict[str, Any]:
         return {
             "lang": self.lang,
-            "perplexity_before": self.before.perplexity,
-            "perplexity_after": self.after.perplexity,
-            "ratio": self.ratio,
-            "bits_per_byte_before": self.before.bits_per_byte,
-            "bits_per_byte_after": self.after.bits_per_byte,
+            "perplexity_before": known(self.before.perplexity),
+            "perplexity_after": known(self.after.perplexity),
+            "ratio": known(self.ratio),
+            "bits_per_byte_before": known(self.before.bits_per_byte),
+            "bits_per_byte_after": known(self.after.bits_per_byte),
         }
 
 

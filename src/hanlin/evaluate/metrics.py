@@ -75,18 +75,23 @@ class LmScore:
         residual = max(nats_nats - 2 * ratio * nats_bytes + ratio * ratio * bytes_bytes, 0.0)
         return math.sqrt(residual / (n - 1) * n) / self.num_bytes / math.log(2)
 
-    def as_dict(self) -> dict[str, float | int]:
-        """The figures a report shows."""
+    def as_dict(self) -> dict[str, float | int | None]:
+        """The figures a report shows; None for one that nothing was measured for."""
         return {
-            "bits_per_byte": self.bits_per_byte,
-            "bits_per_byte_error": self.bits_per_byte_error,
-            "perplexity": self.perplexity,
-            "accuracy": self.accuracy,
+            "bits_per_byte": known(self.bits_per_byte),
+            "bits_per_byte_error": known(self.bits_per_byte_error),
+            "perplexity": known(self.perplexity),
+            "accuracy": known(self.accuracy),
             "nats": self.nats,
             "num_tokens": self.num_tokens,
             "num_bytes": self.num_bytes,
             "num_documents": self.num_documents,
         }
+
+
+def known(value: float) -> float | None:
+    """A figure for JSON, which has no NaN."""
+    return None if math.isnan(value) else value
 
 
 @dataclass(frozen=True)

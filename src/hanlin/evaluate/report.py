@@ -109,7 +109,7 @@ def forgetting_row(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _figure(value: float | None, digits: int) -> str:
-    return "–" if value is None or value != value else f"{value:,.{digits}f}"
+    return "–" if value is None else f"{value:,.{digits}f}"
 
 
 def _lineage(lineage: Lineage | None) -> str:

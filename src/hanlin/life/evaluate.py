@@ -139,25 +139,11 @@ def keep(
 ) -> None:
     """Figures, answers and samples under `out`; scores and card into the bundle, unless it is a foreign folder."""
     model = {"model": str(bundle.path), "fingerprint": bundle.info.fingerprint}
-    write_json(out / "evaluation.json", {**model, "scores": _plain(scores)})
+    write_json(out / "evaluation.json", {**model, "scores": scores})
     write_json(out / "answers.json", {**model, "answers": said, "samples": [asdict(sample) for sample in samples]})
     if bundle.lineage is not None:
         info = read_info(bundle.path)
-        every = {**info.scores, **_plain(scores)}
-        annotate_bundle(bundle.path, scores=_plain(scores), card=write_card(info, every, samples))
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN: a figure that nothing was measured for becomes null."""
-    match value:
-        case float():
-            return value if value == value else None
-        case Mapping():
-            return {key: _plain(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_plain(inner) for inner in value]
-        case _:
-            return value
+        annotate_bundle(bundle.path, scores=scores, card=write_card(info, {**info.scores, **scores}, samples))
 
 
 # ---------------------------------------------------------------- for people

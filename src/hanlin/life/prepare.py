@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from hanlin.base.files import sha256_bytes
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.data.config import ShardConfig
-from hanlin.life.build_data import build_data
+from hanlin.life.build_data import build_data, main_result
 from hanlin.life.config import BuildDataConfig, TrainTokenizerConfig
 from hanlin.life.tokenise import Shards, open_shards, tokenise
 from hanlin.life.train_tokenizer import train_tokenizer
@@ -27,13 +27,15 @@ from hanlin.train.plan import suggest_vocabulary
 
 BYTES_PER_TOKEN = 3.5
 CLEANING_BYTES_PER_SECOND = 4e6
+LEAST_FOR_VALIDATION, MANY_FILES = 100_000, 20
 
 
 def run_corpus(job: Job) -> Outcome:
     """Raw files to a cleaned corpus."""
     config = job.configs["corpus"].value
     report = build_data(BuildDataConfig(**fields_of(config), out=job.out), progress=job.progress)
-    return Outcome(job.out, sha256_bytes((job.out / "corpus.json").read_bytes()), report.lines[0], report.report)
+    fingerprint = sha256_bytes((job.out / "corpus.json").read_bytes())
+    return Outcome(job.out, fingerprint, main_result(report.report), {"splits": report.report["splits"]})
 
 
 def run_tokenizer(job: Job) -> Outcome:
@@ -121,13 +123,23 @@ def prepare_text(paths: list[str], job: PretrainConfig, progress: Progress) -> P
     home = job.runs / f"text-{sha256_bytes(repr(sorted(map(str, files))).encode())[:8]}"
     given = job.tokenizer or job.from_bundle
     sections: dict[str, dict[str, Any]] = {
-        "corpus": {"sources": [str(path) for path in paths]},
+        "corpus": {"sources": [str(path) for path in paths], **cut_for(files, size)},
         "tokenizer": {"vocab_size": suggest_vocabulary(size)},
     }
     recipe = Recipe(Path(home.name), RecipeConfig(seed=job.seed), sections)
     stages = TEXT_STAGES if given is None else _with_tokenizer(given)
     report = run_recipe(recipe, stages, home, progress=progress)
     return Prepared(report.outcomes["tokenizer"].path, open_shards(report.outcomes["shards"].path))
+
+
+def cut_for(files: Sequence[Path], size: int) -> dict[str, Any]:
+    """Corpus settings for text that came as a few long files: a file is a document, and the held-out part is made of
+    whole documents, so it would get all of a file or nothing."""
+    if size < LEAST_FOR_VALIDATION:
+        return {"validation_fraction": 0.0}
+    if len(files) >= MANY_FILES or any(path.suffix not in (".txt", ".md") for path in files):
+        return {}
+    return {"read": {"max_document_chars": max(2000, min(200_000, size // 100))}, "validation_fraction": 0.03}
 
 
 def _with_tokenizer(folder: Path) -> tuple[Stage, ...]:

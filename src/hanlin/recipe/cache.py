@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from hanlin.base.errors import InputError
 from hanlin.base.files import read_json, sha256_file, write_json
+from hanlin.text.files import files_of
 
 
 @dataclass(frozen=True)
@@ -95,24 +95,9 @@ class Cache:
 
 
 def input_files(paths: Iterable[str]) -> Iterator[Path]:
-    """Every file under the given files, folders and patterns, sorted; InputError (E801) for a path with nothing."""
-    for text in paths:
-        path = Path(text).expanduser()
-        if path.is_file():
-            yield path
-            continue
-        root, pattern = (path, "**/*") if path.is_dir() else _split_pattern(path)
-        found = sorted(file for file in root.glob(pattern) if file.is_file()) if pattern else []
-        if not found:
-            raise InputError("recipe.no_input", path=text)
-        yield from found
-
-
-def _split_pattern(path: Path) -> tuple[Path, str]:
-    """A glob as its fixed folder and the rest; an empty rest where it is no glob."""
-    parts = path.parts
-    first = next((i for i, part in enumerate(parts) if any(mark in part for mark in "*?[")), len(parts))
-    return Path(*parts[:first]), "/".join(parts[first:])
+    """Every file under the given files, folders and patterns, as the readers see them. Raises InputError."""
+    for path in paths:
+        yield from files_of(str(Path(path).expanduser()))[0]
 
 
 def stage_key(version: int, generation: int, settings: Mapping[str, Any], inputs: Mapping[str, str]) -> str:

@@ -140,6 +140,11 @@ def test_a_resumed_run_may_go_on_longer(prepared: Prepared) -> None:
     assert pretrain(PretrainConfig(resume=first.path, steps=5)).steps == 5
 
 
+def test_a_run_that_ended_with_its_data_may_be_given_more_epochs(prepared: Prepared) -> None:
+    first = pretrain(prepared.config(steps=None, epochs=1))
+    assert pretrain(PretrainConfig(resume=first.path, epochs=2)).tokens == 2 * first.tokens
+
+
 def test_a_resumed_run_keeps_its_settings(prepared: Prepared) -> None:
     first = pretrain(prepared.config(steps=2))
     with pytest.raises(ConfigError) as caught:

@@ -7,7 +7,7 @@ import torch
 
 from hanlin.data.batches import RowPiece, collate
 from hanlin.train.objectives import CausalLM
-from hanlin.train.validation import validation_loss
+from hanlin.train.validation import measured_positions, validation_loss
 
 from .conftest import tiny_model
 from .language import MarkovSource
@@ -40,3 +40,9 @@ def test_no_gradient_is_kept() -> None:
     model = tiny_model()
     validation_loss(CausalLM(), [MarkovSource(documents=2)], rows=2, seq_len=33)(model)
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_little_data_are_measured_briefly() -> None:
+    assert measured_positions(10) == 8192
+    assert measured_positions(2_000_000) == 20_000
+    assert measured_positions(10**12) == 65_536

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,7 +54,7 @@ class Saves:
             return None
         saved = load_checkpoint(folder, model=self.model, optimizer=self.optimizer)
         self.loader.load_state(saved["loader"])
-        self._saved = State(**saved["loop"])
+        self._saved = replace(State(**saved["loop"]), data_ended=False)  # more epochs may have been given since
         self.run.rewind(self._saved.step)
         return self._saved
 

@@ -34,7 +34,7 @@ from hanlin.train.plan import Plan
 from hanlin.train.plot import plot_losses
 from hanlin.train.schedules import build_schedule
 from hanlin.train.state import Horizon, LoopSettings
-from hanlin.train.validation import validation_loss
+from hanlin.train.validation import measured_positions, validation_loss
 
 C = TypeVar("C", bound=TrainingConfig)
 
@@ -199,7 +199,14 @@ def _with_validation(hooks: Hooks, material: Material, config: TrainingConfig) -
     if not material.validation:
         return hooks
     assert config.batch_size and config.seq_len
-    measure = validation_loss(material.objective, material.validation, rows=config.batch_size, seq_len=config.seq_len)
+    available = sum(int(part.source.lengths.sum()) for part in material.sources)
+    measure = validation_loss(
+        material.objective,
+        material.validation,
+        rows=config.batch_size,
+        seq_len=config.seq_len,
+        most=measured_positions(available),
+    )
 
     def evaluate(model: Transformer) -> dict[str, float]:
         return {**measure(model), **(hooks.evaluate(model) if hooks.evaluate else {})}

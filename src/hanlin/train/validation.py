@@ -12,14 +12,20 @@ from hanlin.data.sources import Source
 from hanlin.model.transformer import Transformer
 from hanlin.train.objectives import Objective
 
-MOST_POSITIONS = 1 << 16
-"""Positions measured at most, the same documents each time: ten evaluations then cost some per cent of a short run."""
+LEAST, MOST = 1 << 13, 1 << 16
+
+
+def measured_positions(num_positions: int) -> int:
+    """How many positions to measure where training has `num_positions`: a hundredth, so that ten evaluations cost some
+    per cent of one epoch, but enough to tell two models apart, and never more than that takes."""
+    return max(LEAST, min(MOST, num_positions // 100))
 
 
 def validation_loss(
-    objective: Objective, sources: Sequence[Source], *, rows: int, seq_len: int, most: int = MOST_POSITIONS
+    objective: Objective, sources: Sequence[Source], *, rows: int, seq_len: int, most: int = MOST
 ) -> Callable[[Transformer], Mapping[str, float]]:
-    """A hook that returns {"validation_loss": nats per target} over about `most` positions of `sources`."""
+    """A hook that returns {"validation_loss": nats per target} over about `most` positions of `sources`,
+    the same documents each time."""
 
     @torch.no_grad()
     def evaluate(model: Transformer) -> Mapping[str, float]:

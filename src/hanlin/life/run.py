@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sysconfig
+import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from hanlin.base.errors import ConfigError
 from hanlin.base.files import free_bytes, read_json, write_json
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text
+from hanlin.base.toml import toml_value
 from hanlin.life.config import RunConfig
 from hanlin.life.places import home
 from hanlin.life.report import Report, Table
@@ -144,7 +146,7 @@ def _plan_row(row: Row) -> tuple[str, ...]:
 
 def _settings(settings: Mapping[str, Any], origins: Mapping[str, str]) -> list[tuple[str, ...]]:
     given = [(name, origin) for name, origin in origins.items() if origin != "default"]
-    return [(name, str(settings[name]), origin_text(origin)) for name, origin in given]
+    return [(name, textwrap.shorten(toml_value(settings[name]), 80), origin_text(origin)) for name, origin in given]
 
 
 def _state(state: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,10 @@ def train_tokenizer(
     dropped: list[Dropped] = []
     progress.note(say("life.training_tokenizer", vocab_size=f"{job.vocab_size:,}"))
     fields = {name: getattr(job, name) for name in TokenizerConfig.model_fields}
-    tokenizer = train((document.text for document in _documents(job, dropped)), TokenizerConfig(**fields))
+    with warnings.catch_warnings(record=True) as noticed:
+        tokenizer = train((document.text for document in _documents(job, dropped)), TokenizerConfig(**fields))
+    for notice in noticed:
+        progress.note(str(notice.message))
     with building_folder(job.out) as folder:
         tokenizer.save(folder)
     sample = [document for _, document in zip(range(REPORTED_DOCUMENTS), _documents(job, []), strict=False)]

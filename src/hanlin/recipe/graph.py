@@ -237,9 +237,9 @@ class _Life:
             self.outcomes[stage.name] = _outcome(known)
             self.progress.note(f"{title}: {say('recipe.state_done')} · {known.result}")
             return Row(stage.name, "done", known.seconds, known.result, known.path)
-        self.progress.note(f"{title}: {self._why(record, known)}")
         attempt = replace(record, path=known.path if known else "", seconds=known.seconds if known else 0.0)
         self.cache.save(attempt)
+        self.progress.note(f"{title}: {self._why(record, known)}")
         return self._work(stage, attempt, resumed=known is not None)
 
     def _work(self, stage: Stage, attempt: Record, *, resumed: bool) -> Row:

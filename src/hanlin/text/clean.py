@@ -16,7 +16,8 @@ _LINE_ENDS = re.compile(r"\r\n?|\u2028|\u2029|\x85")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 # Zero width space, word joiner, byte order mark, soft hyphen. Joiners (200c, 200d) shape emoji and Indic scripts: kept.
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
-_TRAILING = re.compile(r"[ \t\u3000\u00a0]+$", re.MULTILINE)
+# Only from where a run of spaces begins: tried from each of n spaces, a run inside a line would take n * n steps.
+_TRAILING = re.compile(r"(?<![ \t\u3000\u00a0])[ \t\u3000\u00a0]+$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

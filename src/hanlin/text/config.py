@@ -18,7 +18,6 @@ class SourceConfig(Config):
 
     path: str = Field(min_length=1, description="Folder, file or glob pattern to read.")
     name: str = Field(default="", max_length=200, description="Name in reports; if empty, the last part of the path.")
-    weight: float = Field(default=1.0, ge=0, le=1000, description="How often its documents are drawn, relative to 1.")
     language: Literal["auto", "zh", "en", "code", "other"] = Field(
         default="auto", description="Language of all its documents; auto decides by the script of each."
     )

@@ -23,8 +23,8 @@ class Document:
 
 @dataclass(frozen=True)
 class Dropped:
-    """Something that was read and not kept: `reason` is a name from `reasons.REASONS`, `location` is file:line,
-    `example` its first characters or the broken rule in detail."""
+    """Something that was read and not kept: `reason` is a name with a sentence `text.drop_<reason>` or
+    `text.row_<reason>`, `location` is file:line, `example` its first characters or the broken rule in detail."""
 
     reason: str
     id: str

@@ -1,7 +1,8 @@
 """In which encoding a file is written: found by proof where possible, by likelihood where not.
 
-Strict UTF-8 first (text in another encoding is almost never valid UTF-8), then byte order marks, then UTF-16 without a
-mark and GB18030 by how ordinary the result looks, charset-normalizer last.
+Byte order marks and UTF-8 first (text in another encoding is almost never valid UTF-8; a stray byte among thousands
+of good characters is damage, not another encoding), then UTF-16 without a mark and GB18030 by how ordinary the result
+looks, charset-normalizer last.
 """
 
 from __future__ import annotations
@@ -29,20 +30,40 @@ _COMMON_HAN = re.compile(
 )
 # What is left to charset-normalizer: asked for all of its 99 encodings, it finds exotic ones that fit by chance.
 _OTHERS = ("big5", "shift_jis", "euc_jp", "euc_kr", "cp1252", "cp1251", "koi8_r")
+_ASCII = re.compile(r"[\x00-\x7f]")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def encoding_of(head: bytes) -> str | None:
-    """Return the encoding that fits the first bytes of a file, or None where they are no text.
-
-    "utf-8" is only a candidate here when `head` is cut: the caller decodes strictly and learns of a later fault.
-    """
+    """Return the encoding that fits the first bytes of a file, or None where they are no text."""
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
-    if b"\0" not in head and _decodes(head, "utf-8"):
+    if b"\0" not in head and _is_utf8(head):
         return "utf-8" if len(_CONTROLS.findall(head)) <= 0.02 * len(head) else None
     return _likeliest(head)
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Whether bytes are UTF-8, a cut last character and up to one fault in ten other than ASCII aside."""
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(head, final=False)
+    num_faults = text.count("\ufffd")
+    return num_faults == 0 or num_faults * 10 <= len(text) - len(_ASCII.findall(text))
+
+
+def doubtful_part(chunks: Iterable[bytes]) -> bytes | None:
+    """Return the bytes around the first place that is not UTF-8, from a chunk before it on, or None."""
+    decoder, before = codecs.getincrementaldecoder("utf-8")("strict"), b""
+    for chunk in chunks:
+        try:
+            decoder.decode(chunk)
+        except UnicodeDecodeError as error:
+            window = before + chunk
+            fault = len(window) - len(error.object) + error.start
+            line = window.rfind(b"\n", 0, max(0, fault)) + 1
+            return window[line : line + HEAD_BYTES]
+        before = chunk
+    return None
 
 
 def _likeliest(head: bytes) -> str | None:
@@ -83,14 +104,8 @@ def _decoded(data: bytes, name: str) -> str | None:
 
 
 def decoded_stream(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
-    """Decode chunks strictly. Raises UnicodeDecodeError whose `start` counts from the beginning of the stream."""
-    decoder, done = codecs.getincrementaldecoder(encoding)("strict"), 0
-    try:
-        for chunk in chunks:
-            text = decoder.decode(chunk)
-            done += len(chunk)
-            yield text
-        yield decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        error.start += max(0, done - len(error.object) if error.reason == "unexpected end of data" else done)
-        raise
+    """Decode chunks; bytes that the encoding does not allow become U+FFFD."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for chunk in chunks:
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)

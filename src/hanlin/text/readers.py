@@ -11,6 +11,7 @@ a folder in which nothing could be read, is an error.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
@@ -21,7 +22,7 @@ from typing import Any
 from hanlin.base.errors import InputError
 from hanlin.text.config import ReadConfig, SourceConfig
 from hanlin.text.document import Document, Dropped
-from hanlin.text.encodings import HEAD_BYTES, decoded_stream, encoding_of
+from hanlin.text.encodings import HEAD_BYTES, decoded_stream, doubtful_part, encoding_of
 from hanlin.text.files import UNREADABLE, chunks_of, files_of, head_of, kind_suffix
 from hanlin.text.html import main_text
 from hanlin.text.language import language_of
@@ -40,7 +41,8 @@ _FORMATS = {
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may spell half of a pair, which is no text and has no UTF-8
 _KEPT_COLUMNS = ("source", "url", "title", "date", "licence", "license")
 # Where a long text may be cut, best first: paragraph, line, end of a sentence, word.
-_BORDERS = tuple(map(re.compile, (r"\n\s*\n", r"\n", r"[。！？!?.;；]['\"”’」]?\s*", r"\s+")))
+_SENTENCE = r"[。！？；][”’」』]?\s*|[.!?;]['\")”’]?\s+"
+_BORDERS = tuple(map(re.compile, (r"\n[^\S\n]*\n", r"\n", _SENTENCE, r"\s+")))
 
 
 def read_documents(
@@ -77,12 +79,12 @@ class _File:
 
     def __init__(self, path: Path, source: SourceConfig, options: ReadConfig, on_drop: OnDrop) -> None:
         self.path, self.source, self.options, self.on_drop = path, source, options, on_drop
-        self.name, self.encoding = source_name(source), ""
+        self.name, self.encoding, self.num_faults = source_name(source), "", 0
 
     def documents(self) -> Iterator[Document]:
         try:
             head = head_of(self.path, HEAD_BYTES)
-            encoding = encoding_of(head)
+            encoding = self._encoding(head)
             if not head.strip():
                 self._drop("empty")
             elif encoding is None:
@@ -92,8 +94,20 @@ class _File:
                 yield from self._read()
         except UNREADABLE as error:
             self._drop("unreadable", example=str(error))
-        except UnicodeDecodeError as error:
-            self._drop("encoding", place=f":byte {error.start}", example=f"{error.encoding}: {error.reason}")
+        if self.num_faults:
+            self._drop("encoding", example=f"{self.encoding}: {self.num_faults:,}")
+
+    def _encoding(self, head: bytes) -> str | None:
+        """By the head; where that is UTF-8, by the first part of the file that is not, if there is one."""
+        encoding = encoding_of(head)
+        if encoding == "utf-8" and len(head) == HEAD_BYTES and (part := doubtful_part(self._sound_chunks())):
+            return encoding_of(part) or encoding
+        return encoding
+
+    def _sound_chunks(self) -> Iterator[bytes]:
+        """The bytes up to where the file is damaged: what follows is said when the text itself is read."""
+        with contextlib.suppress(*UNREADABLE):
+            yield from chunks_of(self.path)
 
     def _read(self) -> Iterator[Document]:
         chosen = self.source.format
@@ -109,7 +123,9 @@ class _File:
                 yield from self._text()
 
     def _decoded(self) -> Iterator[str]:
-        return decoded_stream(chunks_of(self.path), self.encoding)
+        for text in decoded_stream(chunks_of(self.path), self.encoding):
+            self.num_faults += text.count("\ufffd")
+            yield text
 
     # ------------------------------------------------------------ formats
 
@@ -136,16 +152,30 @@ class _File:
 
     def _table(self, delimiter: str) -> Iterator[Document]:
         csv.field_size_limit(self.options.max_row_bytes)
-        lines = (line for line in lines_of(self._decoded(), self.options.max_row_bytes) if line is not None)
-        rows = csv.DictReader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
-        try:
-            if self.source.text_field not in (rows.fieldnames or ()):
-                self._drop("missing_field", place=":1", example=", ".join(map(str, rows.fieldnames or ())))
+        rows = csv.reader(self._table_lines(), delimiter=delimiter, strict=True)
+        columns: list[str] | None = None
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration:
                 return
-            for row in rows:
-                yield from self._row(row, rows.line_num)
-        except csv.Error as error:
-            self._drop("bad_table", place=f":{rows.line_num}", example=str(error))
+            except csv.Error as error:  # the reader goes on with the next line
+                self._drop("bad_table", place=f":{rows.line_num}", example=str(error))
+                continue
+            if columns is None:
+                columns = row
+                if self.source.text_field not in columns:
+                    self._drop("missing_field", place=f":{rows.line_num}", example=", ".join(columns)[:80])
+                    return
+            elif row:
+                yield from self._row(dict(zip(columns, row, strict=False)), rows.line_num)
+
+    def _table_lines(self) -> Iterator[str]:
+        """Lines for the table's parser, an empty one in place of one that is too long."""
+        for number, line in enumerate(lines_of(self._decoded(), self.options.max_row_bytes), start=1):
+            if line is None:
+                self._drop("row_too_long", place=f":{number}")
+            yield f"{line or ''}\n"
 
     def _row(self, row: dict[str, Any], number: int) -> Iterator[Document]:
         text = row.get(self.source.text_field)
@@ -207,7 +237,7 @@ def lines_of(parts: Iterable[str], max_chars: int) -> Iterator[str | None]:
         too_long = too_long or len(held) + len(rest) > max_chars
         held = "" if too_long else held + rest
     if held or too_long:
-        yield None if too_long else held
+        yield None if too_long else held.removesuffix("\r")
 
 
 def split_text(parts: Iterable[str], most: int) -> Iterator[tuple[str, bool]]:

@@ -1,0 +1,56 @@
+"""Main text of web pages: against small pages, and against real ones with their sources."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from hanlin.text.html import main_text
+
+PAGE = """<html><head><title>Title</title><script>var x = "script";</script><style>p {color: red}</style></head><body>
+<nav><ul><li><a href="/">Home</a></li><li><a href="/about">About us</a></li></ul></nav>
+<article><h1>春天</h1><p>今天天气很好，我们一起去公园里走走。</p>
+<p>It was the best of times &amp; the worst.</p></article>
+<footer>Copyright, all rights reserved</footer></body></html>"""
+
+
+def test_the_article_stays_and_the_rest_goes() -> None:
+    text = main_text(PAGE)
+    assert "我们一起去公园里走走。" in text
+    assert "best of times & the worst" in text
+    assert not any(word in text for word in ("script", "color", "About us", "rights reserved", "<p>"))
+    assert "走走。\n" in text
+
+
+@pytest.mark.parametrize("page", ["", "   ", "<html></html>", "<html><body><script>x</script></body></html>"])
+def test_a_page_without_text_gives_none(page: str) -> None:
+    assert main_text(page).strip() == ""
+
+
+def test_broken_markup_is_no_error() -> None:
+    assert "half" in main_text("<p>half <b>open <i>tags</p><<<>&;&#xffffff;</")
+
+
+def grams(text: str) -> Counter[str]:
+    letters = "".join(c for c in text.lower() if c.isalnum())
+    return Counter(letters[at : at + 5] for at in range(len(letters) - 4))
+
+
+def overlap(found: str, wanted: str) -> float:
+    """F1 of runs of five letters."""
+    one, other = grams(found), grams(wanted)
+    return 2 * (one & other).total() / max(1, one.total() + other.total())
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(("name", "least"), [("news-en", 0.85), ("linuxcmd-zh", 0.8), ("rustbook-zh", 0.65)])
+def test_real_pages(test_data: Path, name: str, least: float) -> None:
+    with (test_data / "web-html" / f"{name}.jsonl.zst").open("rb") as file:
+        rows = zstandard.ZstdDecompressor().stream_reader(file).read().split(b"\n")
+    pages = [json.loads(row) for row in rows if row]
+    scores = [overlap(main_text(page["html"]), page["reference"]) for page in pages]
+    assert sum(scores) / len(scores) > least

@@ -1,0 +1,143 @@
+"""The conversation in the terminal, with a model that is a list of pieces and a keyboard that is a list of lines."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hanlin.base.errors import RequestTooLong
+from hanlin.cli import terminal
+from hanlin.cli.terminal import converse
+from hanlin.life.report import Report
+from hanlin.life.talk import Talk
+
+
+class Parrot:
+    """Says a line back in three pieces; Ctrl-C comes after the second where the line asks for it."""
+
+    name = "parrot"
+    completes = False
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.closed = 0
+        self.resets = 0
+
+    def say(self, text: str) -> Iterator[str]:
+        if text == "long":
+            raise RequestTooLong("infer.too_long", num_tokens=900, max_seq_len=512)
+        self.heard.append(text)
+        try:
+            yield from (text, "·")
+            if text == "stop":
+                raise KeyboardInterrupt
+            yield "!"
+        finally:
+            self.closed += 1
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException]) -> None:
+    """What the user types; an exception class is a key: KeyboardInterrupt is Ctrl-C, EOFError Ctrl-D."""
+    keys = iter(lines)
+
+    def read(prompt: str) -> str:
+        line = next(keys)
+        if isinstance(line, str):
+            return line
+        raise line
+
+    monkeypatch.setattr("builtins.input", read)
+    monkeypatch.setattr(terminal.sys.stdin, "isatty", lambda: True, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+
+def talked(capsys: pytest.CaptureFixture[str], parrot: Parrot, **options: Any) -> tuple[int, str, str]:
+    code = converse(Talk(session=parrot), as_json=options.get("as_json", False))  # type: ignore[arg-type]
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_an_answer_is_streamed_to_stdout_and_all_else_to_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, "你好", "/exit")
+    code, out, err = talked(capsys, Parrot())
+    assert (code, out) == (0, "你好·!\n")
+    assert "parrot" in err and "Goodbye" in err
+
+
+def test_reset_and_unknown_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    parrot = Parrot()
+    typed(monkeypatch, "/reset", "/rest", "", EOFError)
+    code, out, err = talked(capsys, parrot)
+    assert (code, out, parrot.resets, parrot.heard) == (0, "", 1, [])
+    assert "There is no /rest" in err
+
+
+def test_ctrl_c_ends_the_answer_and_keeps_the_chat(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    parrot = Parrot()
+    typed(monkeypatch, "stop", "again", "/exit")
+    code, out, err = talked(capsys, parrot)
+    assert code == 0
+    assert out == "stop·again·!\n"
+    assert parrot.closed == 2, "the request was cancelled"
+    assert "Ctrl-C again" in err
+
+
+def test_a_second_ctrl_c_ends_the_chat(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    typed(monkeypatch, "stop", KeyboardInterrupt)
+    assert talked(capsys, Parrot())[0] == 130
+    typed(monkeypatch, KeyboardInterrupt, KeyboardInterrupt)
+    assert talked(capsys, Parrot())[0] == 130
+
+
+def test_ctrl_c_at_the_prompt_is_forgiven_by_the_next_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, KeyboardInterrupt, "hi", KeyboardInterrupt, "/exit")
+    assert talked(capsys, Parrot())[0] == 0
+
+
+def test_a_question_too_long_names_both_numbers_and_keeps_the_conversation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parrot = Parrot()
+    typed(monkeypatch, "one", "long", "two", "/exit")
+    code, out, err = talked(capsys, parrot)
+    assert code == 0 and out == "one·!\ntwo·!\n"
+    assert "900" in err and "512" in err and "kept" in err
+    assert parrot.heard == ["one", "two"]
+
+
+def test_without_a_terminal_every_line_gets_an_answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("one\n\ntwo\n"))
+    assert talked(capsys, Parrot())[:2] == (0, "one·!\ntwo·!\n")
+
+
+def test_json_gives_one_object_per_question(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("one\n"))
+    assert json.loads(talked(capsys, Parrot(), as_json=True)[1]) == {"question": "one", "answer": "one·!"}
+
+
+def test_a_report_comes_first_and_ends_it_where_nobody_types(capsys: pytest.CaptureFixture[str]) -> None:
+    talk = Talk(Report("demo", lines=("All done.",)), Parrot())  # type: ignore[arg-type]
+    assert converse(talk, as_json=False) == 0
+    assert capsys.readouterr().out == "All done.\n"
+
+
+def test_a_model_that_only_continues_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    parrot = Parrot()
+    parrot.completes = True
+    typed(monkeypatch, EOFError)
+    assert "continues what you write" in talked(capsys, parrot)[2]

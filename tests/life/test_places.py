@@ -1,0 +1,84 @@
+"""What a word of the user means."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from hanlin.base.errors import InputError
+from hanlin.base.log import Run
+from hanlin.life.places import every_run, find_bundle, find_run, home, list_bundles
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HANLIN_HOME", str(tmp_path / "home"))
+
+
+def bundle(path: Path, age: int = 0) -> Path:
+    path.mkdir(parents=True)
+    for name in ("config.json", "hanlin.json"):
+        (path / name).write_text("{}")
+        os.utime(path / name, (1000 - age, 1000 - age))
+    return path
+
+
+def test_home_is_the_variable_or_a_hidden_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert home({"HANLIN_HOME": "/x"}) == Path("/x")
+    assert home({}) == Path.home() / ".hanlin"
+
+
+def test_a_bundle_a_run_a_recipe_and_a_name() -> None:
+    made = bundle(Path("runs/tiny/pretrain-1/20261121-2045-pretrain-tiny-7f3a/bundle"))
+    Path("runs/tiny/recipe.json").write_text(json.dumps({"bundle": str(made)}))
+    for word in (made, made.parent, "runs/tiny", "tiny", "20261121-2045-pretrain", ""):
+        assert find_bundle(word) == made or find_bundle(word) == Path("runs/tiny/../tiny") / made, word
+
+
+def test_the_empty_word_is_the_newest() -> None:
+    bundle(Path("runs/old/bundle"), age=50)
+    newest = bundle(Path("home/demo/finetune-1/run/bundle"), age=5)
+    assert find_bundle("").resolve() == newest.resolve()
+    assert len(list_bundles([Path("runs"), Path("home")])) == 2
+
+
+def test_a_foreign_folder_is_a_bundle_too() -> None:
+    Path("gpt2").mkdir()
+    Path("gpt2/config.json").write_text("{}")
+    assert find_bundle("gpt2") == Path("gpt2")
+
+
+def test_no_model_and_no_such_model() -> None:
+    with pytest.raises(InputError) as caught:
+        find_bundle("")
+    assert caught.value.code == "E850"
+    bundle(Path("runs/20261121-pretrain-poems/bundle"))
+    with pytest.raises(InputError) as caught:
+        find_bundle("pretrain-poem")
+    assert caught.value.code == "E851"
+    assert "20261121-pretrain-poems" in str(caught.value)
+
+
+def test_a_recipe_whose_bundle_is_gone_is_no_model() -> None:
+    Path("runs/tiny").mkdir(parents=True)
+    Path("runs/tiny/recipe.json").write_text(json.dumps({"bundle": "gone"}))
+    with pytest.raises(InputError):
+        find_bundle("tiny")
+
+
+def test_runs_of_a_folder_and_of_its_recipes() -> None:
+    with Run.create("runs", "pretrain", "alone", "", {}) as first:
+        pass
+    Path("runs/tiny/stages").mkdir(parents=True)
+    with Run.create("runs/tiny/pretrain-1", "pretrain", "staged", "", {}) as second:
+        pass
+    assert {info.name for info in every_run(Path("runs"))} == {"alone", "staged"}
+    assert find_run(second.folder.name[:30], Path("runs")) == second.folder
+    assert find_run(str(first.folder), Path("runs")) == first.folder
+    with pytest.raises(InputError) as caught:
+        find_run("nothing", Path("runs"))
+    assert caught.value.code == "E852"

@@ -99,6 +99,7 @@ class _Build:
         self.config, self.progress, self.tally = config, progress, Tally()
         self.dedup = ExactDedup()
         self.first_drops: list[Dropped] = []
+        self.last_path: object = None  # encodings are counted once a file
         self.seed = Seeds(config.seed).derive("split")
 
     def documents(self) -> Iterator[tuple[str, Document]]:
@@ -117,7 +118,7 @@ class _Build:
         for rule, number in even.changes.items():
             _count(self.tally.changes, rule, number)
         if len(even.text.strip()) < self.config.min_chars:
-            self._refuse(raw, "too_short", even.text)
+            self._refuse(raw, "too_short", even.text[:80])
             return None
         if self.config.dedup and (twin := self.dedup.first(even.text, raw.id)) is not None:
             self._refuse(raw, "duplicate", twin)
@@ -127,7 +128,7 @@ class _Build:
     def _refuse(self, document: Document, reason: str, example: str) -> None:
         place = str(document.meta.get("path", document.id))
         line = f":{document.meta['line']}" if "line" in document.meta else ""
-        self.drop(Dropped(reason, document.id, document.source, place + line, example[:80]))
+        self.drop(Dropped(reason, document.id, document.source, place + line, example))
 
     def drop(self, dropped: Dropped) -> None:
         """Count a loss and keep the first few of its kind as examples."""
@@ -146,7 +147,9 @@ class _Build:
     def _count_read(self, raw: Document) -> None:
         self.tally.read += 1
         self.tally.pieces += "piece" in raw.meta
-        _count(self.tally.encodings, str(raw.meta["encoding"]))
+        if raw.meta["path"] != self.last_path:
+            self.last_path = raw.meta["path"]
+            _count(self.tally.encodings, str(raw.meta["encoding"]))
         if self.tally.read % 100 == 0:
             self.progress.update(self.tally.read, documents=self.tally.read)
 

@@ -1,0 +1,229 @@
+"""Raw files to a corpus: every loss counted, the same bytes every time, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hanlin.base.errors import ConfigError, DiskFull, InputError
+from hanlin.base.progress import Progress
+from hanlin.text import corpus as corpus_module
+from hanlin.text.config import CorpusConfig, ReadConfig, SourceConfig, TokenizerConfig
+from hanlin.text.corpus import build_corpus, read_corpus
+from hanlin.text.document import Document
+from hanlin.text.ngram import KneserNey
+from hanlin.text.tokenizer_train import characters_per_token, train_tokenizer
+
+CHINESE = "今天天气很好，我们一起去公园里走走。他说这是他第一次来北京，什么都想看一看。"
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """A folder with 200 different texts, a duplicate, a bad row, a binary file and text in three encodings."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    rows = [json.dumps({"text": f"Text number {number}.\r\n"}) for number in range(200)]
+    (folder / "rows.jsonl").write_text("\n".join([*rows, rows[0], "{bad"]))
+    (folder / "a.txt").write_bytes(CHINESE.encode("gb18030"))
+    (folder / "b.txt").write_bytes((CHINESE + "完").encode("utf-16"))
+    (folder / "c.txt").write_bytes(bytes(range(256)))
+    (folder / ".hidden").write_text("x")
+    return folder
+
+
+def build(texts: Path, out: Path, **settings: object) -> corpus_module.CorpusReport:
+    return build_corpus(CorpusConfig(sources=[str(texts)], **settings), out)
+
+
+def all_texts(out: Path) -> dict[str, list[str]]:
+    return {split: [document.text for document in read_corpus(out, split)] for split in ("train", "validation")}
+
+
+def test_everything_read_is_kept_or_counted(texts: Path, tmp_path: Path) -> None:
+    report = build(texts, tmp_path / "out", validation_fraction=0.1)
+    figures = report.figures
+    kept = all_texts(tmp_path / "out")
+    assert figures["read"] == 203
+    assert sorted(kept["train"] + kept["validation"]) == sorted(
+        [CHINESE, CHINESE + "完", *(f"Text number {number}.\n" for number in range(200))]
+    )
+    assert figures["dropped"] == {"hidden": 1, "binary": 1, "not_json": 1, "duplicate": 1}
+    assert figures["changes"] == {"line_ends": 201}
+    assert figures["encodings"] == {"gb18030": 1, "utf-16": 1, "utf-8": 1}
+    assert figures["sources"] == {"texts": {
+        "documents": 202,
+        "characters": sum(len(text) for split in kept.values() for text in split),
+        "bytes": sum(len(text.encode()) for split in kept.values() for text in split),
+    }}  # fmt: skip
+    for split, found in kept.items():
+        by_language = figures["languages"][split].values()
+        assert figures["splits"][split]["documents"] == len(found) == sum(part["documents"] for part in by_language)
+    assert 5 < len(kept["validation"]) < 50
+
+
+def test_examples_name_place_and_twin(texts: Path, tmp_path: Path) -> None:
+    examples = build(texts, tmp_path / "out").figures["examples"]
+    assert examples["duplicate"][0]["location"].endswith("rows.jsonl:201")
+    assert examples["duplicate"][0]["example"].endswith("rows.jsonl:1")
+    assert examples["not_json"][0]["location"].endswith("rows.jsonl:202")
+    assert build(texts, tmp_path / "none", max_examples=0).figures["examples"]["duplicate"] == []
+
+
+def test_the_report_says_it_all_in_the_users_language(texts: Path, tmp_path: Path, lang: str) -> None:
+    report = build(texts, tmp_path / "out")
+    written = (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert written == "\n".join(report.lines) + "\n"
+    assert all(word in written for word in ("gb18030", "rows.jsonl:202", "202", "c.txt"))
+    assert ("Dropped" in written, "丢弃" in written) == ((True, False) if lang == "en" else (False, True))
+
+
+def test_the_same_sources_give_the_same_bytes(texts: Path, tmp_path: Path) -> None:
+    def digests(out: Path) -> dict[str, str]:
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(out.iterdir())}
+
+    build(texts, tmp_path / "one")
+    build(texts, tmp_path / "two")
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+    build(texts, tmp_path / "one")
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+    manifest = json.loads((tmp_path / "one" / "corpus.json").read_text("utf-8"))
+    assert manifest["sha256"]["train"] == digests(tmp_path / "one")["train.jsonl.zst"]
+
+
+def test_more_documents_move_none_between_the_parts(texts: Path, tmp_path: Path) -> None:
+    build(texts, tmp_path / "before", validation_fraction=0.2)
+    (texts / "0.jsonl").write_text("\n".join(json.dumps({"text": f"Later text {number}"}) for number in range(100)))
+    build(texts, tmp_path / "after", validation_fraction=0.2)
+    before, after = all_texts(tmp_path / "before"), all_texts(tmp_path / "after")
+    for split in before:
+        assert [text for text in after[split] if not text.startswith("Later")] == before[split]
+    build(texts, tmp_path / "other", validation_fraction=0.2, seed=2)
+    assert all_texts(tmp_path / "other") != after
+
+
+def test_settings_decide_what_is_kept(texts: Path, tmp_path: Path) -> None:
+    assert build(texts, tmp_path / "a", dedup=False).figures["dropped"].get("duplicate") is None
+    assert build(texts, tmp_path / "b", min_chars=30).figures["dropped"]["too_short"] == 201
+    assert build(texts, tmp_path / "c", validation_fraction=0.0).figures["splits"]["validation"]["documents"] == 0
+    left = build(texts, tmp_path / "d", normalise={"line_ends": False, "control_characters": False})
+    assert left.figures["changes"] == {}
+    long = tmp_path / "long.txt"
+    long.write_text(CHINESE * 100)
+    cut = build_corpus(CorpusConfig(sources=[str(long)], read=ReadConfig(max_document_chars=100)), tmp_path / "e")
+    assert cut.figures["pieces"] == cut.figures["read"] > 20
+    assert any(f"{cut.figures['pieces']}" in line for line in cut.lines)
+
+
+def test_documents_come_back_as_they_were(texts: Path, tmp_path: Path) -> None:
+    source = SourceConfig(path=str(texts / "a.txt"), name="mine", language="zh")
+    build_corpus(CorpusConfig(sources=[source], validation_fraction=0.0), tmp_path / "out")
+    path = texts / "a.txt"
+    assert list(read_corpus(tmp_path / "out")) == [
+        Document(CHINESE, path.as_posix(), "mine", "zh", {"path": str(path), "encoding": "gb18030"})
+    ]
+
+
+def test_progress_is_told(texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build_corpus(CorpusConfig(sources=[str(texts)]), tmp_path / "out", progress=Progress("json"))
+    assert "200" in capsys.readouterr().err
+
+
+def test_sources_without_a_usable_text_are_an_error(tmp_path: Path, lang: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_bytes(bytes(range(256)))
+    with pytest.raises(InputError) as caught:
+        build(tmp_path / "in", tmp_path / "out")
+    assert caught.value.code == "E203"
+    assert "a.txt" in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_sources_are_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        CorpusConfig(sources=[])
+    assert caught.value.problems[0].name == "sources"
+
+
+def test_a_full_disk_leaves_the_older_corpus(texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(texts, tmp_path / "out")
+    before = all_texts(tmp_path / "out")
+
+    def full(document: Document) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(corpus_module, "_line", full)
+    with pytest.raises(DiskFull):
+        build(texts, tmp_path / "out", seed=5)
+    assert all_texts(tmp_path / "out") == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".out")] == []
+
+
+def test_a_corpus_that_is_missing_damaged_or_has_no_such_part(texts: Path, tmp_path: Path, lang: str) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(InputError) as caught:
+        read_corpus(out)
+    assert caught.value.code == "E204"
+    build(texts, out)
+    with pytest.raises(InputError) as caught:
+        read_corpus(out, "test")
+    assert (caught.value.code, caught.value.values["split"]) == ("E206", "test")
+    path = out / "train.jsonl.zst"
+    for content in (path.read_bytes()[:-5], None):
+        path.unlink() if content is None else path.write_bytes(content)
+        with pytest.raises(InputError) as caught:
+            read_corpus(out)
+        assert (caught.value.code, caught.value.values["path"]) == ("E205", path)
+        assert str(path) in str(caught.value)
+
+
+@pytest.mark.story
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the memory of a process")
+def test_three_hundred_megabytes_in_one_line_need_little_memory(tmp_path: Path) -> None:
+    """Built in a process whose whole memory is smaller than the file."""
+    path = tmp_path / "one-line.txt"
+    with path.open("wb") as file:
+        for number in range(300):
+            file.write((f"第{number}段 some words " * 10 + "好" * 333_000).encode())
+    code = (
+        "from pathlib import Path\n"
+        "from hanlin.text.config import CorpusConfig\n"
+        "from hanlin.text.corpus import build_corpus\n"
+        f"figures = build_corpus(CorpusConfig(sources=[{str(path)!r}]), Path({str(tmp_path / 'out')!r})).figures\n"
+        "print(figures['pieces'], sum(split['documents'] for split in figures['splits'].values()))"
+    )
+    limit = 290 << 20
+    made = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)),
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    assert int(made.stdout.split()[0]) >= 500
+
+
+@pytest.mark.peer
+def test_real_chinese_and_english(test_data: Path, tmp_path: Path) -> None:
+    """Corpus, vocabulary and n-gram model of all licensed text, with the figures the neural model has to beat."""
+    out = tmp_path / "corpus"
+    build_corpus(CorpusConfig(sources=[str(test_data / "pretrain-zh"), str(test_data / "pretrain-en")]), out)
+    train, validation = list(read_corpus(out)), list(read_corpus(out, "validation"))
+    tokenizer = train_tokenizer((document.text for document in train), TokenizerConfig())
+    fertility = characters_per_token(tokenizer, validation)
+
+    def encode(documents: list[Document]) -> list[list[int]]:
+        ids = tokenizer.encode_batch([document.text for document in documents])
+        return [[tokenizer.special.bos, *own, tokenizer.special.eos] for own in ids]
+
+    model = KneserNey(vocab_size=tokenizer.vocab_size).train(encode(train))
+    for lang, least, most in (("zh", 1.1, 2.6), ("en", 2.9, 2.0)):
+        held_out = [document for document in validation if document.lang == lang]
+        bits = -model.log2probs(encode(held_out)).sum() / sum(len(document.text.encode()) for document in held_out)
+        print(f"{lang}: {fertility[lang].characters_per_token:.3f} characters, {fertility[lang].bytes_per_token:.3f} "
+              f"bytes a token; Kneser-Ney {bits:.3f} bits a byte on {len(held_out)} documents")  # fmt: skip
+        assert fertility[lang].characters_per_token > least
+        assert bits < most

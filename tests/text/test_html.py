@@ -35,6 +35,19 @@ def test_broken_markup_is_no_error() -> None:
     assert "half" in main_text("<p>half <b>open <i>tags</p><<<>&;&#xffffff;</")
 
 
+@pytest.mark.parametrize("tags", ["<div>", "<b>", "<x-y a='1'>", "<DIV>\n", "<div"])
+def test_a_page_nested_without_end_takes_no_time(tags: str) -> None:
+    """The extraction takes time by the square of the depth: minutes for a page of half a megabyte."""
+    assert main_text(tags * 100_000 + "hello").strip() in ("", "hello")
+
+
+def test_end_tags_that_pages_leave_out_do_not_count_as_depth() -> None:
+    page = "<main>" + "<p>one more line of a long story<br><img src=a>" * 5000 + "<ul>" + "<li>point" * 5000 + "</ul>"
+    assert main_text(page).count("long story") == 5000
+    nested = "<div>" * 400 + "<p>deep but sound</p>" + "</div>" * 400
+    assert "deep but sound" in main_text(nested * 5)
+
+
 def grams(text: str) -> Counter[str]:
     letters = "".join(c for c in text.lower() if c.isalnum())
     return Counter(letters[at : at + 5] for at in range(len(letters) - 4))
@@ -47,7 +60,10 @@ def overlap(found: str, wanted: str) -> float:
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize(("name", "least"), [("news-en", 0.85), ("linuxcmd-zh", 0.8), ("rustbook-zh", 0.65)])
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("news-en", 0.85), ("linuxcmd-zh", 0.8), ("rustbook-zh", 0.65), ("rustbook-en", 0.8), ("peps", 0.85)],
+)
 def test_real_pages(test_data: Path, name: str, least: float) -> None:
     with (test_data / "web-html" / f"{name}.jsonl.zst").open("rb") as file:
         rows = zstandard.ZstdDecompressor().stream_reader(file).read().split(b"\n")

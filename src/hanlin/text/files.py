@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import glob
 import gzip
+import os
+import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import zstandard
@@ -16,28 +19,78 @@ CHUNK_BYTES = 1 << 20
 PACKED = (".gz", ".zst")
 UNREADABLE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 """What reading a damaged, cut or forbidden file raises."""
+PACKED_BYTES = 1 << 9  # Zstandard may unpack a block of 128 KB from four bytes: 16 MB from this many
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def files_of(path: str) -> tuple[list[Path], list[Path]]:
-    """Return the files of a folder, a file or a glob pattern, sorted, and the hidden ones that were passed over.
+def shown(text: object) -> str:
+    """Return a path, name or value as text that any file can hold and any terminal show.
 
-    Raises InputError where nothing stands at `path`, or a folder holds no file at all.
+    File names may be bytes of another encoding, values of rows half of a surrogate pair, both may hold escape codes.
     """
-    place = Path(path)
-    if place.is_file():
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], str(text))
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A file or folder that is not read: `reason` is "hidden" or "unreadable"."""
+
+    path: Path
+    reason: str
+    detail: str = ""
+
+
+def files_of(path: str) -> tuple[list[Path], list[PassedOver]]:
+    """Return the files of a folder, a file or a glob pattern, sorted, and what was passed over.
+
+    Links to folders are followed, each folder once; a hidden folder is passed over as one. Raises InputError where
+    nothing stands at `path`, or nothing in it may be read.
+    """
+    place = Path(path).expanduser()
+    if os.path.isfile(place):
         return [place], []
-    if place.is_dir():
-        found, root = sorted(file for file in place.rglob("*") if file.is_file()), place
+    if os.path.isdir(place):
+        found, passed_over = _below(place)
     elif glob.has_magic(path):
-        found = sorted(Path(name) for name in glob.glob(path, recursive=True) if Path(name).is_file())
-        root = _fixed_part(place)
+        found, passed_over = _matching(place)
     else:
         raise InputError("text.source_missing", path=path)
-    hidden = [file for file in found if _is_hidden(file, root)]
-    if len(found) == len(hidden):
-        raise InputError("text.source_empty", path=path, num_hidden=len(hidden))
-    passed_over = set(hidden)
-    return [file for file in found if file not in passed_over], hidden
+    if not found:
+        raise InputError("text.source_empty", path=path, num_passed_over=len(passed_over))
+    return found, passed_over
+
+
+def _below(root: Path) -> tuple[list[Path], list[PassedOver]]:
+    found: list[Path] = []
+    passed_over: list[PassedOver] = []
+
+    def refused(error: OSError) -> None:
+        passed_over.append(PassedOver(Path(error.filename), "unreadable", str(error.strerror)))
+
+    entered = {os.path.realpath(root)}
+    for name, folders, files in os.walk(root, onerror=refused, followlinks=True):
+        folder = Path(name)
+        passed_over += [PassedOver(folder / name, "hidden") for name in [*folders, *files] if name.startswith(".")]
+        folders[:] = [name for name in sorted(folders) if not name.startswith(".") and _is_new(folder / name, entered)]
+        seen = [folder / name for name in files if not name.startswith(".")]
+        found += [file for file in seen if os.path.isfile(file)]
+        passed_over += [PassedOver(file, "unreadable", "no file") for file in seen if not os.path.isfile(file)]
+    return sorted(found), sorted(passed_over, key=lambda one: one.path)
+
+
+def _is_new(folder: Path, entered: set[str]) -> bool:
+    """Whether a folder was not entered before, by a link or by its own name: links may lead in circles."""
+    real = os.path.realpath(folder)
+    is_new = real not in entered
+    entered.add(real)
+    return is_new
+
+
+def _matching(pattern: Path) -> tuple[list[Path], list[PassedOver]]:
+    root = _fixed_part(pattern)
+    files = sorted(Path(name) for name in glob.glob(str(pattern), recursive=True) if os.path.isfile(name))
+    hidden = {file for file in files if _is_hidden(file, root)}
+    return [file for file in files if file not in hidden], [PassedOver(file, "hidden") for file in sorted(hidden)]
 
 
 def _fixed_part(pattern: Path) -> Path:
@@ -64,14 +117,17 @@ def chunks_of(path: Path) -> Iterator[bytes]:
     """Yield the unpacked bytes of a file in chunks. Raises one of UNREADABLE for a damaged file."""
     with path.open("rb") as file:
         if path.suffix.lower() == ".zst":
-            yield from unpacked_zst(iter(lambda: file.read(1 << 12), b""))  # may unpack to a thousandfold
+            yield from unpacked_zst(iter(lambda: file.read(PACKED_BYTES), b""))
         else:
             plain = gzip.GzipFile(fileobj=file) if path.suffix.lower() == ".gz" else file
-            yield from iter(lambda: plain.read(CHUNK_BYTES), b"")
+            yield from iter(lambda: plain.read1(CHUNK_BYTES), b"")  # read would lose what stands before a cut
 
 
 def unpacked_zst(packed_chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the content of Zstandard frames, one after the other. Raises EOFError where the last frame is cut."""
+    """Yield the content of Zstandard frames, one after the other. Raises EOFError where the last frame is cut.
+
+    The stream reader of zstandard would take a cut file for a whole one.
+    """
     frame = None
     for packed in packed_chunks:
         while packed:

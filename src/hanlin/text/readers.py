@@ -23,7 +23,7 @@ from hanlin.base.errors import InputError
 from hanlin.text.config import ReadConfig, SourceConfig
 from hanlin.text.document import Document, Dropped
 from hanlin.text.encodings import HEAD_BYTES, decoded_stream, doubtful_part, encoding_of
-from hanlin.text.files import UNREADABLE, chunks_of, files_of, head_of, kind_suffix
+from hanlin.text.files import UNREADABLE, PassedOver, chunks_of, files_of, head_of, kind_suffix, shown
 from hanlin.text.html import main_text
 from hanlin.text.language import language_of
 
@@ -60,11 +60,11 @@ def read_documents(
 
 
 def _documents(
-    files: Sequence[tuple[SourceConfig, list[Path], list[Path]]], options: ReadConfig, on_drop: OnDrop
+    files: Sequence[tuple[SourceConfig, list[Path], list[PassedOver]]], options: ReadConfig, on_drop: OnDrop
 ) -> Iterator[Document]:
-    for source, found, hidden in files:
-        for path in hidden:
-            on_drop(Dropped("hidden", path.name, source_name(source), str(path)))
+    for source, found, passed_over in files:
+        for one in passed_over:
+            on_drop(Dropped(one.reason, shown(one.path.name), source_name(source), shown(one.path), one.detail))
         for path in found:
             yield from _File(path, source, options, on_drop).documents()
 

@@ -10,20 +10,16 @@ The format is found for each row by its columns. `system`, where a row has it, i
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from io import BufferedReader
 from pathlib import Path
 from typing import Any, Literal
-
-import zstandard
 
 from hanlin.base.errors import InputError
 from hanlin.base.messages import say
 from hanlin.text.chat import Conversation, Message, message
 from hanlin.text.document import Dropped
+from hanlin.text.files import UNREADABLE, chunks_of, kind_suffix
 
 COLUMNS = (
     "messages", "conversations", "instruction", "input", "output", "prompt", "response", "system", "history"
@@ -75,8 +71,8 @@ def _files(path: Path) -> list[Path]:
 
 
 def _kind(path: Path) -> str | None:
-    name = path.name.removesuffix(".gz").removesuffix(".zst")
-    return next((kind for kind in KINDS if name.endswith(kind) and not name.startswith(".")), None)
+    kind = kind_suffix(path)
+    return kind if kind in KINDS and not path.name.startswith(".") else None
 
 
 def _some(names: Iterable[str], most: int = 8) -> str:
@@ -128,16 +124,15 @@ def _rows(path: Path) -> Iterator[tuple[int, object]]:
     """Values or broken rules of a file, numbered from 1: its lines, or the elements of one JSON list."""
     place = 0
     try:
-        with path.open("rb") as file:
-            for place, value in enumerate(_values(file, path), start=1):
-                if value is not _BLANK:
-                    yield place, value
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+        for place, value in enumerate(_values(path), start=1):
+            if value is not _BLANK:
+                yield place, value
+    except UNREADABLE as error:
         yield place + 1, _Rule("unreadable", detail=error)
 
 
-def _values(file: BufferedReader, path: Path) -> Iterator[object]:
-    chunks = _chunks(file, path)
+def _values(path: Path) -> Iterator[object]:
+    chunks = chunks_of(path)
     if _kind(path) == ".jsonl":
         yield from map(_value, _lines(chunks))
         return
@@ -149,27 +144,6 @@ def _values(file: BufferedReader, path: Path) -> Iterator[object]:
         yield from map(_value, _lines([whole]))  # lines under the name of .json, as many data sets have them
     else:
         yield value
-
-
-def _chunks(file: BufferedReader, path: Path) -> Iterator[bytes]:
-    """The unpacked bytes. Raises an error of the library for a damaged or cut file."""
-    if path.name.endswith(".zst"):
-        return _unpacked(file)
-    plain = gzip.GzipFile(fileobj=file) if path.name.endswith(".gz") else file
-    return iter(lambda: plain.read1(1 << 16), b"")  # read would lose what stands before a cut
-
-
-def _unpacked(file: BufferedReader) -> Iterator[bytes]:
-    """Frames one after the other. The stream reader of zstandard would take a cut file for a whole one."""
-    frame = None
-    while packed := file.read(1 << 10):  # small, for it may unpack to a thousandfold
-        while packed:
-            frame = frame or zstandard.ZstdDecompressor().decompressobj()
-            yield frame.decompress(packed)
-            packed = frame.unused_data if frame.eof else b""
-            frame = None if frame.eof else frame
-    if frame is not None:
-        raise EOFError("the last frame is cut")
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes | _Rule]:

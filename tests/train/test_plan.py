@@ -107,8 +107,16 @@ def test_the_suggested_vocabulary_stays_small(num_bytes: int) -> None:
 
 def test_the_usual_plan() -> None:
     plan = loop()
-    assert (plan["seq_len"], plan["batch_size"], plan["tokens_per_step"]) == (512, 8, 8192)
+    assert (plan["seq_len"], plan["batch_size"], plan["tokens_per_step"]) == (512, 8, 4096)
     assert (plan["epochs"], plan["learning_rate"]) == (1.0, 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "step"), [(100_000, 2048), (4_000_000, 2048), (16_000_000, 4096), (64_000_000, 8192), (10**9, 32768)]
+)
+def test_longer_runs_take_larger_steps(tokens: int, step: int) -> None:
+    assert loop(tokens)["tokens_per_step"] == step
+    assert loop(10**9, tokens=tokens)["tokens_per_step"] == step
 
 
 @given(st.integers(2, 10**8), st.sampled_from([64, 100, 512, 2048]))

@@ -33,7 +33,6 @@ from hanlin.train.session import Material, ancestry, keep_bundle, machine, open_
 RATE = 0.3
 """Peak learning rate as a share of pre-training's."""
 
-STEP_TOKENS = 4096
 EPOCHS = 2.0
 
 
@@ -66,7 +65,6 @@ def prepare(config: FinetuneConfig, progress: Progress) -> tuple[Plan, FinetuneC
         max_seq_len=parent.config.max_seq_len,
         learning_rate=scaled_rate(parent.config.hidden_size) * RATE,
         seq_len=seq_len,
-        step_tokens=STEP_TOKENS,
         default_epochs=EPOCHS,
     )
     plan.note("conversations", learned.fitted.num_kept, say("train.why_conversations"))

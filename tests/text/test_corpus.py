@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from hanlin.base.errors import ConfigError, DiskFull, InputError
+from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.text import corpus as corpus_module
 from hanlin.text.config import CorpusConfig, ReadConfig, SourceConfig, TokenizerConfig
@@ -125,7 +129,7 @@ def test_documents_come_back_as_they_were(texts: Path, tmp_path: Path) -> None:
     build_corpus(CorpusConfig(sources=[source], validation_fraction=0.0), tmp_path / "out")
     path = texts / "a.txt"
     assert list(read_corpus(tmp_path / "out")) == [
-        Document(CHINESE, path.as_posix(), "mine", "zh", {"path": str(path), "encoding": "gb18030"})
+        Document(CHINESE, path.as_posix(), "mine", "zh", {"path": str(path), "encoding": "gb18030", "kind": "text"})
     ]
 
 
@@ -182,6 +186,49 @@ def test_a_corpus_that_is_missing_damaged_or_has_no_such_part(texts: Path, tmp_p
         assert str(path) in str(caught.value)
 
 
+def test_a_manifest_of_another_format_is_refused(texts: Path, tmp_path: Path) -> None:
+    build(texts, tmp_path / "out")
+    for content in ("[]", "{}", '{"format": 99}'):
+        (tmp_path / "out" / "corpus.json").write_text(content)
+        with pytest.raises(InputError) as caught:
+            read_corpus(tmp_path / "out")
+        assert (caught.value.code, caught.value.values["path"]) == ("E205", tmp_path / "out" / "corpus.json")
+
+
+def test_packing_changes_nothing(tmp_path: Path) -> None:
+    rows = "".join(json.dumps({"text": f"{CHINESE}{number}"}) + "\n" for number in range(50)).encode()
+    packings = {"": rows, ".gz": gzip.compress(rows), ".zst": zstandard.compress(rows)}
+    found = []
+    for suffix, content in packings.items():
+        (tmp_path / f"a.jsonl{suffix}").write_bytes(content)
+        build(tmp_path / f"a.jsonl{suffix}", tmp_path / f"out{suffix}")
+        found.append(all_texts(tmp_path / f"out{suffix}"))
+    assert found[0] == found[1] == found[2]
+    assert sum(map(len, found[0].values())) == 50
+
+
+def test_every_reason_of_a_loss_is_said_in_both_languages(tmp_path: Path, lang: str) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    long = json.dumps({"text": "x" * 2000})
+    rows = ['{"text": "good"}', '{"text": "good"}', "{", "[]", "{}", '{"text": "\\udfff"}', '{"text": " "}', long]
+    (folder / "a.jsonl").write_text("\n".join(rows))
+    (folder / "b.csv").write_text('text\n"a"b\n')
+    (folder / "c.html").write_text("<html></html>")
+    (folder / "d.bin").write_bytes(bytes(range(256)))
+    (folder / "e.txt").write_bytes((CHINESE * 9).encode() + b"\xff")
+    (folder / "f.txt.gz").write_bytes(b"no gzip")
+    (folder / "g.txt").write_bytes(b"")
+    (folder / ".h").write_text("hidden")
+    report = build(folder, tmp_path / "out", read={"max_row_chars": 1024})
+    assert set(report.figures["dropped"]) == {
+        "hidden", "duplicate", "not_json", "not_object", "missing_field", "surrogate", "too_short", "row_too_long",
+        "bad_table", "no_main_text", "binary", "encoding", "unreadable", "empty",
+    }  # fmt: skip
+    for reason in report.figures["dropped"]:
+        assert any(say(f"text.drop_{reason}") in line for line in report.lines)
+
+
 @pytest.mark.story
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the memory of a process")
 def test_three_hundred_megabytes_in_one_line_need_little_memory(tmp_path: Path) -> None:
@@ -204,6 +251,34 @@ def test_three_hundred_megabytes_in_one_line_need_little_memory(tmp_path: Path) 
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
     assert int(made.stdout.split()[0]) >= 500
+
+
+@pytest.mark.peer
+def test_of_real_collections_nothing_is_lost_but_exact_duplicates(test_data: Path, tmp_path: Path) -> None:
+    sources = [test_data / "pretrain-zh", test_data / "pretrain-en"]
+    report = build_corpus(CorpusConfig(sources=[str(source) for source in sources]), tmp_path / "out")
+    rows = [json.loads(row)["text"] for source in sources for row in rows_of(source)]
+    assert set(report.figures["dropped"]) == {"duplicate"}
+    assert report.figures["read"] == len(rows) + extra_pieces(report)
+    kept = all_texts(tmp_path / "out")
+    assert sum(map(len, kept.values())) == report.figures["read"] - report.figures["dropped"]["duplicate"]
+    letters = sum(len("".join(text.split())) for text in set(rows))
+    assert sum(len("".join(text.split())) for part in kept.values() for text in part) == pytest.approx(
+        letters, rel=1e-3
+    )
+
+
+def rows_of(folder: Path) -> Iterator[bytes]:
+    for path in sorted(folder.glob("*.jsonl.zst")):
+        with path.open("rb") as file:
+            yield from filter(None, zstandard.ZstdDecompressor().stream_reader(file).read().split(b"\n"))
+
+
+def extra_pieces(report: corpus_module.CorpusReport) -> int:
+    """Documents beyond one a row: a text in n pieces is n documents."""
+    ids = {document.id for split in ("train", "validation") for document in read_corpus(report.path, split)}
+    wholes = {id.partition("#")[0] for id in ids if "#" in id}
+    return report.figures["pieces"] - len(wholes)
 
 
 @pytest.mark.peer

@@ -42,6 +42,11 @@ JAPANESE = "吾輩は猫である。名前はまだ無い。どこで生れた�
         (RUSSIAN, "cp1251"),
         (JAPANESE, "shift_jis"),
         (JAPANESE, "euc_jp"),
+        ("hello", "utf-16-be"),
+        ("hello", "utf-16-le"),
+        ("你好，世界", "gb18030"),
+        ("他用Python写了", "gb18030"),
+        ("Herr Müller über Käse", "cp1252"),
     ],
 )
 def test_text_comes_back_from_its_encoding(text: str, encoding: str) -> None:
@@ -109,3 +114,10 @@ def test_the_first_doubtful_part_of_a_long_file_is_found() -> None:
         assert part is not None
         assert encoding_of(part) == "gb18030"
     assert doubtful_part([english, SIMPLIFIED.encode()[:100], SIMPLIFIED.encode()[100:]]) is None
+
+
+def test_a_cut_end_is_doubtful_only_where_the_file_ends() -> None:
+    cut = SIMPLIFIED.encode()[:100]
+    assert doubtful_part([cut]) is None
+    assert doubtful_part([cut], final=True) is not None
+    assert doubtful_part([SIMPLIFIED.encode(), b""], final=True) is None

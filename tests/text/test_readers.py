@@ -6,8 +6,10 @@ import csv
 import gzip
 import io
 import json
+import os
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -25,9 +27,7 @@ CHINESE = "今天天气很好，我们一起去公园里走走。他说这是他
 ENGLISH = "It was the best of times, it was the worst of times.\n"
 
 
-def read(
-    *sources: SourceConfig | Path, options: ReadConfig | None = None
-) -> tuple[list[Document], list[Dropped]]:
+def read(*sources: SourceConfig | Path, options: ReadConfig | None = None) -> tuple[list[Document], list[Dropped]]:
     dropped: list[Dropped] = []
     return list(read_documents(sources, options=options, on_drop=dropped.append)), dropped
 
@@ -58,7 +58,8 @@ def test_a_folder_of_all_kinds(tmp_path: Path) -> None:
     assert [d.text for d in documents[:6]] == [
         CHINESE, "# Title\n\n" + ENGLISH, "def f():\n    return 1\n", ENGLISH, CHINESE, ENGLISH
     ]  # fmt: skip
-    assert documents[3].id.endswith("d.jsonl.gz:x")
+    assert documents[3].id.endswith("d.jsonl.gz:1")
+    assert documents[3].meta["id"] == "x"
     assert {d.source for d in documents} == {tmp_path.name}
     assert reasons(dropped) == [("hidden", ".i.txt"), ("binary", "h.bin")]
 
@@ -124,7 +125,7 @@ def test_rows_from_another_column_keep_where_they_came_from(tmp_path: Path) -> N
     documents, _ = read(SourceConfig(path=str(path), text_field="body", name="mine"))
     assert (documents[0].text, documents[0].source, documents[0].id) == ("text", "mine", f"{path.as_posix()}:1")
     assert documents[0].meta == {
-        "path": str(path), "encoding": "utf-8", "licence": "CC0", "url": "http://a", "line": 1
+        "path": str(path), "encoding": "utf-8", "kind": "text", "licence": "CC0", "url": "http://a", "line": 1
     }  # fmt: skip
 
 
@@ -137,9 +138,73 @@ def test_tables(tmp_path: Path, name: str, delimiter: str) -> None:
     assert ([d.text for d in documents], dropped) == (texts, [])
 
 
+def test_a_row_of_several_lines_is_named_by_its_first(tmp_path: Path) -> None:
+    table = 'text\n"one\nline\nmore"\n\n"three\nfour"x\nfive\n"never\nended'
+    documents, dropped = read(write(tmp_path / "a.csv", table))
+    assert [(d.text, d.meta["line"]) for d in documents] == [("one\nline\nmore", 2), ("five", 8)]
+    assert reasons(dropped) == [("bad_table", "a.csv:6"), ("bad_table", "a.csv:9")]
+
+
+def test_rows_with_one_id_are_still_told_apart(tmp_path: Path) -> None:
+    rows = [{"text": "a", "id": "x"}, {"text": "b", "id": "x"}, {"text": "c", "id": 2}, {"text": "d"}]
+    write(tmp_path / "one/a.jsonl", "\n".join(map(json.dumps, rows)))
+    write(tmp_path / "two/a.jsonl", "\n".join(map(json.dumps, rows)))
+    documents, _ = read(tmp_path / "one", tmp_path / "two")
+    assert len({d.id for d in documents}) == 8
+    assert [d.meta.get("id") for d in documents[:4]] == ["x", "x", "2", None]
+
+
+def test_names_and_values_that_are_no_text_do_not_end_the_run(tmp_path: Path) -> None:
+    """A name in GB18030 on a disk of UTF-8, half a pair in a column: both once broke the writing of the corpus."""
+    folder = tmp_path / os.fsdecode("书".encode("gb18030"))
+    write(folder / "a.jsonl", '{"text": "good", "title": "\\ud800"}\n{"\\udfff": 1}\n')
+    write(folder / os.fsdecode(b"\xff.bin"), bytes(range(256)))
+    documents, dropped = read(tmp_path)
+    assert (documents[0].text, documents[0].meta["title"]) == ("good", "\\ud800")
+    for value in (*documents, *dropped):
+        assert json.dumps(asdict(value), ensure_ascii=False).encode()
+
+
+def test_marks_in_the_middle_of_joined_files_are_no_part_of_the_rows(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", b'\xef\xbb\xbf{"text": "one"}\n\xef\xbb\xbf{"text": "two"}\n')
+    documents, dropped = read(path)
+    assert ([d.text for d in documents], dropped) == (["one", "two"], [])
+
+
+def test_white_space_before_a_text_does_not_make_it_empty(tmp_path: Path) -> None:
+    documents, dropped = read(write(tmp_path / "a.txt", " \n" * HEAD_BYTES + ENGLISH))
+    assert (documents[-1].text.strip(), dropped) == (ENGLISH.strip(), [])
+
+
+def test_a_replacement_character_of_the_text_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    """An earlier owner decoded it badly and saved it soundly; real collections hold many such texts."""
+    documents, dropped = read(write(tmp_path / "a.txt", "a\ufffdb" + CHINESE))
+    assert ("\ufffd" in documents[0].text, dropped) == (True, [])
+
+
+def test_a_file_that_vanishes_meanwhile_is_counted(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt", "c.txt"):
+        write(tmp_path / name, ENGLISH + name)
+    dropped: list[Dropped] = []
+    documents = read_documents(tmp_path, on_drop=dropped.append)
+    first = next(documents)
+    (tmp_path / "b.txt").unlink()
+    assert [d.text[-5:] for d in (first, *documents)] == ["a.txt", "c.txt"]
+    assert reasons(dropped) == [("unreadable", "b.txt")]
+
+
+@pytest.mark.parametrize("most", [100, 5000])
+def test_one_long_part_is_cut_in_time_that_grows_with_its_length(most: int) -> None:
+    """Cutting off the rest for each piece once copied it: five gigabytes for four megabytes of text."""
+    text = "好" * (4 << 20)
+    pieces = [piece for piece, _ in split_text([text], most)]
+    assert "".join(pieces) == text
+    assert {len(piece) for piece in pieces[:-1]} == {most}
+
+
 def test_a_bad_row_of_a_table_costs_that_row_alone(tmp_path: Path) -> None:
     table = 'id,text\n1,one\n2,"two"x\n3\n\n4,' + "x" * 2000 + "\n5,five,more\n"
-    documents, dropped = read(write(tmp_path / "a.csv", table), options=ReadConfig(max_row_bytes=1024))
+    documents, dropped = read(write(tmp_path / "a.csv", table), options=ReadConfig(max_row_chars=1024))
     assert [d.text for d in documents] == ["one", "five"]
     assert reasons(dropped) == [("bad_table", "a.csv:3"), ("missing_field", "a.csv:4"), ("row_too_long", "a.csv:6")]
 
@@ -185,7 +250,7 @@ def test_a_path_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None:
 
 
 def test_nothing_readable_names_the_paths_and_the_first_drop(lang: str) -> None:
-    error = nothing_readable(["a", "b"], [Dropped("binary", "x", "a", "a/x.txt")])
+    error = nothing_readable(["a", "b"], Dropped("binary", "x", "a", "a/x.txt"), 1)
     assert error.code == "E203"
     assert all(part in str(error) for part in ("a, b", "a/x.txt", "1"))
 
@@ -262,7 +327,7 @@ def test_one_endless_row_is_dropped_in_little_memory(tmp_path: Path) -> None:
             file.writelines(one_line_of(12 << 20))
             file.write(b'\n{"text": "after"}\n')
     tracemalloc.start()
-    documents, dropped = read(tmp_path, options=ReadConfig(max_row_bytes=1 << 20))
+    documents, dropped = read(tmp_path, options=ReadConfig(max_row_chars=1 << 20))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert reasons(dropped) == [("row_too_long", "a.jsonl:1"), ("row_too_long", "b.csv:2")]

@@ -36,8 +36,8 @@ class ReadConfig(Config):
     max_document_chars: int = Field(
         default=200_000, ge=100, le=100_000_000, description="Longer texts are split near this length, and counted."
     )
-    max_row_bytes: int = Field(
-        default=64 << 20, ge=1024, le=1 << 30, description="Longest row and largest web page that is still read."
+    max_row_chars: int = Field(
+        default=64 << 20, ge=1024, le=1 << 30, description="Characters of the longest row and web page still read."
     )
 
 

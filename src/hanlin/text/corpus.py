@@ -26,6 +26,7 @@ from hanlin.text.clean import normalise
 from hanlin.text.config import CorpusConfig
 from hanlin.text.dedup import ExactDedup, text_digest
 from hanlin.text.document import Document, Dropped
+from hanlin.text.encodings import decoded_stream
 from hanlin.text.files import chunks_of
 from hanlin.text.readers import lines_of, nothing_readable, read_documents
 
@@ -84,7 +85,9 @@ def build_corpus(config: CorpusConfig, out: Path, *, progress: Progress | None =
             for split, document in build.documents():
                 files[split].write(_line(document))
         if not sum(amount.documents for amount in build.tally.splits.values()):
-            raise nothing_readable([source.path for source in config.sources], build.first_drops)
+            raise nothing_readable(
+                [source.path for source in config.sources], build.first_drop, sum(build.tally.dropped.values())
+            )
         figures = _figures(build.tally, folder)
         lines = tuple(_report_lines(figures))
         (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -98,7 +101,7 @@ class _Build:
     def __init__(self, config: CorpusConfig, progress: Progress) -> None:
         self.config, self.progress, self.tally = config, progress, Tally()
         self.dedup = ExactDedup()
-        self.first_drops: list[Dropped] = []
+        self.first_drop: Dropped | None = None
         self.last_path: object = None  # encodings are counted once a file
         self.seed = Seeds(config.seed).derive("split")
 
@@ -136,8 +139,7 @@ class _Build:
         examples = self.tally.examples.setdefault(dropped.reason, [])
         if len(examples) < self.config.max_examples:
             examples.append(asdict(dropped))
-        if len(self.first_drops) < 3:
-            self.first_drops.append(dropped)
+        self.first_drop = self.first_drop or dropped
 
     def _split(self, text: str) -> str:
         """By the text's own hash, so that neither order nor later additions move a document."""
@@ -224,6 +226,8 @@ def read_corpus(folder: Path | str, split: str = "train") -> Iterator[Document]:
     if not (folder / MANIFEST).is_file():
         raise InputError("text.corpus_missing", path=folder)
     known, path = read_json(folder / MANIFEST), _file(folder, split)
+    if not isinstance(known, dict) or known.get("format") != FORMAT:
+        raise InputError("text.corpus_damaged", path=folder / MANIFEST)
     if not path.is_file() or sha256_file(path) != known["sha256"][split]:
         raise InputError("text.corpus_damaged", path=path)
     return _documents(path)
@@ -231,17 +235,6 @@ def read_corpus(folder: Path | str, split: str = "train") -> Iterator[Document]:
 
 def _documents(path: Path) -> Iterator[Document]:
     longest = 1 << 40  # a corpus of ours holds only rows that were short enough when it was built
-    decoded = (chunk.decode() for chunk in _whole_lines(chunks_of(path)))
-    for line in lines_of(decoded, longest):
+    for line in lines_of(decoded_stream(chunks_of(path), "utf-8"), longest):
         if line:
             yield Document(**json.loads(line))
-
-
-def _whole_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Chunks cut after line feeds, so that no character is torn."""
-    held = b""
-    for chunk in chunks:
-        whole, feed, rest = (held + chunk).rpartition(b"\n")
-        yield whole + feed
-        held = rest
-    yield held

@@ -8,6 +8,7 @@ looks, charset-normalizer last.
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 
@@ -28,6 +29,9 @@ _COMMON_HAN = re.compile(
     "[的一是不了人我在有他这中大来上个国到说们为子和你地出道也时年得就那要下以生会自着去之过家学对可"
     "她里后小么心多天而能好都然没日于起还发成事只作当想看文无開長門書電話這來國說們為後麼對過時會個]"
 )
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+# An accented letter and its neighbour, read as GB18030, are one Han character inside a Latin word: M黮ler.
+_LONE_HAN = re.compile(r"(?<=[A-Za-z])[\u4e00-\u9fff](?![\u3000-\u303f\u4e00-\u9fff\uff00-\uffef])")
 # What is left to charset-normalizer: asked for all of its 99 encodings, it finds exotic ones that fit by chance.
 _OTHERS = ("big5", "shift_jis", "euc_jp", "euc_kr", "cp1252", "cp1251", "koi8_r")
 _ASCII = re.compile(r"[\x00-\x7f]")
@@ -51,12 +55,15 @@ def _is_utf8(head: bytes) -> bool:
     return num_faults == 0 or num_faults * 10 <= len(text) - len(_ASCII.findall(text))
 
 
-def doubtful_part(chunks: Iterable[bytes]) -> bytes | None:
-    """Return the bytes around the first place that is not UTF-8, from a chunk before it on, or None."""
+def doubtful_part(chunks: Iterable[bytes], *, final: bool = False) -> bytes | None:
+    """Return the bytes around the first place that is not UTF-8, from a chunk before it on, or None.
+
+    With `final` a character cut at the end is such a place too.
+    """
     decoder, before = codecs.getincrementaldecoder("utf-8")("strict"), b""
-    for chunk in chunks:
+    for chunk in itertools.chain(chunks, [b""] if final else []):
         try:
-            decoder.decode(chunk)
+            decoder.decode(chunk, final=final and not chunk)
         except UnicodeDecodeError as error:
             window = before + chunk
             fault = len(window) - len(error.object) + error.start
@@ -80,15 +87,17 @@ def _likeliest(head: bytes) -> str | None:
 
 
 def _plausibility(head: bytes, name: str) -> float:
-    """Share of ordinary characters, with a bonus for the commonest Han characters; 0 if it does not decode."""
+    """Share of ordinary characters, with a bonus for the commonest Han characters or for none; 0 if it does not decode.
+
+    Any two bytes of English are a Han character in UTF-16 of the wrong order, but hardly a common one.
+    """
     text = _decoded(head, name)
     if not text:
         return 0.0
-    han = sum("\u4e00" <= c <= "\u9fff" for c in text)
-    common = len(_COMMON_HAN.findall(text))
-    if han > 20 and common < 0.03 * han:
+    han, common = len(_HAN.findall(text)), len(_COMMON_HAN.findall(text))
+    if (han > 20 and common < 0.03 * han) or len(_LONE_HAN.findall(text)) > han / 2:
         return 0.0
-    return len(_ORDINARY.findall(text)) / len(text) + (common / han if han else 0.0)
+    return len(_ORDINARY.findall(text)) / len(text) + (common / han if han else 0.5)
 
 
 def _decodes(data: bytes, name: str) -> bool:

@@ -39,7 +39,7 @@ _FORMATS = {
     ".html": "html", ".htm": "html", ".xhtml": "html",
 }  # fmt: skip
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may spell half of a pair, which is no text and has no UTF-8
-_KEPT_COLUMNS = ("source", "url", "title", "date", "licence", "license")
+_KEPT_COLUMNS = ("id", "source", "url", "title", "date", "licence", "license")
 # Where a long text may be cut, best first: paragraph, line, end of a sentence, word.
 _SENTENCE = r"[。！？；][”’」』]?\s*|[.!?;]['\")”’]?\s+"
 _BORDERS = tuple(map(re.compile, (r"\n[^\S\n]*\n", r"\n", _SENTENCE, r"\s+")))
@@ -50,8 +50,9 @@ def read_documents(
 ) -> Iterator[Document]:
     """Return the documents of folders, files and patterns in a fixed order (sources as given, files sorted).
 
-    `Document.meta` holds path and encoding, and for rows their line; a text longer than `options.max_document_chars`
-    comes in pieces with the metum `piece`. Raises InputError (at once) for a path without files.
+    `Document.meta` holds path, encoding and kind, for rows their line and id; a text longer than
+    `options.max_document_chars` comes in pieces, numbered in `piece`. Raises InputError (at once) for a path without
+    files.
     """
     listed = [paths] if isinstance(paths, SourceConfig | Path | str) else paths
     sources = [one if isinstance(one, SourceConfig) else SourceConfig(path=str(one)) for one in listed]
@@ -85,7 +86,7 @@ class _File:
         try:
             head = head_of(self.path, HEAD_BYTES)
             encoding = self._encoding(head)
-            if not head.strip():
+            if len(head) < HEAD_BYTES and not head.strip():
                 self._drop("empty")
             elif encoding is None:
                 self._drop("binary", example=head[:16].hex(" "))
@@ -94,7 +95,7 @@ class _File:
                 yield from self._read()
         except UNREADABLE as error:
             self._drop("unreadable", example=str(error))
-        if self.num_faults:
+        if self.num_faults and self._is_faulty():
             self._drop("encoding", example=f"{self.encoding}: {self.num_faults:,}")
 
     def _encoding(self, head: bytes) -> str | None:
@@ -103,6 +104,10 @@ class _File:
         if encoding == "utf-8" and len(head) == HEAD_BYTES and (part := doubtful_part(self._sound_chunks())):
             return encoding_of(part) or encoding
         return encoding
+
+    def _is_faulty(self) -> bool:
+        """Whether U+FFFD came from decoding: many a text holds it since its last owner decoded it badly."""
+        return not self.encoding.startswith("utf-8") or doubtful_part(self._sound_chunks(), final=True) is not None
 
     def _sound_chunks(self) -> Iterator[bytes]:
         """The bytes up to where the file is damaged: what follows is said when the text itself is read."""
@@ -130,10 +135,10 @@ class _File:
     # ------------------------------------------------------------ formats
 
     def _text(self) -> Iterator[Document]:
-        yield from self._pieces(self._decoded(), self.path.as_posix(), {})
+        yield from self._pieces(self._decoded(), {})
 
     def _jsonl(self) -> Iterator[Document]:
-        for number, line in enumerate(lines_of(self._decoded(), self.options.max_row_bytes), start=1):
+        for number, line in enumerate(lines_of(self._decoded(), self.options.max_row_chars), start=1):
             if line is None:
                 self._drop("row_too_long", place=f":{number}")
             elif line.strip():
@@ -141,38 +146,43 @@ class _File:
 
     def _row_of(self, line: str, number: int) -> Iterator[Document]:
         try:
-            row = json.loads(line)
+            row = json.loads(line.removeprefix("\ufeff"))  # files put together keep the marks of each
         except (ValueError, RecursionError) as error:
             self._drop("not_json", place=f":{number}", example=str(error))
             return
         if isinstance(row, dict):
             yield from self._row(row, number)
         else:
-            self._drop("not_object", place=f":{number}", example=line[:80])
+            self._drop("not_object", place=f":{number}", example=line)
 
     def _table(self, delimiter: str) -> Iterator[Document]:
-        csv.field_size_limit(self.options.max_row_bytes)
+        csv.field_size_limit(self.options.max_row_chars)
+        rows = self._table_rows(delimiter)
+        place, columns = next(rows, (1, []))
+        if self.source.text_field not in columns:
+            self._drop("missing_field", place=f":{place}", example=", ".join(columns))
+            return
+        for place, row in rows:
+            yield from self._row(dict(zip(columns, row, strict=False)), place)
+
+    def _table_rows(self, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+        """Rows with the number of their first line; one that is not CSV costs only itself."""
         rows = csv.reader(self._table_lines(), delimiter=delimiter, strict=True)
-        columns: list[str] | None = None
         while True:
+            place = rows.line_num + 1
             try:
                 row = next(rows)
             except StopIteration:
                 return
             except csv.Error as error:  # the reader goes on with the next line
-                self._drop("bad_table", place=f":{rows.line_num}", example=str(error))
+                self._drop("bad_table", place=f":{place}", example=str(error))
                 continue
-            if columns is None:
-                columns = row
-                if self.source.text_field not in columns:
-                    self._drop("missing_field", place=f":{rows.line_num}", example=", ".join(columns)[:80])
-                    return
-            elif row:
-                yield from self._row(dict(zip(columns, row, strict=False)), rows.line_num)
+            if row:
+                yield place, row
 
     def _table_lines(self) -> Iterator[str]:
         """Lines for the table's parser, an empty one in place of one that is too long."""
-        for number, line in enumerate(lines_of(self._decoded(), self.options.max_row_bytes), start=1):
+        for number, line in enumerate(lines_of(self._decoded(), self.options.max_row_chars), start=1):
             if line is None:
                 self._drop("row_too_long", place=f":{number}")
             yield f"{line or ''}\n"
@@ -180,41 +190,42 @@ class _File:
     def _row(self, row: dict[str, Any], number: int) -> Iterator[Document]:
         text = row.get(self.source.text_field)
         if not isinstance(text, str):
-            self._drop("missing_field", place=f":{number}", example=", ".join(map(str, row))[:80])
+            self._drop("missing_field", place=f":{number}", example=", ".join(row))
             return
         if _SURROGATE.search(text):
-            self._drop("surrogate", place=f":{number}", example=ascii(text[:80]))
+            self._drop("surrogate", place=f":{number}", example=text[:80])
             return
-        meta = {name: str(row[name]) for name in _KEPT_COLUMNS if isinstance(row.get(name), str | int | float)}
-        yield from self._pieces([text], f"{self.path.as_posix()}:{row.get('id', number)}", {**meta, "line": number})
+        meta = {name: shown(row[name]) for name in _KEPT_COLUMNS if isinstance(row.get(name), str | int | float)}
+        yield from self._pieces([text], {**meta, "line": number})
 
     def _html(self) -> Iterator[Document]:
         size, parts = 0, []
         for part in self._decoded():
             size += len(part)
-            if size > self.options.max_row_bytes:
+            if size > self.options.max_row_chars:
                 self._drop("row_too_long")
                 return
             parts.append(part)
         text = main_text("".join(parts))
         if text.strip():
-            yield from self._pieces([text], self.path.as_posix(), {})
+            yield from self._pieces([text], {})
         else:
             self._drop("no_main_text")
 
     # ------------------------------------------------------------ documents and drops
 
-    def _pieces(self, parts: Iterable[str], id: str, meta: dict[str, str | int]) -> Iterator[Document]:
+    def _pieces(self, parts: Iterable[str], meta: dict[str, str | int]) -> Iterator[Document]:
+        place = f":{meta['line']}" if "line" in meta else ""
+        id = f"{shown(self.path.as_posix())}{place}"
+        meta = {"path": shown(self.path), "encoding": self.encoding, "kind": self.source.kind, **meta}
         number = 0
         for number, (text, is_last) in enumerate(split_text(parts, self.options.max_document_chars), start=1):
-            whole = number == 1 and is_last
-            where = {"path": str(self.path), "encoding": self.encoding, **meta}
-            yield Document(
-                text, id if whole else f"{id}#{number}", self.name, self._language(text),
-                where if whole else {**where, "piece": number},
-            )  # fmt: skip
+            if number == 1 and is_last:
+                yield Document(text, id, self.name, self._language(text), meta)
+            else:
+                yield Document(text, f"{id}#{number}", self.name, self._language(text), {**meta, "piece": number})
         if not number:
-            self._drop("empty", place=f":{meta['line']}" if "line" in meta else "")
+            self._drop("empty", place=place)
 
     def _language(self, text: str) -> str:
         if self.source.language != "auto":
@@ -223,49 +234,59 @@ class _File:
         return "code" if is_code else language_of(text)
 
     def _drop(self, reason: str, *, place: str = "", example: str = "") -> None:
-        self.on_drop(Dropped(reason, f"{self.path.name}{place}", self.name, f"{self.path}{place}", example))
+        id, location = shown(f"{self.path.name}{place}"), shown(f"{self.path}{place}")
+        self.on_drop(Dropped(reason, id, self.name, location, shown(example[:80])))
 
 
 def lines_of(parts: Iterable[str], max_chars: int) -> Iterator[str | None]:
     r"""Yield lines split at \n alone (str.splitlines breaks rows at U+2028); None for one longer than `max_chars`."""
-    held, too_long = "", False
+    held: list[str] = []  # parts of a line without its end; a sum of strings would copy it once for each part
+    size = 0
     for part in parts:
         *whole, rest = part.split("\n")
         for line in whole:
-            yield None if too_long or len(held) + len(line) > max_chars else (held + line).removesuffix("\r")
-            held, too_long = "", False
-        too_long = too_long or len(held) + len(rest) > max_chars
-        held = "" if too_long else held + rest
-    if held or too_long:
-        yield None if too_long else held.removesuffix("\r")
+            yield _line(held, line) if size + len(line) <= max_chars else None
+            held, size = [], 0
+        size += len(rest)
+        held.append(rest)
+        if size > max_chars:
+            held.clear()
+    if size:
+        yield _line(held, "") if size <= max_chars else None
+
+
+def _line(held: list[str], end: str) -> str:
+    return "".join([*held, end]).removesuffix("\r")
 
 
 def split_text(parts: Iterable[str], most: int) -> Iterator[tuple[str, bool]]:
     """Yield (piece, is the last): pieces of at most `most` characters whose sum is the text, cut at the best border.
 
-    Only about `most` characters are held at a time, however long the text; nothing is yielded for an empty one.
+    Only `most` characters and one part are held at a time, however long the text; an empty one yields nothing.
     """
     held = ""
     for part in parts:
         held += part
-        while len(held) > most:
-            cut = _border(held, most)
-            yield held[:cut], False
-            held = held[cut:]
+        start = 0
+        while len(held) - start > most:
+            cut = _border(held, start, start + most)
+            yield held[start:cut], False
+            start = cut
+        held = held[start:]
     if held:
         yield held, True
 
 
-def _border(text: str, most: int) -> int:
-    """Where to cut: after the last border of the best kind in the second half of the first `most` characters."""
+def _border(text: str, start: int, end: int) -> int:
+    """Where to cut: after the last border of the best kind in the second half of text[start:end]."""
     for border in _BORDERS:
-        ends = [found.end() for found in border.finditer(text, most // 2, most)]
+        ends = [found.end() for found in border.finditer(text, (start + end) // 2, end)]
         if ends:
             return ends[-1]
-    return most
+    return end
 
 
-def nothing_readable(paths: Iterable[str], dropped: Sequence[Dropped]) -> InputError:
+def nothing_readable(paths: Iterable[str], first: Dropped | None, num_dropped: int) -> InputError:
     """The error for sources that gave no document at all."""
-    first = f"{dropped[0].location} ({dropped[0].reason})" if dropped else "-"
-    return InputError("text.nothing_readable", paths=", ".join(paths), num_dropped=len(dropped), first=first)
+    named = f"{first.location} ({first.reason})" if first else "-"
+    return InputError("text.nothing_readable", paths=", ".join(paths), num_dropped=num_dropped, first=named)

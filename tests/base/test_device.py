@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,28 @@ def test_a_containers_memory_limit_is_the_machine(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(device, "_cgroup", lambda name: values.get(name, ""))
     assert total_memory_bytes() == 1_000_000
     assert available_memory_bytes() == 600_000
+
+
+def test_freed_memory_is_kept_for_the_next_step() -> None:
+    """Run apart: how malloc behaves is a matter of the whole process."""
+    program = (
+        "import resource, torch\n"
+        "from hanlin.base.device import keep_freed_memory\n"
+        "kept = keep_freed_memory()\n"
+        "def faults():\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    for _ in range(5):\n"
+        "        parts = [torch.ones(2**22) for _ in range(8)]\n"
+        "        del parts\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+        "faults()\n"
+        "print(int(kept), faults())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    kept, faults = map(int, done.stdout.split())
+    if not kept:
+        pytest.skip("not glibc")
+    assert faults < 5 * 8 * 2**24 // 4096 // 10, "pages of 5 x 128 MB must not be asked for again"
 
 
 def test_peak_memory_sees_a_large_tensor() -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 
 from hanlin.base.config import resolve, to_toml
-from hanlin.base.device import compute_dtype, describe_machine, pick_device, set_threads
+from hanlin.base.device import compute_dtype, describe_machine, keep_freed_memory, pick_device, set_threads
 from hanlin.base.errors import ConfigError, Problem
 from hanlin.base.log import Run
 from hanlin.base.messages import say
@@ -89,8 +89,9 @@ def _fixed(name: str, config: TrainingConfig, stored: TrainingConfig) -> Problem
 
 
 def machine(config: TrainingConfig) -> tuple[torch.device, torch.dtype]:
-    """Set the threads; return device and compute dtype. Raises MachineError."""
+    """Set the threads and how memory is kept; return device and compute dtype. Raises MachineError."""
     set_threads(config.threads)
+    keep_freed_memory()
     device = pick_device(config.device)
     return device, compute_dtype(device, config.compute_dtype)
 

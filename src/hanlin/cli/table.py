@@ -61,7 +61,8 @@ COMMANDS: tuple[Command, ...] = (
         ("tokenizer", "train"),
         f"{_LIFE}.config:TrainTokenizerConfig",
         f"{_LIFE}.train_tokenizer:train_tokenizer",
-        ("corpus",),
+        ("data",),
+        many=True,
     ),
     Command(
         ("pretrain",), "hanlin.train.config:PretrainConfig", f"{_LIFE}.pretrain:pretrain", ("data",), True, dry_run=True

@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hanlin.base.config import Resolved
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.life.config import BuildDataConfig
 from hanlin.life.report import Report
-from hanlin.life.settings import settled
+from hanlin.life.settings import Given, settled
 from hanlin.text.config import CorpusConfig
 from hanlin.text.corpus import build_corpus
 
 
 def build_data(
-    config: BuildDataConfig | Resolved[BuildDataConfig] | None = None,
+    config: Given[BuildDataConfig] = None,
     *,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Report:
     """Clean raw files into a corpus under `out`; every drop is counted. Raises InputError, DiskFull."""
-    job = settled(BuildDataConfig, config, settings).value
+    job = settled(BuildDataConfig, config, settings, first="sources").value
     fields = {name: getattr(job, name) for name in CorpusConfig.model_fields}
     built = build_corpus(CorpusConfig(**fields), job.out, progress=progress)
     steps = (f"hanlin tokenizer train {job.out}", f"hanlin pretrain {job.out}")

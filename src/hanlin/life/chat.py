@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from hanlin.base.config import Resolved
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.infer.config import EngineConfig
 from hanlin.infer.engine import Engine
 from hanlin.life.config import ChatConfig
 from hanlin.life.open import open_bundle
-from hanlin.life.settings import settled
+from hanlin.life.settings import Given, settled
 from hanlin.life.talk import Session, Talk
 
 
-def chat(
-    config: ChatConfig | Resolved[ChatConfig] | None = None, *, progress: Progress | None = None, **settings: Any
-) -> Talk:
+def chat(config: Given[ChatConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Talk:
     """Open a model for a conversation. Raises InputError, BundleError, MachineError."""
-    job = settled(ChatConfig, config, settings).value
+    job = settled(ChatConfig, config, settings, first="model").value
     return Talk(session=open_session(job, progress or Progress("none")))
 
 

@@ -28,7 +28,7 @@ class BuildDataConfig(CorpusConfig):
 class TrainTokenizerConfig(TokenizerConfig):
     """`hanlin tokenizer train`: the tokenizer settings, what it learns from, and where it goes."""
 
-    corpus: tuple[str, ...] = Field(min_length=1, description="A built corpus, or files and folders of text.")
+    data: tuple[str, ...] = Field(min_length=1, description="A built corpus, or files and folders of text.")
     out: Path = Field(default=Path("tokenizer"), description="Folder of the tokenizer.")
 
 

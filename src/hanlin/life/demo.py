@@ -7,7 +7,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from hanlin.base.config import Resolved
 from hanlin.base.files import read_json
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text
@@ -18,7 +17,7 @@ from hanlin.life.evaluate import evaluation_report
 from hanlin.life.places import home, is_bundle
 from hanlin.life.report import Report
 from hanlin.life.run import live, recipe_report, variables
-from hanlin.life.settings import settled
+from hanlin.life.settings import Given, settled
 from hanlin.life.talk import Session, Talk
 from hanlin.recipe.recipe import read_recipe
 
@@ -27,7 +26,7 @@ PRETRAIN_SHARE, FINETUNE_SHARE = 0.75, 0.2  # of what is left
 
 
 def demo(
-    config: DemoConfig | Resolved[DemoConfig] | None = None,
+    config: Given[DemoConfig] = None,
     *,
     progress: Progress | None = None,
     dry_run: bool = False,

@@ -12,7 +12,6 @@ from typing import Any, Literal
 import torch
 from matplotlib import font_manager
 
-from hanlin.base.config import Resolved
 from hanlin.base.device import (
     available_memory_bytes,
     compute_dtype,
@@ -28,7 +27,7 @@ from hanlin.base.progress import Progress
 from hanlin.life.config import DoctorConfig
 from hanlin.life.places import home
 from hanlin.life.report import Report, Table
-from hanlin.life.settings import settled
+from hanlin.life.settings import Given, settled
 from hanlin.model.compiled import native_state
 
 PACKAGES = ("hanlin", "torch", "numpy", "tokenizers", "safetensors", "pydantic", "minijinja", "cyclopts", "rich")
@@ -46,9 +45,7 @@ class Check:
     advice: str = ""
 
 
-def doctor(
-    config: DoctorConfig | Resolved[DoctorConfig] | None = None, *, progress: Progress | None = None, **settings: Any
-) -> Report:
+def doctor(config: Given[DoctorConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
     """Look at the machine. The report's exit code is 6 when something keeps Hanlin from working."""
     job = settled(DoctorConfig, config, settings).value
     checks = [check for look in CHECKS for check in look(job)]

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hanlin.base.config import Resolved
 from hanlin.base.files import read_json, write_json
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
@@ -23,7 +22,7 @@ from hanlin.life.measure import HeldOut, held_out, score_languages, score_tasks,
 from hanlin.life.models import name_of
 from hanlin.life.open import open_bundle
 from hanlin.life.report import Report, Table
-from hanlin.life.settings import settled
+from hanlin.life.settings import Given, settled
 from hanlin.life.talk import answers
 from hanlin.model.transformer import build_model
 from hanlin.text.corpus import read_corpus
@@ -33,15 +32,13 @@ from hanlin.text.readers import read_documents
 UNTRAINED_BYTES = 1 << 16  # fresh weights guess alike everywhere: a small slice says it
 
 
-def evaluate(
-    config: EvaluateJob | Resolved[EvaluateJob] | None = None, *, progress: Progress | None = None, **settings: Any
-) -> Report:
+def evaluate(config: Given[EvaluateJob] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
     """Measure a model, write figures and answers under `out`, and scores and card into its bundle.
 
     Scores are `{"language": {lang: bits per byte …}, "tasks": […], "forgetting": […], "before": [tasks of the
     parent]}`. Raises InputError, BundleError, MachineError.
     """
-    job, progress = settled(EvaluateJob, config, settings).value, progress or Progress("none")
+    job, progress = settled(EvaluateJob, config, settings, first="model").value, progress or Progress("none")
     bundle = open_bundle(job.model, device=job.device)
     assert bundle.tokenizer is not None
     engine = Engine(bundle.model, bundle.tokenizer)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hanlin.base.config import Resolved
 from hanlin.base.progress import Progress
 from hanlin.bundle.bundle import read_info
 from hanlin.life.hooks import answering_hooks
 from hanlin.life.places import find_bundle
 from hanlin.life.pretrain import plan_as_report, training_report
 from hanlin.life.report import Report
-from hanlin.life.settings import settled
+from hanlin.life.settings import Given, settled
 from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train import finetune as training
@@ -21,7 +20,7 @@ from hanlin.train.session import stored_config
 
 
 def finetune(
-    config: FinetuneConfig | Resolved[FinetuneConfig] | None = None,
+    config: Given[FinetuneConfig] = None,
     *,
     progress: Progress | None = None,
     dry_run: bool = False,
@@ -31,7 +30,7 @@ def finetune(
 
     Raises ConfigError, InputError, BundleError, MachineError, TrainingStopped; Interrupted after a checkpoint.
     """
-    job, progress = settled(FinetuneConfig, config, settings).value, progress or Progress("none")
+    job, progress = settled(FinetuneConfig, config, settings, first="from_bundle").value, progress or Progress("none")
     if job.from_bundle is not None:
         job = job.replaced(from_bundle=find_bundle(job.from_bundle))
     if dry_run and job.from_bundle is not None:

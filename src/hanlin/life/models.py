@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hanlin.base.config import Resolved
 from hanlin.base.errors import UsageError
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, value_text
@@ -16,11 +15,11 @@ from hanlin.bundle.bundle import Info, read_info
 from hanlin.life.config import ListModelsConfig, ModelInfoConfig, RemoveModelConfig
 from hanlin.life.places import BUNDLE, MARK, find_bundle, list_bundles, roots
 from hanlin.life.report import Report, Table
-from hanlin.life.settings import settled
+from hanlin.life.settings import Given, settled
 
 
 def list_models(
-    config: ListModelsConfig | Resolved[ListModelsConfig] | None = None,
+    config: Given[ListModelsConfig] = None,
     *,
     progress: Progress | None = None,
     **settings: Any,
@@ -68,13 +67,13 @@ def _row(info: Info) -> tuple[str, ...]:
 
 
 def model_info(
-    config: ModelInfoConfig | Resolved[ModelInfoConfig] | None = None,
+    config: Given[ModelInfoConfig] = None,
     *,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Report:
     """One bundle: what it is, where it comes from, what was measured."""
-    job = settled(ModelInfoConfig, config, settings).value
+    job = settled(ModelInfoConfig, config, settings, first="model").value
     info = read_info(find_bundle(job.model))
     figures = summary(info)
     rows = [(name, _shown(value)) for name, value in figures.items() if name != "scores"]
@@ -103,13 +102,13 @@ def _shown(value: object) -> str:
 
 
 def remove_model(
-    config: RemoveModelConfig | Resolved[RemoveModelConfig] | None = None,
+    config: Given[RemoveModelConfig] = None,
     *,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Report:
     """Delete a bundle; its run, checkpoints and figures stay. Raises UsageError E853 unless `yes` is set."""
-    job = settled(RemoveModelConfig, config, settings).value
+    job = settled(RemoveModelConfig, config, settings, first="model").value
     path = find_bundle(job.model)
     freed = size_bytes(path)
     if not job.yes:

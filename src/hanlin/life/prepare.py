@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hanlin.base.config import Config, Resolved
-from hanlin.base.files import sha256_bytes
+from hanlin.base.files import sha256_bytes, sha256_file
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.data.config import ShardConfig
@@ -41,7 +41,7 @@ def run_corpus(job: Job) -> Outcome:
 def run_tokenizer(job: Job) -> Outcome:
     """A corpus to a vocabulary."""
     config = job.configs["tokenizer"].value
-    made = TrainTokenizerConfig(**fields_of(config), corpus=(str(job.needs["corpus"].path),), out=job.out)
+    made = TrainTokenizerConfig(**fields_of(config), data=(str(job.needs["corpus"].path),), out=job.out)
     report = train_tokenizer(made, progress=job.progress)
     return Outcome(job.out, str(report.report["fingerprint"]), report.lines[0], report.report)
 
@@ -68,23 +68,20 @@ def _source_paths(configs: Mapping[str, Resolved[Any]]) -> list[str]:
     return [source.path for source in configs["corpus"].value.sources]
 
 
-def _corpus_bytes(job: Job) -> int:
-    """Bytes of the sources; packed ones count four times, which is what text gives."""
-    from_sources = 0
-    for path in input_files(_source_paths(job.configs)):
-        from_sources += path.stat().st_size * (4 if path.suffix in (".gz", ".zst") else 1)
-    return from_sources
+def text_bytes(files: Iterable[Path]) -> int:
+    """Bytes of text in some files; packed ones count four times, which is what text gives."""
+    return sum(path.stat().st_size * (4 if path.suffix in (".gz", ".zst") else 1) for path in files)
 
 
 def estimate_corpus(job: Job) -> Estimate:
     """Cleaning is bound by the processor; the corpus is kept packed."""
-    size = _corpus_bytes(job)
+    size = text_bytes(input_files(_source_paths(job.configs)))
     return Estimate(size / CLEANING_BYTES_PER_SECOND, 1 << 29, size // 3, f"{size / 1e6:.1f} MB")
 
 
 def estimate_shards(job: Job) -> Estimate:
     """Two bytes a token."""
-    tokens = round(_corpus_bytes(job) / BYTES_PER_TOKEN)
+    tokens = round(text_bytes(input_files(_source_paths(job.configs))) / BYTES_PER_TOKEN)
     return Estimate(tokens / 1e6, 1 << 29, 2 * tokens, say("life.about_tokens", tokens=f"{tokens:,}"))
 
 
@@ -112,14 +109,19 @@ def is_shards(path: Path) -> bool:
     return (path / "manifest.json").is_file()
 
 
+def is_corpus(path: Path) -> bool:
+    """Whether a folder holds a built corpus."""
+    return (path / "corpus.json").is_file()
+
+
 def prepare_text(paths: list[str], job: PretrainConfig, progress: Progress) -> Prepared:
-    """Shards of plain text, with the tokenizer that was given, the parent's, or a new one.
+    """Shards of plain text or of a built corpus, with the tokenizer that was given, the parent's, or a new one.
 
     They lie under `runs/text-…`, one for each set of files, so that the next run on them begins at once.
     Raises ConfigError, InputError.
     """
     files = list(input_files(paths))
-    size = sum(path.stat().st_size for path in files)
+    size = text_bytes(files)
     home = job.runs / f"text-{sha256_bytes(repr(sorted(map(str, files))).encode())[:8]}"
     given = job.tokenizer or job.from_bundle
     sections: dict[str, dict[str, Any]] = {
@@ -127,7 +129,11 @@ def prepare_text(paths: list[str], job: PretrainConfig, progress: Progress) -> P
         "tokenizer": {"vocab_size": suggest_vocabulary(size)},
     }
     recipe = Recipe(Path(home.name), RecipeConfig(seed=job.seed), sections)
-    stages = TEXT_STAGES if given is None else _with_tokenizer(given)
+    stages = list(TEXT_STAGES)
+    if len(paths) == 1 and is_corpus(Path(paths[0])):
+        stages[0] = _given("corpus", Path(paths[0]), sha256_file(Path(paths[0]) / "corpus.json"))
+    if given is not None:
+        stages[1] = _given("tokenizer", given, Tokenizer.load(given).fingerprint)
     report = run_recipe(recipe, stages, home, progress=progress)
     return Prepared(report.outcomes["tokenizer"].path, open_shards(report.outcomes["shards"].path))
 
@@ -142,14 +148,12 @@ def cut_for(files: Sequence[Path], size: int) -> dict[str, Any]:
     return {"read": {"max_document_chars": max(2000, min(200_000, size // 100))}, "validation_fraction": 0.03}
 
 
-def _with_tokenizer(folder: Path) -> tuple[Stage, ...]:
-    """The stages with a tokenizer that is already there."""
-    fingerprint = Tokenizer.load(folder).fingerprint
-
-    def known(job: Job) -> Outcome:
-        return Outcome(folder, fingerprint, str(folder))
-
-    stage = Stage(
-        "tokenizer", {"tokenizer": TokenizerConfig}, known, reads=lambda configs: (str(folder / "tokenizer.json"),)
+def _given(name: str, path: Path, fingerprint: str) -> Stage:
+    """A stage whose outcome is already there: found in no time, looked at anew each time."""
+    stage = next(stage for stage in TEXT_STAGES if stage.name == name)
+    return replace(
+        stage,
+        run=lambda job: Outcome(path, fingerprint, str(path)),
+        needs=(),
+        reads=lambda configs: (str(path / "corpus.json" if name == "corpus" else path / "tokenizer.json"),),
     )
-    return tuple(stage if one.name == "tokenizer" else one for one in TEXT_STAGES)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hanlin.base.config import Resolved
 from hanlin.base.errors import UsageError
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text, value_text
 from hanlin.life.hooks import writing_hooks
-from hanlin.life.prepare import BYTES_PER_TOKEN, is_shards, prepare_text
+from hanlin.life.places import find_bundle
+from hanlin.life.prepare import BYTES_PER_TOKEN, is_shards, prepare_text, text_bytes
 from hanlin.life.report import Report, Table
-from hanlin.life.settings import settled
+from hanlin.life.settings import Given, settled
 from hanlin.recipe.cache import input_files
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train import pretrain as training
@@ -24,7 +24,7 @@ from hanlin.train.session import stored_config
 
 
 def pretrain(
-    config: PretrainConfig | Resolved[PretrainConfig] | None = None,
+    config: Given[PretrainConfig] = None,
     *,
     progress: Progress | None = None,
     dry_run: bool = False,
@@ -35,7 +35,9 @@ def pretrain(
     Plain text is cleaned, tokenised and kept beside the runs, so that a second run on it begins at once.
     Raises ConfigError, InputError, MachineError, TrainingStopped; Interrupted after a checkpoint.
     """
-    job, progress = settled(PretrainConfig, config, settings).value, progress or Progress("none")
+    job, progress = settled(PretrainConfig, config, settings, first="data").value, progress or Progress("none")
+    if job.from_bundle is not None:
+        job = job.replaced(from_bundle=find_bundle(job.from_bundle))
     if dry_run:
         return plan_report(job)
     job = with_shards(job, progress)
@@ -72,7 +74,7 @@ def plan_report(job: PretrainConfig) -> Report:
     if not text or job.resume is not None:
         plan, _, material = training.prepare(job)
         return plan_as_report("pretrain", plan, material.model.config.num_parameters())
-    size = sum(path.stat().st_size for path in input_files(text))
+    size = text_bytes(input_files(text))
     tokens = round(size / BYTES_PER_TOKEN)
     line = say("life.plan_text", megabytes=f"{size / 1e6:.1f}", tokens=f"{tokens:,}")
     return Report("pretrain", None, {"dry_run": True, "bytes": size, "tokens": tokens}, (line,))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hanlin.base.config import Resolved, origin_text
+from hanlin.base.config import origin_text
 from hanlin.base.errors import ConfigError
 from hanlin.base.files import free_bytes, read_json, write_json
 from hanlin.base.messages import say
@@ -19,7 +19,7 @@ from hanlin.base.toml import toml_value
 from hanlin.life.config import RunConfig
 from hanlin.life.places import home
 from hanlin.life.report import Report, Table
-from hanlin.life.settings import settled
+from hanlin.life.settings import Given, settled
 from hanlin.life.stages import STAGES
 from hanlin.model.config import ModelConfig
 from hanlin.recipe.graph import RecipeReport, Row, run_recipe
@@ -30,7 +30,7 @@ STATES = ("done", "ran", "resumed", "run", "resume")
 
 
 def run(
-    config: RunConfig | Resolved[RunConfig] | None = None,
+    config: Given[RunConfig] = None,
     *,
     progress: Progress | None = None,
     dry_run: bool = False,
@@ -41,7 +41,7 @@ def run(
     Raises ConfigError with the problems of all sections at once, and what the stages raise; whatever stops it, the
     same command goes on.
     """
-    job, progress = settled(RunConfig, config, settings).value, progress or Progress("none")
+    job, progress = settled(RunConfig, config, settings, first="recipe").value, progress or Progress("none")
     recipe = read_recipe(job.recipe, environ=variables(job.recipe))
     report = live(recipe, job.runs / recipe.name, job, progress, dry_run=dry_run)
     return recipe_report("run", report)

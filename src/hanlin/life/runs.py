@@ -7,21 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hanlin.base.config import Resolved
 from hanlin.base.log import FINAL_PHASES, RunInfo, read_events, read_metrics, read_samples, read_status
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text, value_text
 from hanlin.life.config import ListRunsConfig, ShowRunConfig, TailRunConfig
 from hanlin.life.places import every_run, find_run
 from hanlin.life.report import Report, Table
-from hanlin.life.settings import settled
+from hanlin.life.settings import Given, settled
 
 SHOWN_METRICS = 8
 FOLLOW_SECONDS = 0.5
 
 
 def show_runs(
-    config: ListRunsConfig | Resolved[ListRunsConfig] | None = None,
+    config: Given[ListRunsConfig] = None,
     *,
     progress: Progress | None = None,
     **settings: Any,
@@ -46,11 +45,9 @@ def _phase(phase: str) -> str:
     return say(f"life.phase_{phase}") if phase in known else phase
 
 
-def show_run(
-    config: ShowRunConfig | Resolved[ShowRunConfig] | None = None, *, progress: Progress | None = None, **settings: Any
-) -> Report:
+def show_run(config: Given[ShowRunConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
     """One run: its state, its last figures, its last samples."""
-    job = settled(ShowRunConfig, config, settings).value
+    job = settled(ShowRunConfig, config, settings, first="run").value
     folder = find_run(job.run, job.runs)
     status, metrics, samples = read_status(folder), read_metrics(folder), read_samples(folder)
     rows = tuple(_metric_row(row) for row in metrics[-SHOWN_METRICS:])
@@ -75,10 +72,10 @@ def _metric_row(row: dict[str, Any]) -> tuple[str, str]:
 
 
 def tail_run(
-    config: TailRunConfig | Resolved[TailRunConfig] | None = None, *, progress: Progress | None = None, **settings: Any
+    config: Given[TailRunConfig] = None, *, progress: Progress | None = None, **settings: Any
 ) -> Iterator[dict[str, Any]]:
     """The figures of a run, row by row as they come; ends with the run."""
-    job = settled(TailRunConfig, config, settings).value
+    job = settled(TailRunConfig, config, settings, first="run").value
     folder = find_run(job.run, job.runs)
     return _follow(folder, job)
 

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hanlin.base.config import Resolved
 from hanlin.base.errors import InputError
 from hanlin.base.files import building_folder
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.life.config import TrainTokenizerConfig
 from hanlin.life.report import Report, Table
-from hanlin.life.settings import settled
+from hanlin.life.settings import Given, settled
 from hanlin.text.config import TokenizerConfig
 from hanlin.text.corpus import read_corpus
 from hanlin.text.document import Document, Dropped
@@ -26,13 +25,13 @@ REPORTED_DOCUMENTS = 500
 
 
 def train_tokenizer(
-    config: TrainTokenizerConfig | Resolved[TrainTokenizerConfig] | None = None,
+    config: Given[TrainTokenizerConfig] = None,
     *,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Report:
     """Learn a vocabulary and say how many characters a token holds in each language. Raises InputError, DiskFull."""
-    job, progress = settled(TrainTokenizerConfig, config, settings).value, progress or Progress("none")
+    job, progress = settled(TrainTokenizerConfig, config, settings, first="data").value, progress or Progress("none")
     dropped: list[Dropped] = []
     progress.note(say("life.training_tokenizer", vocab_size=f"{job.vocab_size:,}"))
     fields = {name: getattr(job, name) for name in TokenizerConfig.model_fields}
@@ -62,10 +61,10 @@ def train_tokenizer(
 def _documents(job: TrainTokenizerConfig, dropped: list[Dropped]) -> Iterator[Document]:
     """The training part of a corpus, or all of files and folders. Raises InputError E856 where nothing is left."""
     num_documents = 0
-    for path in job.corpus:
+    for path in job.data:
         built = (Path(path) / "corpus.json").is_file()
         for document in read_corpus(Path(path), "train") if built else read_documents([path], on_drop=dropped.append):
             num_documents += 1
             yield document
     if not num_documents:
-        raise InputError("life.nothing_to_learn", paths=", ".join(job.corpus))
+        raise InputError("life.nothing_to_learn", paths=", ".join(job.data))

@@ -53,4 +53,4 @@ def test_a_batch_without_targets_costs_nothing() -> None:
     given = batch()
     silent = TokenBatch(given.tokens, torch.full_like(given.targets, IGNORE), given.segments)
     loss = SupervisedFinetune().loss(tiny_model(), silent)
-    assert (float(loss.value), loss.num_tokens) == (0.0, 0)
+    assert (loss.value.item(), loss.num_tokens) == (0.0, 0)

@@ -255,9 +255,9 @@ def test_three_hundred_megabytes_in_one_line_need_little_memory(tmp_path: Path) 
 
 @pytest.mark.peer
 def test_of_real_collections_nothing_is_lost_but_exact_duplicates(test_data: Path, tmp_path: Path) -> None:
-    sources = [test_data / "pretrain-zh", test_data / "pretrain-en"]
+    sources = [test_data / "pretrain-zh" / "*.zst", test_data / "pretrain-en" / "*.zst"]
     report = build_corpus(CorpusConfig(sources=[str(source) for source in sources]), tmp_path / "out")
-    rows = [json.loads(row)["text"] for source in sources for row in rows_of(source)]
+    rows = [json.loads(row)["text"] for source in sources for row in rows_of(source.parent)]
     assert set(report.figures["dropped"]) == {"duplicate"}
     assert report.figures["read"] == len(rows) + extra_pieces(report)
     kept = all_texts(tmp_path / "out")

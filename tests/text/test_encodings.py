@@ -120,4 +120,5 @@ def test_a_cut_end_is_doubtful_only_where_the_file_ends() -> None:
     cut = SIMPLIFIED.encode()[:100]
     assert doubtful_part([cut]) is None
     assert doubtful_part([cut], final=True) is not None
-    assert doubtful_part([SIMPLIFIED.encode(), b""], final=True) is None
+    first, second = SIMPLIFIED.encode()[:100], SIMPLIFIED.encode()[100:]
+    assert doubtful_part([first, b"", second, b""], final=True) is None  # unpacking yields nothing now and then

@@ -61,7 +61,7 @@ def doubtful_part(chunks: Iterable[bytes], *, final: bool = False) -> bytes | No
     With `final` a character cut at the end is such a place too.
     """
     decoder, before = codecs.getincrementaldecoder("utf-8")("strict"), b""
-    for chunk in itertools.chain(chunks, [b""] if final else []):
+    for chunk in itertools.chain(filter(None, chunks), [b""] if final else []):
         try:
             decoder.decode(chunk, final=final and not chunk)
         except UnicodeDecodeError as error:

@@ -72,7 +72,7 @@ def _documents(
 
 def source_name(source: SourceConfig) -> str:
     """Return the name a source has in reports."""
-    return source.name or Path(source.path).name or source.path
+    return shown(source.name or Path(source.path).name or source.path)
 
 
 class _File:

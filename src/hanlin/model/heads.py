@@ -5,6 +5,7 @@ Legend: N tokens, C tokens of a chunk, D width, V vocabulary, * any leading dime
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 
 from hanlin.model import kernels
 
-CHUNK_LOGITS = 2**22  # float32 logits held at once (16 MB): stays near the caches, large enough for full-speed products
+# Logits held at once. torch makes three float32 copies of them on its way to the gradient, which should stay near the
+# caches (16 MB each); our kernel overwrites them in place, and then larger products win (32 MB in bfloat16).
+CHUNK_LOGITS, CHUNK_LOGITS_IN_PLACE = 2**22, 2**24
 
 
 class LmHead(nn.Module):
@@ -35,15 +38,21 @@ def lm_loss(
     """Cross-entropy summed over the tokens whose target is not `ignore`: (nats, number of tokens).
 
     hidden (B, T, D), targets (B, T); nats is a scalar, float32 or wider. Softmax runs in float32, `chunk` tokens at a
-    time (default: CHUNK_LOGITS / V), and the gradients of hidden and weight are worked out on the way: the backward
+    time (default: by CHUNK_LOGITS), and the gradients of hidden and weight are worked out on the way: the backward
     pass only scales them, so no logits outlive their chunk.
     """
     hidden, targets = hidden.flatten(0, -2), targets.flatten()
     kept = (targets != ignore).nonzero().squeeze(1)
     if len(kept) < len(targets):
         hidden, targets = hidden[kept], targets[kept]
-    size = chunk or max(1, CHUNK_LOGITS // head.weight.shape[0])
+    size = chunk or _chunk_size(hidden, head.weight.shape[0])
     return _ChunkedLoss.apply(hidden, head.weight, targets, size, torch.is_grad_enabled()), len(kept)
+
+
+def _chunk_size(hidden: Tensor, num_classes: int) -> int:
+    """Tokens of a chunk: as many as CHUNK_LOGITS allows, all chunks of one length."""
+    most = max(1, (CHUNK_LOGITS_IN_PLACE if kernels.usable(hidden) else CHUNK_LOGITS) // num_classes)
+    return math.ceil(len(hidden) / math.ceil(len(hidden) / most)) if len(hidden) else 1
 
 
 class _ChunkedLoss(torch.autograd.Function):

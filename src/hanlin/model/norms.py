@@ -6,6 +6,7 @@ Legend: * any leading dimensions, D width of what is normalised.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +24,32 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """
     if kernels.usable(x) and weight.dtype == torch.float32:
         return kernels.rms_norm(x, weight, eps)
+    if x.device.type == "cpu":
+        return _PlainRmsNorm.apply(x, weight, eps)
     return F.rms_norm(x, weight.shape, weight.to(x.dtype), eps)
+
+
+class _PlainRmsNorm(torch.autograd.Function):
+    """RMSNorm in half the passes over memory that torch's composition takes on a CPU, and no graph of ten nodes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        inverse = torch.rsqrt(torch.linalg.vecdot(wide, wide).div_(x.shape[-1]).add_(eps)).unsqueeze(-1)
+        ctx.save_for_backward(x, weight, inverse)
+        return (wide * inverse).mul_(weight).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        """With n = x / rms and g the gradient of y: dw = sum of g n, dx = (g w - n mean(g w n)) / rms."""
+        x, weight, inverse = ctx.saved_tensors
+        normed = (x.to(inverse.dtype) * inverse).flatten(0, -2)
+        slope = upstream[0].to(inverse.dtype).flatten(0, -2)
+        product = slope * normed
+        d_weight = product.new_ones(len(product)) @ product
+        pull = torch.mv(product, weight.to(product.dtype)).div_(-x.shape[-1]).unsqueeze(1)
+        d_x = normed.mul_(pull).addcmul_(slope, weight.to(slope.dtype)).mul_(inverse.flatten(0, -2))
+        return d_x.to(x.dtype).view_as(x), d_weight.to(weight.dtype), None
 
 
 class RMSNorm(nn.Module):

@@ -55,22 +55,26 @@ def test_no_block_is_held_twice_or_lost(moves, random):
 
 @given(st.lists(st.lists(st.integers(1, 20), min_size=3, max_size=3), min_size=1, max_size=4), st.integers(0, 99))
 def test_a_block_cache_gives_what_a_dense_one_gives(rounds, seed):
-    """Rows of different lengths, read in turns of one token or many, blocks handed out of order."""
+    """Rows of different lengths, read in turns of one token or many; row 0 has its blocks out of order."""
     generator = torch.Generator().manual_seed(seed)
     tables = BlockTables(num_blocks=18, num_slots=4, max_seq_len=80)
-    tables.allocate(BLOCK)
-    slots = [tables.allocate(80) for _ in range(3)]
+    slots = [tables.allocate(count) for count in (BLOCK, 80, 80)]
+    tables.release(slots[0])
+    slots[0] = tables.allocate(80)
+    assert slots[0] is not None and tables.tables[slots[0], :2].tolist() == [0, 11]
     store = BlockStore(num_layers=2, num_blocks=18, num_kv_heads=2, head_dim=4)
-    rows = torch.from_numpy(tables.tables[slots]).long()
     dense = [DenseCache(num_layers=2, batch_size=1, capacity=80, num_kv_heads=2, head_dim=4) for _ in range(3)]
     lengths = [0, 0, 0]
     for counts in rounds:
         for n, count in enumerate(counts):  # one row alone
-            lengths[n] = _append_both(store, rows[n : n + 1], [lengths[n]], [dense[n]], count, generator)[0]
-        lengths = _append_both(store, rows, lengths, dense, 1, generator)  # all rows together
+            lengths[n] = append_both(
+                store, tables.tables[slots[n : n + 1]], [lengths[n]], [dense[n]], count, generator
+            )[0]
+        lengths = append_both(store, tables.tables[slots], lengths, dense, 1, generator)  # all rows together
 
 
-def _append_both(store, rows, lengths, dense, count, generator):
+def append_both(store, rows, lengths, dense, count, generator):
+    """Give both caches the same new tokens, compare what they return, and return the lengths then."""
     cache = BlockCache(store, rows, lengths)
     for layer in range(2):
         keys, values = torch.randn(2, len(lengths), count, 2, 4, generator=generator)
@@ -84,3 +88,22 @@ def _append_both(store, rows, lengths, dense, count, generator):
         plain.advance([count])
     cache.advance([count] * len(lengths))
     return cache.lengths
+
+
+def test_one_cache_serves_pass_after_pass():
+    tables = BlockTables(num_blocks=4, num_slots=1, max_seq_len=64)
+    store = BlockStore(num_layers=1, num_blocks=4, num_kv_heads=1, head_dim=2)
+    cache = BlockCache(store, tables.tables[[tables.allocate(64)]], [0])
+    new = torch.randn(3, 1, 2, 1, 2)
+    for turn in range(3):
+        found, _ = cache.append(0, new[turn], new[turn])
+        cache.advance([2])
+    assert torch.equal(found[0], new.reshape(6, 1, 2))
+
+
+def test_neighbouring_blocks_are_handed_out_without_a_copy():
+    tables = BlockTables(num_blocks=4, num_slots=1, max_seq_len=64)
+    store = BlockStore(num_layers=1, num_blocks=4, num_kv_heads=1, head_dim=2)
+    cache = BlockCache(store, tables.tables[[tables.allocate(64)]], [0])
+    found, _ = cache.append(0, torch.ones(1, 40, 1, 2), torch.ones(1, 40, 1, 2))
+    assert found.data_ptr() == store.keys.data_ptr()

@@ -9,7 +9,7 @@ import torch
 from tests.infer.conftest import ByteTokenizer, make_model, shape
 from torch import Tensor, nn
 
-from hanlin.infer.blocks import BlockStore, BlockTables
+from hanlin.infer.blocks import BlockTables
 from hanlin.infer.config import SamplingParams
 from hanlin.infer.native import NativeRunner, pack, supports
 from hanlin.infer.request import Request
@@ -54,14 +54,9 @@ class Reader:
     """A native runner and rows that read given tokens in given portions."""
 
     def __init__(self, model: Transformer, *, rows: int = 3) -> None:
-        config = model.config
-        tables = BlockTables(num_blocks=32, num_slots=rows + 1, max_seq_len=config.max_seq_len)
-        store = BlockStore(
-            num_layers=config.num_layers, num_blocks=32, num_kv_heads=config.num_kv_heads,
-            head_dim=config.head_dim, dtype=model.compute_dtype,
-        )  # fmt: skip
+        tables = BlockTables(num_blocks=32, num_slots=rows + 1, max_seq_len=model.config.max_seq_len)
         tables.allocate(1)  # rows and blocks do not begin at 0
-        self.runner = NativeRunner(model, store, tables)
+        self.runner = NativeRunner(model, tables)
         stream = TextStream(ByteTokenizer())
         self.rows = [Sequence(Request(tuple(line.tolist()), SamplingParams()), stream, 0, 64) for line in TOKENS[:rows]]
         for row in self.rows:

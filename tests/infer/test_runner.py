@@ -6,7 +6,7 @@ import pytest
 import torch
 from tests.infer.conftest import ByteTokenizer, make_model, shape
 
-from hanlin.infer.blocks import BlockStore, BlockTables
+from hanlin.infer.blocks import BlockTables
 from hanlin.infer.config import SamplingParams
 from hanlin.infer.native import NativeRunner
 from hanlin.infer.request import Request
@@ -20,18 +20,13 @@ TOKENS = torch.randint(0, 261, (3, 30), generator=torch.Generator().manual_seed(
 
 def prepare(model: Transformer, *, native: bool = False) -> tuple[Runner, list[Sequence]]:
     """A runner and three sequences that hold rows of its cache."""
-    config = model.config
-    tables = BlockTables(num_blocks=8, num_slots=3, max_seq_len=config.max_seq_len)
-    store = BlockStore(
-        num_layers=config.num_layers, num_blocks=8, num_kv_heads=config.num_kv_heads,
-        head_dim=config.head_dim, dtype=model.compute_dtype,
-    )  # fmt: skip
+    tables = BlockTables(num_blocks=8, num_slots=3, max_seq_len=model.config.max_seq_len)
     rows = []
     for line in TOKENS.tolist():
         slot = tables.allocate(30)
         assert slot is not None
         rows.append(Sequence(Request(tuple(line), SamplingParams()), TextStream(ByteTokenizer()), 0, 30, slot))
-    return make_runner(model, store, tables, native=native), rows
+    return make_runner(model, tables, native=native), rows
 
 
 def read(runner: Runner, rows: list[Sequence], *portions: int) -> torch.Tensor:
@@ -71,15 +66,6 @@ def test_dropout_sleeps_while_answering_and_wakes_for_training():
     assert all(part.training for part in model.modules())
 
 
-def test_a_failing_pass_leaves_the_model_in_training():
-    model = make_model().train()
-    runner, rows = prepare(model)
-    rows[0].ids[0] = 10_000
-    with pytest.raises(IndexError):
-        read(runner, rows, 2)
-    assert model.training
-
-
 def test_a_model_can_be_trained_on_after_it_has_answered():
     """Tables that a first pass under inference_mode had made could not be used in a backward pass."""
     model = make_model()
@@ -89,30 +75,26 @@ def test_a_model_can_be_trained_on_after_it_has_answered():
     assert model.head.weight.grad is not None
 
 
-def test_float32_runs_the_live_model_itself():
-    model = make_model()
-    runner, rows = prepare(model)
-    before = read(runner, rows, 4)
-    with torch.no_grad():
-        model.head.weight.mul_(2)
-    rows[0].num_read = 0
-    assert not torch.equal(before, read(runner, rows, 4))
-
-
-def test_bfloat16_runs_a_copy_cast_once_until_refreshed():
-    model = make_model(dtype=torch.bfloat16)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("tied", [True, False])
+def test_matrices_are_copied_until_refreshed_and_all_else_is_shared(dtype, tied):
+    model = make_model(shape(embeddings={"tied": tied, "scale": 3.0}), dtype=dtype)
     runner, rows = prepare(model)
     with torch.no_grad():
         expected = model(TOKENS)[0, 3].float()
-    assert torch.equal(read(runner, rows, 4)[0], expected)
-    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    limit = 1e-5 if dtype == torch.float32 else 3e-2
+    torch.testing.assert_close(read(runner, rows, 4)[0], expected, rtol=0, atol=limit * expected.abs().max())
     with torch.no_grad():
-        model.head.weight.mul_(2)
+        model.stack.blocks[0].mlp.down.weight.mul_(3)
+        model.stack.final_norm.weight.mul_(2)
+        changed = model(TOKENS)[0, 3].float()
     rows[0].num_read = 0
-    assert torch.equal(read(runner, rows, 4)[0], expected)
+    torch.testing.assert_close(read(runner, rows, 4)[0], 2 * expected, rtol=0, atol=2 * limit * expected.abs().max())
     runner.refresh()
     rows[0].num_read = 0
-    assert not torch.equal(read(runner, rows, 4)[0], expected)
+    torch.testing.assert_close(read(runner, rows, 4)[0], changed, rtol=0, atol=limit * changed.abs().max())
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert all(p.requires_grad for p in model.parameters())
 
 
 def test_torch_computes_where_native_is_not_wanted():

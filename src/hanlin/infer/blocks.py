@@ -6,18 +6,23 @@ Legend: L layers, N blocks, P positions of a block, K kv heads, E head width, B 
     slot 1:  ... of request b                ->  blocks 2 3          free: 5 6 7
 
 A request borrows all blocks it may ever need when it is admitted, so no running request has to make room for another.
-Inside a block keys are stored (E, P), values (P, E): the native decoder reads both without shuffling lanes.
+What lies in a block is the affair of whoever computes; here, position after position, so that neighbouring blocks of a
+row are one piece of memory, which then is handed out without a copy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 BLOCK = 16  # positions; one register of float32 on wide processors
+
+Table = np.ndarray[Any, np.dtype[np.int32]]
+Places = slice | Tensor
 
 
 class BlockTables:
@@ -27,7 +32,7 @@ class BlockTables:
         self._free_blocks = list(range(num_blocks))[::-1]  # the lowest are used first: untouched memory stays untouched
         self._free_slots = list(range(num_slots))[::-1]
         self._borrowed: dict[int, list[int]] = {}
-        self.tables = np.zeros((num_slots, num_blocks_for(max_seq_len)), dtype=np.int32)
+        self.tables: Table = np.zeros((num_slots, num_blocks_for(max_seq_len)), dtype=np.int32)
         self.num_blocks = num_blocks
 
     @property
@@ -63,7 +68,7 @@ def num_blocks_for(num_tokens: int) -> int:
 
 
 class BlockStore:
-    """The memory of all blocks: keys (L, N, K, E, P) and values (L, N, K, P, E)."""
+    """The memory of all blocks: keys and values (L, N * P, K, E)."""
 
     def __init__(
         self,
@@ -75,40 +80,49 @@ class BlockStore:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
-        shape = (num_layers, num_blocks, num_kv_heads)
-        # Unwritten slots are read as padding and masked, but 0 * NaN would not be: they start as zeros, which the
-        # system hands out without touching memory.
-        self.keys = torch.zeros((*shape, head_dim, BLOCK), dtype=dtype, device=device)
-        self.values = torch.zeros((*shape, BLOCK, head_dim), dtype=dtype, device=device)
+        shape = (num_layers, num_blocks * BLOCK, num_kv_heads, head_dim)
+        # Places not yet written are masked, but 0 * NaN would not be 0: all start as zeros.
+        self.keys = torch.zeros(shape, dtype=dtype, device=device)
+        self.values = torch.zeros(shape, dtype=dtype, device=device)
 
 
 class BlockCache:
-    """The rows of one forward pass as the model's KVCache: tables int64 (B, width), lengths of the rows before it."""
+    """The rows of one forward pass as the model's KVCache: tables int32 (B, width), lengths of the rows before it."""
 
-    def __init__(self, store: BlockStore, tables: Tensor, lengths: Sequence[int]) -> None:
+    def __init__(self, store: BlockStore, tables: Table, lengths: Sequence[int]) -> None:
         self._store, self._tables = store, tables
         self.lengths = list(lengths)
+        self._num_new = -1  # places are worked out once per pass, at its first layer
+        self._new: Places = slice(0)
+        self._all: Places = slice(0)
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """See KVCache: store (B, T, K, E), return slots 0 .. S as (B, S, K, E)."""
-        num_new = keys.shape[1]
-        stored_keys, stored_values = self._store.keys[layer], self._store.values[layer]
-        blocks, places = self._slots(num_new)
-        stored_keys[blocks, :, :, places] = keys
-        stored_values[blocks, :, places] = values
-        longest = max(self.lengths) + num_new
-        tables = self._tables[:, : num_blocks_for(longest)]
-        return (
-            stored_keys[tables].permute(0, 1, 4, 2, 3).flatten(1, 2)[:, :longest],
-            stored_values[tables].permute(0, 1, 3, 2, 4).flatten(1, 2)[:, :longest],
-        )
+        if keys.shape[1] != self._num_new:
+            self._find_places(keys.shape[1])
+        stored = self._store.keys[layer], self._store.values[layer]
+        for memory, given in zip(stored, (keys, values), strict=True):
+            memory[self._new] = given[0] if isinstance(self._new, slice) else given
+        found_keys, found_values = (memory[self._all] for memory in stored)
+        if isinstance(self._all, slice):
+            return found_keys[None], found_values[None]
+        return found_keys, found_values
 
     def advance(self, counts: Sequence[int]) -> None:
         """See KVCache."""
         self.lengths = [length + count for length, count in zip(self.lengths, counts, strict=True)]
+        self._num_new = -1
 
-    def _slots(self, num_new: int) -> tuple[Tensor, Tensor]:
-        """Block and place (B, T) of each row's new tokens."""
-        device = self._tables.device
-        positions = torch.tensor(self.lengths, device=device)[:, None] + torch.arange(num_new, device=device)
-        return self._tables.gather(1, positions // BLOCK), positions % BLOCK
+    def _find_places(self, num_new: int) -> None:
+        """Where the new tokens and all tokens of the rows lie: a slice for one row in one piece, else (B, T or S)."""
+        first, last = self.lengths[0], max(self.lengths) + num_new
+        table, self._num_new = self._tables[:, : num_blocks_for(last)], num_new
+        if len(table) == 1 and (table[0] == table[0, 0] + np.arange(table.shape[1])).all():
+            start = int(table[0, 0]) * BLOCK
+            self._new, self._all = slice(start + first, start + last), slice(start, start + last)
+            return
+        places = (table[:, :, None] * BLOCK + np.arange(BLOCK)).reshape(len(table), -1)
+        new = np.array(self.lengths)[:, None] + np.arange(num_new)
+        device = self._store.keys.device
+        self._all = torch.from_numpy(places[:, :last]).to(device)
+        self._new = torch.from_numpy(np.take_along_axis(places, new, axis=1)).to(device)

@@ -21,7 +21,7 @@ from torch import Tensor
 from hanlin.base.errors import CheckFailed, HanlinError, InputError, MachineError, RequestTooLong
 from hanlin.base.seeds import Seeds
 from hanlin.infer import scheduler
-from hanlin.infer.blocks import BlockStore, BlockTables, num_blocks_for
+from hanlin.infer.blocks import BlockTables, num_blocks_for
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.infer.request import Finish, Generation, Reason, Request, Token
 from hanlin.infer.runner import make_runner, weights_stamp
@@ -47,8 +47,12 @@ class Engine:
         # Rows of the embedding without an entry in the vocabulary (padding of foreign models) are never drawn.
         self._vocab_size = min(model.config.vocab_size, tokenizer.vocab_size)
         self._end_ids = frozenset((tokenizer.special.eos, tokenizer.special.im_end))
-        self._tables, store = _make_cache(model, self.config)
-        self._runner = make_runner(model, store, self._tables, native=self.config.native)
+        self._tables = BlockTables(
+            num_blocks=num_blocks_for(self.config.cache_size(self._max_seq_len)),
+            num_slots=self.config.max_batch,
+            max_seq_len=self._max_seq_len,
+        )
+        self._runner = make_runner(model, self._tables, native=self.config.native)
         self._stamp = weights_stamp(model)
         self._scheduler = Scheduler(self._tables, step_tokens=self.config.step_tokens)
         self._doors, self._driver = threading.Lock(), threading.RLock()  # who may knock; who may drive
@@ -269,20 +273,6 @@ class Engine:
             seed = Seeds(self.config.seed).derive(f"sampling/{next(self._seeds)}")
         stream = TextStream(self._tokenizer, stop=request.params.stop)
         return scheduler.Sequence(request, stream, seed, self._limit(request))
-
-
-def _make_cache(model: Transformer, config: EngineConfig) -> tuple[BlockTables, BlockStore]:
-    shape, num_blocks = model.config, num_blocks_for(config.cache_size(model.config.max_seq_len))
-    tables = BlockTables(num_blocks=num_blocks, num_slots=config.max_batch, max_seq_len=shape.max_seq_len)
-    store = BlockStore(
-        num_layers=shape.num_layers,
-        num_blocks=num_blocks,
-        num_kv_heads=shape.num_kv_heads,
-        head_dim=shape.head_dim,
-        dtype=model.compute_dtype,
-        device=model.head.weight.device,
-    )
-    return tables, store
 
 
 def _collect(events: Iterator[Event]) -> Generation:

@@ -1,15 +1,16 @@
 """The compiled decoder (model/native/decode.c): its structures, its packed weights, and the call.
 
-Legend: V vocabulary, D width, F ffn width, O outputs and I inputs of a matrix, H heads, K kv heads, E head width.
+Legend: V vocabulary, D width, F ffn width, O outputs and I inputs of a matrix, H heads, K kv heads, E head width,
+L layers, N blocks, P positions of a block.
 
-All weights are packed once into panels of 32 outputs, in the model's compute dtype, in one piece of memory that asks
-for large pages: with 4 KB pages, finding each page's place costs as much as reading it (35 against 67 GB/s, measured).
+All weights are packed once into panels of 32 outputs, in the model's compute dtype. Inside a block of the cache keys
+are stored (E, P), values (P, E): both are read without shuffling lanes.
 """
 
 from __future__ import annotations
 
 import ctypes
-import mmap
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hanlin.infer.blocks import BlockStore, BlockTables
+from hanlin.infer.blocks import BLOCK, BlockTables
+from hanlin.infer.memory import LargePages, aligned
 from hanlin.infer.scheduler import Work
 from hanlin.model.attention import Attention
 from hanlin.model.block import PreNormBlock
@@ -107,8 +109,7 @@ class PackedDecoder:
         """Read the model's weights anew."""
         model, config = self._model, self._model.config
         self._tensors = []
-        self._memory = _large_pages(sum(_packed_bytes(w, model.compute_dtype) for w in self._matrices()))
-        self._used = 0
+        self._memory = LargePages(sum(_packed_bytes(w, model.compute_dtype) for w in self._matrices()))
         self._layers = (_Layer * config.num_layers)(*map(self._layer, model.stack.blocks))
         head = self._matrix(model.head.weight, None)
         cos, sin = self._rotation()
@@ -142,9 +143,7 @@ class PackedDecoder:
 
     def _matrix(self, weight: Tensor, bias: Tensor | None, *, gated: bool = False) -> _Matrix:
         packed = pack(_paired(weight) if gated else weight, self._model.compute_dtype)
-        place = self._memory[self._used : self._used + packed.nbytes].view(packed.dtype)
-        place.copy_(packed)
-        self._used += packed.nbytes
+        place = self._memory.take(len(packed), dtype=packed.dtype).copy_(packed)
         start = None if bias is None else self._floats(_padded(_paired(bias) if gated else bias))
         return _Matrix(place.data_ptr(), start, weight.shape[1], weight.shape[0])
 
@@ -176,7 +175,7 @@ def pack(weight: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _packed_bytes(weight: Tensor, dtype: torch.dtype) -> int:
-    return -(-weight.shape[0] // _PANEL) * _PANEL * weight.shape[1] * dtype.itemsize
+    return aligned(-(-weight.shape[0] // _PANEL) * _PANEL * weight.shape[1] * dtype.itemsize)
 
 
 def _padded(rows: Tensor) -> Tensor:
@@ -195,22 +194,13 @@ def _paired(rows: Tensor) -> Tensor:
     return halves.transpose(0, 1).flatten(0, 2)
 
 
-def _large_pages(num_bytes: int) -> Tensor:
-    """Zeroed memory (uint8) in whole 2 MB pages where the system gives them."""
-    page = 1 << 21
-    memory = mmap.mmap(-1, -(-num_bytes // page) * page)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return torch.frombuffer(memory, dtype=torch.uint8)
-
-
 class NativeRunner:
     """Runs the work of a step in one call of the compiled decoder."""
 
-    def __init__(self, model: Transformer, store: BlockStore, tables: BlockTables) -> None:
+    def __init__(self, model: Transformer, tables: BlockTables) -> None:
         assert supports(model), "ask supports() first"
-        self._decoder, self._store, self._tables = PackedDecoder(model), store, tables
-        self._vocab_size = model.config.vocab_size
+        self._decoder, self._tables, self._vocab_size = PackedDecoder(model), tables, model.config.vocab_size
+        self._keys, self._values = _blocks(model, tables.num_blocks)
         self._scratch = torch.empty(0, dtype=torch.uint8)
         compiled = library()
         assert compiled is not None, "supports() has seen it"
@@ -250,10 +240,19 @@ class NativeRunner:
             rows=len(tokens), num_logits=len(ends), table_width=tables.shape[1], threads=threads,
             tokens=tokens.ctypes.data, positions=positions.ctypes.data, sequences=slots.ctypes.data,
             tables=tables.ctypes.data, logit_rows=ends.ctypes.data, logits=logits.data_ptr(),
-            keys=self._store.keys.data_ptr(), values=self._store.values.data_ptr(),
+            keys=self._keys.data_ptr(), values=self._values.data_ptr(),
             num_blocks=self._tables.num_blocks, scratch=self._scratch.data_ptr(),
         )  # fmt: skip
         self._forward(decoder, ctypes.byref(batch))
+
+
+def _blocks(model: Transformer, num_blocks: int) -> tuple[Tensor, Tensor]:
+    """Keys (L, N, K, E, P) and values (L, N, K, P, E)."""
+    config, dtype = model.config, model.compute_dtype
+    shape = (config.num_layers, num_blocks, config.num_kv_heads)
+    memory = LargePages(2 * aligned(math.prod(shape) * config.head_dim * BLOCK * dtype.itemsize))
+    keys = memory.take(*shape, config.head_dim, BLOCK, dtype=dtype)
+    return keys, memory.take(*shape, BLOCK, config.head_dim, dtype=dtype)
 
 
 def _column(numbers: Sequence[int]) -> Column:

@@ -19,12 +19,13 @@
 #define BLOCK 16
 #define BLOCK_VECTORS (BLOCK / LANES)
 #if defined(__AVX512F__)
-#define MANY 8 /* rows at once: 8 x 2 accumulators fit 32 registers */
+#define MANY 12 /* rows at once: 12 x 2 accumulators, 2 weights and an input fit 32 registers */
 #else
 #define MANY 2
 #endif
+#define AHEAD 4096 /* bytes of weights to ask for early: processors do not look over the border of a page */
 #define GROUP 4 /* query heads at once over one kv head */
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 12")
 
 enum { SILU, GELU, GELU_TANH, RELU, RELU2 };
 enum { STORE, ADD, GATE, ACTIVATE };
@@ -108,8 +109,10 @@ INLINE void put(void *p, int64_t i, lanes v, int is_bf16) {
 
 /* ---- products ---- */
 
-INLINE void multiply(lanes acc[MANY][VECTORS], const matrix *w, int64_t panel, const void *x, int rows, int is_bf16) {
+/* out[r] = bias + one panel of weights times row r of x. */
+INLINE void multiply(lanes out[MANY][VECTORS], const matrix *w, int64_t panel, const void *x, int rows, int is_bf16) {
     const int64_t in = w->in;
+    lanes acc[MANY][VECTORS]; /* registers: `out` might overlap x for all the compiler knows */
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int j = 0; j < VECTORS; j++)
             acc[r][j] = w->bias ? load(w->bias + panel * PANEL + j * LANES) : all(0);
@@ -118,12 +121,12 @@ INLINE void multiply(lanes acc[MANY][VECTORS], const matrix *w, int64_t panel, c
         for (int64_t k = 0; k < in; k++, p += 4 * PANEL) {
             lanes weight[VECTORS];
             UNROLL for (int j = 0; j < VECTORS; j++) weight[j] = load(p + 4 * LANES * j);
+            UNROLL for (int j = 0; j < 2; j++) __builtin_prefetch(p + AHEAD + 64 * j);
             UNROLL for (int r = 0; r < rows; r++)
                 UNROLL for (int j = 0; j < VECTORS; j++) acc[r][j] += weight[j] * ((const float *)x)[r * in + k];
         }
-        return;
-    }
-    for (int64_t k = 0; k < in / 2; k++, p += 4 * PANEL) {
+    } else for (int64_t k = 0; k < in / 2; k++, p += 4 * PANEL) {
+        UNROLL for (int j = 0; j < 2; j++) __builtin_prefetch(p + AHEAD + 64 * j);
 #if defined(__AVX512BF16__)
         __m512bh weight[VECTORS];
         UNROLL for (int j = 0; j < VECTORS; j++) weight[j] = (__m512bh)_mm512_loadu_si512(p + 64 * j);
@@ -144,6 +147,32 @@ INLINE void multiply(lanes acc[MANY][VECTORS], const matrix *w, int64_t panel, c
         }
 #endif
     }
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int j = 0; j < VECTORS; j++) out[r][j] = acc[r][j];
+}
+
+#define MULTIPLY(N)                                                                                            \
+    static void multiply_##N(lanes acc[MANY][VECTORS], const matrix *w, int64_t panel, const void *x, int is_bf16) { \
+        if (is_bf16) multiply(acc, w, panel, x, N, 1);                                                         \
+        else multiply(acc, w, panel, x, N, 0);                                                                 \
+    }
+MULTIPLY(1)
+MULTIPLY(2)
+#if MANY == 12
+MULTIPLY(4)
+MULTIPLY(8)
+MULTIPLY(12)
+#endif
+
+/* As many rows at once as there are registers for; returns their number. The order of sums is the same for all. */
+static int multiply_some(lanes acc[MANY][VECTORS], const matrix *w, int64_t panel, const void *x, int64_t left, int is_bf16) {
+#if MANY == 12
+    if (left >= 12) return multiply_12(acc, w, panel, x, is_bf16), 12;
+    if (left >= 8) return multiply_8(acc, w, panel, x, is_bf16), 8;
+    if (left >= 4) return multiply_4(acc, w, panel, x, is_bf16), 4;
+#endif
+    if (left >= 2) return multiply_2(acc, w, panel, x, is_bf16), 2;
+    return multiply_1(acc, w, panel, x, is_bf16), 1;
 }
 
 INLINE lanes tanh_lanes(lanes x) { return all(2) * sigmoid_lanes(x + x) - all(1); }
@@ -161,13 +190,13 @@ INLINE lanes activate(lanes x, int kind) {
 }
 
 /* Write one row's panel: as it is, added to what is there, or through the activation in the weights' type. */
-INLINE void settle(const work *w, lanes acc[VECTORS], void *row, int64_t panel, int64_t out, int is_bf16, int how) {
-    const int kind = w->m->activation;
+static void settle(const decoder *m, lanes acc[VECTORS], void *row, int64_t panel, int64_t out, int how) {
     if (how == GATE) {
         UNROLL for (int j = 0; j < VECTORS / 2; j++)
-            put(row, panel * PANEL / 2 + j * LANES, activate(acc[j], kind) * acc[j + VECTORS / 2], is_bf16);
+            put(row, panel * PANEL / 2 + j * LANES, activate(acc[j], m->activation) * acc[j + VECTORS / 2], m->is_bf16);
     } else if (how == ACTIVATE) {
-        UNROLL for (int j = 0; j < VECTORS; j++) put(row, panel * PANEL + j * LANES, activate(acc[j], kind), is_bf16);
+        UNROLL for (int j = 0; j < VECTORS; j++)
+            put(row, panel * PANEL + j * LANES, activate(acc[j], m->activation), m->is_bf16);
     } else {
         float *y = (float *)row + panel * PANEL;
         UNROLL for (int j = 0; j < VECTORS; j++, y += LANES) {
@@ -178,30 +207,24 @@ INLINE void settle(const work *w, lanes acc[VECTORS], void *row, int64_t panel, 
     }
 }
 
-/* y (rows, stride) = x (rows, in) times one panel. */
-INLINE void panel_rows(const work *w, const matrix *a, int64_t panel, const void *x, void *y, int64_t stride,
-                       int64_t first, int rows, int is_bf16, int how) {
-    const int y_is_bf16 = is_bf16 && (how == GATE || how == ACTIVATE);
-    lanes acc[MANY][VECTORS];
-    multiply(acc, a, panel, at(x, first * a->in, is_bf16), rows, is_bf16);
-    for (int r = 0; r < rows; r++) settle(w, acc[r], at(y, (first + r) * stride, y_is_bf16), panel, a->out, is_bf16, how);
-}
-
-INLINE phase *product(const work *w, phase *phases, const matrix *a, const void *x, void *y, int64_t stride,
-                      int64_t rows, int is_bf16, int how) {
+/* y (rows, stride) = x (rows, in) times a matrix. */
+static phase *product(const work *w, phase *phases, const matrix *a, const void *x, void *y, int64_t stride,
+                      int64_t rows, int how) {
+    const int is_bf16 = w->m->is_bf16, y_is_bf16 = is_bf16 && (how == GATE || how == ACTIVATE);
     EACH(panel, (a->out + PANEL - 1) / PANEL) {
-        int64_t r = 0;
-        for (; r + MANY <= rows; r += MANY) panel_rows(w, a, panel, x, y, stride, r, MANY, is_bf16, how);
-        for (; MANY > 4 && r + 4 <= rows; r += 4) panel_rows(w, a, panel, x, y, stride, r, 4, is_bf16, how);
-        for (; MANY > 2 && r + 2 <= rows; r += 2) panel_rows(w, a, panel, x, y, stride, r, 2, is_bf16, how);
-        for (; r < rows; r++) panel_rows(w, a, panel, x, y, stride, r, 1, is_bf16, how);
+        for (int64_t first = 0; first < rows;) {
+            lanes acc[MANY][VECTORS];
+            int count = multiply_some(acc, a, panel, at(x, first * a->in, is_bf16), rows - first, is_bf16);
+            for (int r = 0; r < count; r++, first++)
+                settle(w->m, acc[r], at(y, first * stride, y_is_bf16), panel, a->out, how);
+        }
     }
     return phases;
 }
 
 /* ---- rows ---- */
 
-INLINE void normalise(const decoder *m, const norm *n, const float *x, void *y, int size, int is_bf16) {
+static void normalise(const decoder *m, const norm *n, const float *x, void *y, int size, int is_bf16) {
     lanes total = all(0), squares = all(0);
     for (int i = 0; i < size; i += LANES) total += load(x + i);
     const float mean = m->layer_norm && n->bias ? sum(total) / size : 0;
@@ -213,13 +236,13 @@ INLINE void normalise(const decoder *m, const norm *n, const float *x, void *y, 
     }
 }
 
-INLINE phase *normalise_rows(const work *w, phase *phases, const norm *n, int is_bf16) {
-    const int64_t width = w->m->width;
+static phase *normalise_rows(const work *w, phase *phases, const norm *n) {
+    const int64_t width = w->m->width, is_bf16 = w->m->is_bf16;
     EACH(r, w->b->rows) normalise(w->m, n, w->x + r * width, at(w->in, r * width, is_bf16), (int)width, is_bf16);
     return phases;
 }
 
-INLINE void embed(const work *w, int64_t row) {
+static void embed(const work *w, int64_t row) {
     const decoder *m = w->m;
     const float *token = m->embedding + (int64_t)w->b->tokens[row] * m->width;
     float *x = w->x + row * m->width;
@@ -231,7 +254,7 @@ INLINE void embed(const work *w, int64_t row) {
 
 /* ---- attention ---- */
 
-INLINE void turn(const decoder *m, const norm *n, float *head, int64_t position) {
+static void turn(const decoder *m, const norm *n, float *head, int64_t position) {
     const int half = m->head_dim / 2;
     if (n->weight) normalise(m, n, head, head, m->head_dim, 0);
     if (!m->cos) return;
@@ -255,18 +278,23 @@ INLINE float *heads_of(const work *w, int64_t row) {
 }
 
 /* Norm and rotate a row's queries and key of one kv head; key and value go into the cache. */
-INLINE void remember(const work *w, int l, int64_t row, int64_t kv, int is_bf16) {
+static void remember(const work *w, int l, int64_t row, int64_t kv) {
     const decoder *m = w->m;
     const int64_t position = w->b->positions[row], width = m->head_dim, group = m->heads / m->kv_heads;
     float *q = heads_of(w, row), *k = q + (m->heads + kv) * width, *v = k + m->kv_heads * width;
     for (int64_t g = 0; g < group; g++) turn(m, &m->layers[l].q_norm, q + (kv * group + g) * width, position);
     turn(m, &m->layers[l].k_norm, k, position);
     const int64_t slot = position % BLOCK, start = cache_start(w, l, table_of(w, row)[position / BLOCK], kv);
-    for (int64_t e = 0; e < width; e++) {
-        if (is_bf16) ((bf16 *)w->b->keys)[start + e * BLOCK + slot] = narrow(k[e]);
-        else ((float *)w->b->keys)[start + e * BLOCK + slot] = k[e];
+    for (int64_t e = 0; e < width; e += LANES) {
+        put(w->b->values, start + slot * width + e, load(v + e), m->is_bf16);
+        bf16 narrowed[LANES];
+        if (m->is_bf16) store_bf16(narrowed, load(k + e));
+        for (int i = 0; i < LANES; i++) {
+            int64_t to = start + (e + i) * BLOCK + slot;
+            if (m->is_bf16) ((bf16 *)w->b->keys)[to] = narrowed[i];
+            else ((float *)w->b->keys)[to] = k[e + i];
+        }
     }
-    for (int64_t e = 0; e < width; e += LANES) put(w->b->values, start + slot * width + e, load(v + e), is_bf16);
 }
 
 typedef struct { int l, seen, blocks; int64_t kv, stride; const int32_t *table; float *scores; } view;
@@ -277,6 +305,12 @@ INLINE lanes visible(lanes x, float otherwise, const view *s, int64_t first) {
     return choose(index < all((float)(s->seen - first)), x, all(otherwise));
 }
 
+/* Blocks lie apart, where no processor looks by itself. */
+INLINE void ask_for(const void *cache, int64_t start, int width, int is_bf16) {
+    const char *p = at(cache, start, is_bf16), *end = at(cache, start + width * BLOCK, is_bf16);
+    for (; p < end; p += 64) __builtin_prefetch(p);
+}
+
 /* scores[g] = q . k * scale over all blocks; returns each head's largest. */
 INLINE void score(const work *w, const view *s, const float *q, float top[GROUP], int heads, int is_bf16) {
     const int width = w->m->head_dim;
@@ -284,6 +318,8 @@ INLINE void score(const work *w, const view *s, const float *q, float top[GROUP]
     UNROLL for (int g = 0; g < heads; g++) best[g] = all(-INFINITY);
     for (int t = 0; t < s->blocks; t++) {
         const int64_t start = cache_start(w, s->l, s->table[t], s->kv);
+        ask_for(w->b->values, start, width, is_bf16);
+        if (t + 1 < s->blocks) ask_for(w->b->keys, cache_start(w, s->l, s->table[t + 1], s->kv), width, is_bf16);
         UNROLL for (int j = 0; j < BLOCK_VECTORS; j++) {
             lanes acc[GROUP];
             UNROLL for (int g = 0; g < heads; g++) acc[g] = all(0);
@@ -361,27 +397,31 @@ INLINE void attend_group(const work *w, int l, int64_t row, int64_t kv, int is_b
 
 /* ---- the whole ---- */
 
-INLINE void walk(const work *w, int is_bf16) {
+static void walk(const work *w) {
     const decoder *m = w->m;
     const batch *b = w->b;
     phase *phases = w->phases;
-    const int64_t rows = b->rows, width = m->width;
+    const int64_t rows = b->rows, width = m->width, pairs = rows * m->kv_heads;
     EACH(r, rows) embed(w, r);
     for (int l = 0; l < m->num_layers; l++) {
         const layer *part = m->layers + l;
-        phases = normalise_rows(w, phases, &part->attention_norm, is_bf16);
-        phases = product(w, phases, &part->qkv, w->in, w->qkv, part->qkv.out, rows, is_bf16, STORE);
-        EACH(j, rows * m->kv_heads) remember(w, l, j / m->kv_heads, j % m->kv_heads, is_bf16);
-        EACH(j, rows * m->kv_heads) attend_group(w, l, j / m->kv_heads, j % m->kv_heads, is_bf16);
-        phases = product(w, phases, &part->out, w->in, w->x, width, rows, is_bf16, ADD);
-        phases = normalise_rows(w, phases, &part->mlp_norm, is_bf16);
-        if (m->gated) phases = product(w, phases, &part->up, w->in, w->act, m->ffn, rows, is_bf16, GATE);
-        else phases = product(w, phases, &part->up, w->in, w->act, m->ffn, rows, is_bf16, ACTIVATE);
-        phases = product(w, phases, &part->down, w->act, w->x, width, rows, is_bf16, ADD);
+        phases = normalise_rows(w, phases, &part->attention_norm);
+        phases = product(w, phases, &part->qkv, w->in, w->qkv, part->qkv.out, rows, STORE);
+        EACH(i, pairs) remember(w, l, i / m->kv_heads, i % m->kv_heads);
+        EACH(i, pairs) {
+            if (m->is_bf16) attend_group(w, l, i / m->kv_heads, i % m->kv_heads, 1);
+            else attend_group(w, l, i / m->kv_heads, i % m->kv_heads, 0);
+        }
+        phases = product(w, phases, &part->out, w->in, w->x, width, rows, ADD);
+        phases = normalise_rows(w, phases, &part->mlp_norm);
+        phases = product(w, phases, &part->up, w->in, w->act, m->ffn, rows, m->gated ? GATE : ACTIVATE);
+        phases = product(w, phases, &part->down, w->act, w->x, width, rows, ADD);
     }
-    EACH(r, b->num_logits)
-        normalise(m, &m->final_norm, w->x + b->logit_rows[r] * width, at(w->in, r * width, is_bf16), (int)width, is_bf16);
-    product(w, phases, &m->head, w->in, b->logits, m->head.out, b->num_logits, is_bf16, STORE);
+    EACH(r, b->num_logits) {
+        void *to = at(w->in, r * width, m->is_bf16);
+        normalise(m, &m->final_norm, w->x + b->logit_rows[r] * width, to, (int)width, m->is_bf16);
+    }
+    product(w, phases, &m->head, w->in, b->logits, m->head.out, b->num_logits, STORE);
 }
 
 static int64_t rounded(int64_t n) { return (n + 63) / 64 * 64; }
@@ -406,8 +446,5 @@ EXPORT void hanlin_decode_forward(const decoder *m, const batch *b) {
     w.act = (float *)w.in + rounded(b->rows * wide);
     w.scores = (float *)w.act + rounded((int64_t)b->rows * m->ffn);
 #pragma omp parallel num_threads(b->threads)
-    {
-        if (m->is_bf16) walk(&w, 1);
-        else walk(&w, 0);
-    }
+    walk(&w);
 }

@@ -37,9 +37,12 @@ def shape(*, vocab_size: int = 4096, num_positions: int = 10_000_000, speed: Any
     return plan_shape(config, vocab_size=vocab_size, num_positions=num_positions, flops_per_second=speed)
 
 
-def loop(num_positions: int = 10_000_000, max_seq_len: int = 512, **fields: Any) -> dict[str, Any]:
+def loop(
+    num_positions: int = 10_000_000, max_seq_len: int = 512, hidden_size: int = 64, **fields: Any
+) -> dict[str, Any]:
     config = PretrainConfig(**fields)
-    plan = plan_loop(config, num_positions=num_positions, max_seq_len=max_seq_len, learning_rate=1e-3)
+    model = ModelConfig(hidden_size=hidden_size, num_layers=1, num_heads=2, max_seq_len=max_seq_len)
+    plan = plan_loop(config, num_positions=num_positions, shape=model)
     return plan.settled(config).model_dump()
 
 
@@ -106,9 +109,15 @@ def test_the_suggested_vocabulary_stays_small(num_bytes: int) -> None:
 
 
 def test_the_usual_plan() -> None:
-    plan = loop()
+    plan = loop(hidden_size=256)
     assert (plan["seq_len"], plan["batch_size"], plan["tokens_per_step"]) == (512, 8, 4096)
-    assert (plan["epochs"], plan["learning_rate"]) == (1.0, 1e-3)
+    assert (plan["epochs"], plan["learning_rate"]) == (1.0, 6e-3)
+
+
+def test_wide_models_pay_muon_with_larger_steps() -> None:
+    steps = [loop(hidden_size=width)["tokens_per_step"] for width in (128, 256, 512, 1024)]
+    assert steps == [4096, 4096, 8192, 16384]
+    assert loop(hidden_size=1024, optimizer={"name": "adamw"})["tokens_per_step"] == 4096
 
 
 @pytest.mark.parametrize(
@@ -149,7 +158,7 @@ def test_given_values_are_never_touched(values: dict[str, Any]) -> None:
 def test_every_line_of_a_plan_gives_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANLIN_LANG", "en")
     config = PretrainConfig(batch_size=4)
-    plan = plan_loop(config, num_positions=10**6, max_seq_len=512, learning_rate=6e-3)
+    plan = plan_loop(config, num_positions=10**6, shape=ModelConfig())
     lines = plan.lines()
     assert any(line.startswith("batch_size") and "given" in line for line in lines)
     assert any(line.startswith("tokens_per_step") and "updates" in line for line in lines)

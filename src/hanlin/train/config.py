@@ -25,8 +25,11 @@ class OptimizerConfig(Config):
     name: Literal["muon", "adamw", "adam", "sgd"] = Field(
         default="muon", description="muon (matrices of the blocks; AdamW for the rest), adamw, adam or sgd."
     )
-    embedding_rate: float = Field(
-        default=1.0, gt=0, le=1000, description="Learning rate of embeddings and head, as a multiple of learning_rate."
+    embedding_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        description="Learning rate of embeddings and head, as a multiple of learning_rate; none: 2.5 with muon, else 1.",
     )
     weight_decay: float = Field(
         default=0.1, ge=0, le=1, description="Decoupled weight decay of matrices; norms and biases have none."

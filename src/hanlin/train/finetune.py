@@ -27,7 +27,7 @@ from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import FinetuneConfig
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.objectives import SupervisedFinetune
-from hanlin.train.plan import SEQ_LEN, Plan, plan_loop, scaled_rate
+from hanlin.train.plan import SEQ_LEN, Plan, plan_loop
 from hanlin.train.session import Material, ancestry, keep_bundle, machine, open_run, run_training, stored_config
 
 RATE = 0.3
@@ -62,8 +62,8 @@ def prepare(config: FinetuneConfig, progress: Progress) -> tuple[Plan, FinetuneC
     plan = plan_loop(
         config,
         num_positions=int(learned.lengths.sum()),
-        max_seq_len=parent.config.max_seq_len,
-        learning_rate=scaled_rate(parent.config.hidden_size) * RATE,
+        shape=parent.config,
+        rate=RATE,
         seq_len=seq_len,
         default_epochs=EPOCHS,
     )

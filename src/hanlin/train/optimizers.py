@@ -3,8 +3,9 @@
     muon    matrices of the blocks by torch.optim.Muon; embeddings, head, norms and biases by AdamW
     adamw, adam, sgd    everything by torch's own; matrices decay, norms and biases do not
 
-torch's implementations are called with `foreach=False, fused=False`: which kernel runs must not depend on the machine,
-or a resumed run would not be the same run.
+torch's implementations are told which kernel to run (fused where there is one, never foreach): left to itself the
+choice depends on the machine and the release, and a resumed run would not be the same run. Fused AdamW takes a third of
+the plain loop's time (25.8M parameters, one thread: 17 against 54 ms).
 """
 
 from __future__ import annotations
@@ -18,6 +19,13 @@ from torch import Tensor, nn
 
 from hanlin.model.linear import Linear
 from hanlin.train.config import OptimizerConfig
+
+MUON_EMBEDDING_RATE = 2.5
+"""Rate of embeddings and head beside Muon. Bits per byte (zh, en) after 0.7M tokens at 1.3M parameters: 0.4 3.053 2.603,
+1 3.022 2.557, 2.5 2.928 2.454."""
+
+FUSED = ("cpu", "cuda")
+"""Devices for which torch has fused kernels of all three."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +72,8 @@ class Optimizer:
             for group in rule.param_groups:
                 group["lr"] = learning_rate * part.rate
             rule.step()
-        for one in self._slices():
-            if one.tensor is not one.whole:  # written through a second handle, which autograd cannot know
-                torch.autograd.graph.increment_version(one.whole)
+        for parameter in self.parameters():  # fused kernels and slices write where autograd does not look
+            torch.autograd.graph.increment_version(parameter)
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -96,8 +103,7 @@ class Optimizer:
                 rule.state.pop(one.tensor, None)
                 if found:
                     rule.state[one.tensor] = {
-                        slot: value.detach().clone().to(one.tensor.device if value.ndim else "cpu")
-                        for slot, value in found.items()
+                        slot: value.detach().clone().to(one.tensor.device) for slot, value in found.items()
                     }
 
     def _slices(self) -> Iterator[Slice]:
@@ -114,9 +120,10 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
     whole = {name: Slice(name, parameter, parameter) for name, parameter in named.items()}
     by_muon = config.name == "muon"
     sliced = list(_fused_parts(model, inner)) if by_muon else [whole[name] for name in named if name in inner]
+    rate = config.embedding_rate or (MUON_EMBEDDING_RATE if by_muon else 1.0)
     parts = [
         Part(tuple(sliced), 1.0, config.weight_decay, by_muon),
-        Part(tuple(whole[name] for name in named if name in embeddings), config.embedding_rate, config.weight_decay),
+        Part(tuple(whole[name] for name in named if name in embeddings), rate, config.weight_decay),
         Part(tuple(whole[name] for name in named if name not in matrices), 1.0, 0.0),
     ]
     return Optimizer(parts, config)
@@ -142,7 +149,8 @@ def _fused_parts(model: nn.Module, inner: set[str]) -> Iterator[Slice]:
 
 def _rule(part: Part, config: OptimizerConfig) -> torch.optim.Optimizer:
     tensors = [one.tensor for one in part.slices]
-    plain: dict[str, Any] = {"lr": 0.0, "weight_decay": part.weight_decay, "foreach": False, "fused": False}
+    fused = tensors[0].device.type in FUSED
+    plain: dict[str, Any] = {"lr": 0.0, "weight_decay": part.weight_decay, "foreach": False, "fused": fused}
     if part.by_muon:
         # Moonshot's scale (Liu et al. 2025): an update as large as AdamW's, so that one learning rate serves both.
         return torch.optim.Muon(

@@ -23,7 +23,7 @@ from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import PretrainConfig
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.objectives import CausalLM
-from hanlin.train.plan import ROWS, SEQ_LEN, Plan, plan_loop, plan_shape, scaled_rate
+from hanlin.train.plan import ROWS, SEQ_LEN, Plan, plan_loop, plan_shape
 from hanlin.train.probe import measure_speed
 from hanlin.train.session import Material, ancestry, keep_bundle, machine, open_run, run_training, stored_config
 
@@ -94,8 +94,8 @@ def _fresh_shape(
 
 
 def _plan(config: PretrainConfig, shape: ModelConfig, num_positions: int, *, continued: bool) -> Plan:
-    rate = scaled_rate(shape.hidden_size) * (CONTINUED_RATE if continued else 1.0)
-    plan = plan_loop(config, num_positions=num_positions, max_seq_len=shape.max_seq_len, learning_rate=rate)
+    rate = CONTINUED_RATE if continued else 1.0
+    plan = plan_loop(config, num_positions=num_positions, shape=shape, rate=rate)
     plan.note("parameters", shape.num_parameters(), shape_text(shape))
     plan.note("positions", num_positions, say("train.why_data"))
     return plan

@@ -1,38 +1,24 @@
 /* Every layer of a pre-norm decoder for a batch of rows in one call: the engine's fast path.
  *
  * One token of a 26M model moves 52 MB of bf16 weights, 1 to 2 ms of a laptop's memory, while 150 framework calls cost
- * several times that. Here one team of threads walks all layers, and a phase starts when the work of the one before is
- * done, not when every thread has arrived: a thread that the system has put to sleep is not waited for unless it holds
- * work. Each number is summed in an order that depends on its own row alone: a token has the same bits alone, in a
- * batch, or inside a prompt.
+ * several times that. Here one team of threads walks all layers (phases.h), and weights are read as they lie
+ * (panels.h). Each number is summed in an order that depends on its own row alone: a token has the same bits alone, in
+ * a batch, or inside a prompt.
  *
  * R rows (tokens of this call, of any sequences), D width, H query heads, K kv heads, E head width, F ffn width,
  * V vocabulary, P = 16 positions per block of the cache, L layers, N blocks. */
 #include <math.h>
-#include <omp.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include "lanes.h"
+#include "panels.h"
+#include "phases.h"
 
-#define PANEL 32 /* outputs whose weights lie together */
-#define VECTORS (PANEL / LANES)
 #define BLOCK 16
 #define BLOCK_VECTORS (BLOCK / LANES)
-#if defined(__AVX512F__)
-#define MANY 12 /* rows at once: 12 x 2 accumulators, 2 weights and an input fit 32 registers */
-#else
-#define MANY 2
-#endif
-#define AHEAD 4096 /* bytes of weights to ask for early: processors do not look over the border of a page */
 #define GROUP 4 /* query heads at once over one kv head */
-#define UNROLL _Pragma("GCC unroll 12")
 
 enum { SILU, GELU, GELU_TANH, RELU, RELU2 };
 enum { STORE, ADD, GATE, ACTIVATE };
 
-/* Panels of 32 outputs. float32 (out / 32, in, 32); bf16 (out / 32, in / 2, 32, 2), the pair order of vdpbf16ps.
- * A gated first projection has 16 gates and their 16 ups in each panel. bias (out, padded to whole panels) or NULL. */
-typedef struct { const void *weight; const float *bias; int64_t in, out; } matrix;
 typedef struct { const float *weight, *bias; } norm; /* (D); weight NULL: none; bias NULL: RMS, else layer norm */
 typedef struct { norm attention_norm, mlp_norm, q_norm, k_norm; matrix qkv, out, up, down; } layer;
 
@@ -59,7 +45,6 @@ typedef struct {
     char *scratch;
 } batch;
 
-typedef struct { _Atomic int64_t next, done; char apart[48]; } phase; /* a cache line each */
 typedef struct {
     const decoder *m;
     const batch *b;
@@ -67,113 +52,6 @@ typedef struct {
     float *x, *qkv, *scores; /* (R, D), (R, (H + 2K) E), per thread (GROUP, table_width * P) */
     void *in, *act;          /* (R, max(D, H E)), (R, F) in the weights' type */
 } work;
-
-/* ---- sharing work out ---- */
-
-typedef struct { phase *phase; int64_t count, grain, from, to; } share;
-
-INLINE share open_phase(phase **phases, int64_t count) {
-    int64_t grain = count / (4 * omp_get_num_threads());
-    return (share){(*phases)++, count, grain > 0 ? grain : 1, 0, 0};
-}
-
-/* Take the next run of the phase's units; 0 once all of them, everyone's, are done. */
-static int take(share *s) {
-    if (s->to > s->from) atomic_fetch_add_explicit(&s->phase->done, s->to - s->from, memory_order_release);
-    s->from = atomic_fetch_add_explicit(&s->phase->next, s->grain, memory_order_relaxed);
-    s->to = s->from + s->grain < s->count ? s->from + s->grain : s->count;
-    if (s->from < s->count) return 1;
-    for (int spins = 0; atomic_load_explicit(&s->phase->done, memory_order_acquire) < s->count; spins++) {
-#if defined(__x86_64__)
-        _mm_pause();
-#endif
-        if (spins > 2000) sched_yield(); /* more threads than free cores: let the owner run */
-    }
-    return 0;
-}
-
-#define EACH(i, n) \
-    for (share s_##i = open_phase(&phases, n); take(&s_##i);) \
-        for (int64_t i = s_##i.from; i < s_##i.to; i++)
-
-/* ---- numbers of the weights' type ---- */
-
-INLINE void *at(const void *p, int64_t i, int is_bf16) { return (char *)p + i * (is_bf16 ? 2 : 4); }
-INLINE lanes get(const void *p, int64_t i, int is_bf16) {
-    return is_bf16 ? load_bf16(at(p, i, 1)) : load(at(p, i, 0));
-}
-INLINE void put(void *p, int64_t i, lanes v, int is_bf16) {
-    if (is_bf16) store_bf16(at(p, i, 1), v);
-    else store(at(p, i, 0), v);
-}
-
-/* ---- products ---- */
-
-/* out[r] = bias + one panel of weights times row r of x. */
-INLINE void multiply(lanes out[MANY][VECTORS], const matrix *w, int64_t panel, const void *x, int rows, int is_bf16) {
-    const int64_t in = w->in;
-    lanes acc[MANY][VECTORS]; /* registers: `out` might overlap x for all the compiler knows */
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int j = 0; j < VECTORS; j++)
-            acc[r][j] = w->bias ? load(w->bias + panel * PANEL + j * LANES) : all(0);
-    const char *p = at(w->weight, panel * PANEL * in, is_bf16);
-    if (!is_bf16) {
-        for (int64_t k = 0; k < in; k++, p += 4 * PANEL) {
-            lanes weight[VECTORS];
-            UNROLL for (int j = 0; j < VECTORS; j++) weight[j] = load(p + 4 * LANES * j);
-            UNROLL for (int j = 0; j < 2; j++) __builtin_prefetch(p + AHEAD + 64 * j);
-            UNROLL for (int r = 0; r < rows; r++)
-                UNROLL for (int j = 0; j < VECTORS; j++) acc[r][j] += weight[j] * ((const float *)x)[r * in + k];
-        }
-    } else for (int64_t k = 0; k < in / 2; k++, p += 4 * PANEL) {
-        UNROLL for (int j = 0; j < 2; j++) __builtin_prefetch(p + AHEAD + 64 * j);
-#if defined(__AVX512BF16__)
-        __m512bh weight[VECTORS];
-        UNROLL for (int j = 0; j < VECTORS; j++) weight[j] = (__m512bh)_mm512_loadu_si512(p + 64 * j);
-        UNROLL for (int r = 0; r < rows; r++) {
-            __m512bh pair = (__m512bh)_mm512_set1_epi32(((const int32_t *)x)[r * (in / 2) + k]);
-            UNROLL for (int j = 0; j < VECTORS; j++)
-                acc[r][j] = (lanes)_mm512_dpbf16_ps((__m512)acc[r][j], weight[j], pair);
-        }
-#else
-        ilanes weight[VECTORS];
-        UNROLL for (int j = 0; j < VECTORS; j++) weight[j] = iload(p + 4 * LANES * j);
-        UNROLL for (int r = 0; r < rows; r++) {
-            const bf16 *pair = (const bf16 *)x + r * in + 2 * k;
-            UNROLL for (int j = 0; j < VECTORS; j++) {
-                acc[r][j] += (lanes)(weight[j] << 16) * widen(pair[0]);
-                acc[r][j] += (lanes)(weight[j] & iall(-65536)) * widen(pair[1]);
-            }
-        }
-#endif
-    }
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int j = 0; j < VECTORS; j++) out[r][j] = acc[r][j];
-}
-
-#define MULTIPLY(N)                                                                                            \
-    static void multiply_##N(lanes acc[MANY][VECTORS], const matrix *w, int64_t panel, const void *x, int is_bf16) { \
-        if (is_bf16) multiply(acc, w, panel, x, N, 1);                                                         \
-        else multiply(acc, w, panel, x, N, 0);                                                                 \
-    }
-MULTIPLY(1)
-MULTIPLY(2)
-#if MANY == 12
-MULTIPLY(4)
-MULTIPLY(8)
-MULTIPLY(12)
-#endif
-
-/* As many rows at once as there are registers for; returns their number. The order of sums is the same for all. */
-static int multiply_some(lanes acc[MANY][VECTORS], const matrix *w, int64_t panel, const void *x, int64_t left, int is_bf16) {
-#if MANY == 12
-    if (left >= 12) return multiply_12(acc, w, panel, x, is_bf16), 12;
-    if (left >= 8) return multiply_8(acc, w, panel, x, is_bf16), 8;
-    if (left >= 4) return multiply_4(acc, w, panel, x, is_bf16), 4;
-#endif
-    if (left >= 2) return multiply_2(acc, w, panel, x, is_bf16), 2;
-    return multiply_1(acc, w, panel, x, is_bf16), 1;
-}
 
 INLINE lanes tanh_lanes(lanes x) { return all(2) * sigmoid_lanes(x + x) - all(1); }
 

@@ -29,7 +29,7 @@ class OptimizerConfig(Config):
         default=None,
         gt=0,
         le=1000,
-        description="Learning rate of embeddings and head, as a multiple of learning_rate; none: 2.5 with muon, else 1.",
+        description="Rate of embeddings and head as a multiple of learning_rate; none: 2.5 with muon, else 1.",
     )
     weight_decay: float = Field(
         default=0.1, ge=0, le=1, description="Decoupled weight decay of matrices; norms and biases have none."

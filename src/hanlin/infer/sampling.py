@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hanlin.infer.config import SamplingParams
 
-# Cutting a distribution needs its largest logits in order. Sorting 6,400 takes 25 times longer than finding the first
-# 128, which nearly always hold all that top-k and top-p keep; rows where they do not are sorted.
-_HEAD = 128
+# Top-k and top-p need the largest logits in order. Sorting 6,400 takes 20 times longer than finding the first 64, which
+# hold all that they keep unless the model is very unsure; then more are looked at, at last all.
+_HEADS = (64, 1024)
+_LINE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +76,67 @@ def penalise(logits: Tensor, rows: Sequence[Row]) -> Tensor:
     return logits
 
 
-def distribution(logits: Tensor, params: Sequence[SamplingParams]) -> Tensor:
-    """Probabilities (B, V) float64 that rows of temperature > 0 are drawn from."""
-    scaled = _scaled(logits, params)
-    kept = scaled >= _cutoffs(scaled, params)[:, None]
-    return scaled.masked_fill(~kept, -torch.inf).softmax(dim=-1, dtype=torch.float64)
-
-
 def _draw(logits: Tensor, rows: Sequence[Row]) -> list[int]:
-    cumulative = distribution(logits, [row.params for row in rows]).cumsum(dim=-1)  # (N, V)
+    """A token for each row, all of temperature > 0. logits (N, V)."""
+    scaled = _scaled(logits, [row.params for row in rows])
     points = torch.tensor([uniform(row.seed, row.num_tokens) for row in rows], dtype=torch.float64)
-    total = cumulative[:, -1:].contiguous()
-    drawn = torch.searchsorted(cumulative, points.to(logits.device)[:, None] * total, right=True)
-    # A point rounded up to the total would fall behind the last token that has any probability.
-    last = torch.searchsorted(cumulative, total)
-    return torch.minimum(drawn, last).squeeze(1).tolist()
+    points = points.to(logits.device)
+    ids = torch.empty(len(rows), dtype=torch.long, device=logits.device)
+    cut = [i for i, row in enumerate(rows) if row.params.top_p < 1 or row.params.top_k > 0]
+    whole = [i for i in range(len(rows)) if i not in cut]
+    if whole:
+        weights = scaled[whole].exp()
+        floor = _column([rows[i].params.min_p for i in whole], weights)
+        ids[whole] = _pick(weights.masked_fill(weights < floor[:, None], 0), points[whole])
+    for size in (*_HEADS, logits.shape[1]):
+        if cut:
+            picked, reached = _pick_among(size, scaled[cut], points[cut], [rows[i].params for i in cut])
+            ids[cut] = picked
+            cut = [i for i, enough in zip(cut, reached.tolist(), strict=True) if not enough]
+    return ids.tolist()
+
+
+def _pick_among(size: int, scaled: Tensor, points: Tensor, params: Sequence[SamplingParams]) -> tuple[Tensor, Tensor]:
+    """Tokens (N,) drawn among the `size` most likely ones, and whether these were all that top-k and top-p keep."""
+    vocab_size = scaled.shape[1]
+    head = scaled.topk(min(size, vocab_size), dim=-1)
+    weights = head.values.exp()
+    top_k = torch.tensor([p.top_k or vocab_size for p in params], device=scaled.device)[:, None]
+    top_p, min_p = (
+        _column(column, scaled)[:, None] for column in ([p.top_p for p in params], [p.min_p for p in params])
+    )
+    weights = weights.masked_fill(torch.arange(weights.shape[1], device=scaled.device) >= top_k, 0)
+    mass = weights.double().cumsum(dim=-1)
+    # Top-p is a share of what top-k left; without a top-k, of the whole row.
+    total = torch.where(top_k < vocab_size, mass[:, -1:], scaled.exp().sum(dim=-1, keepdim=True))
+    dropped = (mass - weights >= top_p * total) | (weights < min_p)
+    reached = torch.where(top_k < vocab_size, top_k <= size, (mass[:, -1:] >= top_p * total) | (size >= vocab_size))
+    places = _pick(weights.masked_fill(dropped, 0), points)
+    return head.indices.gather(1, places[:, None]).squeeze(1), reached.squeeze(1)
+
+
+def _pick(weights: Tensor, points: Tensor) -> Tensor:
+    """The place (N,) at which the cumulative weight passes the point's share of all. weights (N, M), points (N,).
+
+    In two steps, over sums of 64 and then inside one: a float64 cumsum over the whole vocabulary would cost more than
+    the softmax.
+    """
+    lines = F.pad(weights, (0, -weights.shape[1] % _LINE)).unflatten(1, (-1, _LINE))
+    totals = lines.sum(dim=-1).double().cumsum(dim=-1)
+    targets = (points * totals[:, -1])[:, None]
+    line = _passed(totals, targets)
+    inside = lines.take_along_dim(line[:, :, None], dim=1).squeeze(1).double().cumsum(dim=-1)
+    before = F.pad(totals, (1, 0)).gather(1, line)
+    return (line * _LINE + _passed(inside, targets - before)).squeeze(1)
+
+
+def _passed(cumulative: Tensor, targets: Tensor) -> Tensor:
+    """First places (N, 1) whose cumulative weight is over the target, but none behind the last weight.
+
+    A target that rounding has lifted to the total would else fall on a token without any probability.
+    """
+    last = torch.searchsorted(cumulative, cumulative[:, -1:].contiguous())
+    return torch.minimum(torch.searchsorted(cumulative, targets, right=True), last)
 
 
 def uniform(seed: int, index: int) -> float:
@@ -102,46 +150,9 @@ def uniform(seed: int, index: int) -> float:
 
 def _scaled(logits: Tensor, params: Sequence[SamplingParams]) -> Tensor:
     """Logits over temperature, the largest of each row 0, so that no temperature overflows."""
-    temperatures = _column([p.temperature for p in params], logits)
+    tiny = torch.finfo(logits.dtype).tiny  # a smaller temperature would become 0, and the best token's 0 / 0 no number
+    temperatures = _column([max(p.temperature, tiny) for p in params], logits)
     return (logits - logits.amax(dim=-1, keepdim=True)) / temperatures[:, None]
-
-
-def _cutoffs(scaled: Tensor, params: Sequence[SamplingParams]) -> Tensor:
-    """The smallest scaled logit (N,) that each row keeps. Ties with it are kept: which comes first is no reason."""
-    cutoffs = torch.log(_column([p.min_p for p in params], scaled))  # the largest is 0; log 0 keeps all
-    vocab_size = scaled.shape[1]
-    cut = [i for i, p in enumerate(params) if p.top_p < 1 or 0 < p.top_k < vocab_size]
-    if cut:
-        found = _rank_cutoffs(scaled[cut], [params[i] for i in cut])
-        cutoffs[cut] = torch.maximum(cutoffs[cut], found)
-    return cutoffs
-
-
-def _rank_cutoffs(scaled: Tensor, params: Sequence[SamplingParams]) -> Tensor:
-    """Cutoffs of top-k and then top-p (N,), from the head of each row where it reaches far enough."""
-    head = scaled.topk(min(_HEAD, scaled.shape[1]), dim=-1).values
-    cutoffs, reached = _cut_sorted(head, scaled, params)
-    far = [i for i, enough in enumerate(reached.tolist()) if not enough]
-    if far:
-        whole = scaled[far].sort(dim=-1, descending=True).values
-        cutoffs[far] = _cut_sorted(whole, scaled[far], [params[i] for i in far])[0]
-    return cutoffs
-
-
-def _cut_sorted(head: Tensor, scaled: Tensor, params: Sequence[SamplingParams]) -> tuple[Tensor, Tensor]:
-    """The last value that top-k and top-p keep of falling values `head`, and whether the cut lies inside them."""
-    size = head.shape[1]
-    top_k = torch.tensor([p.top_k or scaled.shape[1] for p in params], device=head.device)
-    top_p = _column([p.top_p for p in params], head).double()
-    within = torch.arange(size, device=head.device) < top_k[:, None]
-    weights = head.double().exp().masked_fill(~within, 0)
-    mass = weights.cumsum(dim=-1)
-    # Top-p is a share of what top-k left; without a top-k, of the whole row.
-    total = torch.where(top_k <= size, mass[:, -1], scaled.double().exp().sum(dim=-1))
-    before = mass - weights
-    kept = (within & (before < (top_p * total)[:, None])).sum(dim=-1).clamp(min=1)
-    reached = (top_k <= size) | (mass[:, -1] >= top_p * total) | (size == scaled.shape[1])
-    return head.gather(1, kept[:, None] - 1).squeeze(1), reached
 
 
 def _column(values: Sequence[float], like: Tensor) -> Tensor:

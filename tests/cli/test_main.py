@@ -60,9 +60,15 @@ def test_a_group_alone_is_no_command(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.parametrize(
     ("words", "near"),
-    [(("pretrian",), "hanlin pretrain"), (("modles", "ls"), "hanlin models ls"), (("runs", "tial"), "hanlin runs tail")],
+    [
+        (("pretrian",), "hanlin pretrain"),
+        (("modles", "ls"), "hanlin models ls"),
+        (("runs", "tial"), "hanlin runs tail"),
+    ],
 )
-def test_a_mistyped_command_gets_a_suggestion(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], near: str) -> None:
+def test_a_mistyped_command_gets_a_suggestion(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], near: str
+) -> None:
     code, out, err = said(capsys, *words)
     assert code == 2 and out == ""
     assert shows(err, "E902") and near in err
@@ -149,7 +155,9 @@ def test_precedence_command_line_environment_file_default(
 
 
 def test_shown_config_can_be_used_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    _, out, _ = said(capsys, "finetune", "m", "a.jsonl", "--set", "optimizer.name=adamw", "--epochs", "2", "--show-config")
+    _, out, _ = said(
+        capsys, "finetune", "m", "a.jsonl", "--set", "optimizer.name=adamw", "--epochs", "2", "--show-config"
+    )
     (tmp_path / "again.toml").write_text(out, encoding="utf-8")
     _, again, _ = said(capsys, "finetune", "-c", str(tmp_path / "again.toml"), "--show-config", "--json")
     shown = json.loads(again)
@@ -161,13 +169,17 @@ def test_shown_config_can_be_used_again(capsys: pytest.CaptureFixture[str], tmp_
 
 def test_positional_words_and_options_are_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     words = said(capsys, "finetune", "m", "a.jsonl", "b,c.jsonl", "--show-config", "--json")[1]
-    options = said(capsys, "finetune", "--from", "m", "--data", "a.jsonl", "--data", "b,c.jsonl", "--show-config", "--json")[1]
+    options = said(
+        capsys, "finetune", "--from", "m", "--data", "a.jsonl", "--data", "b,c.jsonl", "--show-config", "--json"
+    )[1]
     assert json.loads(words) == json.loads(options)
     assert json.loads(words)["data"]["value"] == ["a.jsonl", "b,c.jsonl"], "a comma in a path splits nothing"
 
 
 def test_dashes_and_underscores_are_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    out = said(capsys, "pretrain", "--learning-rate", "3e-4", "--optimizer.weight-decay", "0", "--show-config", "--json")[1]
+    out = said(
+        capsys, "pretrain", "--learning-rate", "3e-4", "--optimizer.weight-decay", "0", "--show-config", "--json"
+    )[1]
     assert json.loads(out)["learning_rate"]["value"] == 3e-4
     assert json.loads(out)["optimizer.weight_decay"]["value"] == 0, "zero is a value"
 
@@ -187,7 +199,9 @@ def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "_dispatch", fail)
 
 
-def test_every_error_class_has_its_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_error_class_has_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     raising(InputError("evaluate.task_empty", path="x"), monkeypatch)
     assert said(capsys, "run")[0] == 3
     raising(KeyboardInterrupt(), monkeypatch)
@@ -204,7 +218,9 @@ def test_a_bug_is_code_1_and_shows_its_place_only_on_request(
     assert code == 1 and "Traceback" in err
 
 
-def test_a_users_error_has_no_traceback_unless_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_users_error_has_no_traceback_unless_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     raising(InputError("evaluate.task_empty", path="x"), monkeypatch)
     assert "Traceback" not in said(capsys, "run")[2]
     assert "Traceback" in said(capsys, "run", "--debug")[2]

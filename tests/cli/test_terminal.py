@@ -85,7 +85,9 @@ def test_reset_and_unknown_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert "There is no /rest" in err
 
 
-def test_ctrl_c_ends_the_answer_and_keeps_the_chat(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_ends_the_answer_and_keeps_the_chat(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     parrot = Parrot()
     typed(monkeypatch, "stop", "again", "/exit")
     code, out, err = talked(capsys, parrot)
@@ -120,12 +122,16 @@ def test_a_question_too_long_names_both_numbers_and_keeps_the_conversation(
     assert parrot.heard == ["one", "two"]
 
 
-def test_without_a_terminal_every_line_gets_an_answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_every_line_gets_an_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("one\n\ntwo\n"))
     assert talked(capsys, Parrot())[:2] == (0, "one·!\ntwo·!\n")
 
 
-def test_json_gives_one_object_per_question(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_gives_one_object_per_question(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("one\n"))
     assert json.loads(talked(capsys, Parrot(), as_json=True)[1]) == {"question": "one", "answer": "one·!"}
 
@@ -136,7 +142,9 @@ def test_a_report_comes_first_and_ends_it_where_nobody_types(capsys: pytest.Capt
     assert capsys.readouterr().out == "All done.\n"
 
 
-def test_a_model_that_only_continues_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_that_only_continues_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     parrot = Parrot()
     parrot.completes = True
     typed(monkeypatch, EOFError)

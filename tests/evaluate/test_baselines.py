@@ -9,7 +9,27 @@ import pytest
 
 from hanlin.evaluate.baselines import kneser_ney_bits_per_byte, xz_bits_per_byte
 
-WORDS = "the cat sat on the mat and the dog lay on the rug while it rained all day long".split()
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "the",
+    "mat",
+    "and",
+    "the",
+    "dog",
+    "lay",
+    "on",
+    "the",
+    "rug",
+    "while",
+    "it",
+    "rained",
+    "all",
+    "day",
+    "long",
+]
 TRAIN = [" ".join(WORDS[i % 9 : i % 9 + 6]) + f" {i}" for i in range(200)]
 
 

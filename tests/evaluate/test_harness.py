@@ -114,7 +114,11 @@ def test_a_folder_gives_its_tasks_by_name(tmp_path: Path) -> None:
 
 
 def test_messages_carry_a_whole_conversation(tmp_path: Path) -> None:
-    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes?"}, {"role": "user", "content": "q"}]
+    turns = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "yes?"},
+        {"role": "user", "content": "q"},
+    ]
     (case,) = read_task(written(tmp_path / "t.jsonl", [{"messages": turns, "answer": "x", "lang": "en"}])).cases
     assert [m.role for m in case.messages] == ["user", "assistant", "user"]
     assert case.lang == "en"

@@ -112,7 +112,11 @@ def test_scores_add_up(model: Transformer) -> None:
 def test_the_error_bar_is_the_ratio_estimators() -> None:
     """Against the textbook formula on four documents."""
     nats, sizes = [10.0, 22.0, 29.0, 41.0], [10, 20, 30, 40]
-    moments = (sum(x * x for x in nats), sum(x * b for x, b in zip(nats, sizes, strict=True)), sum(b * b for b in sizes))
+    moments = (
+        sum(x * x for x in nats),
+        sum(x * b for x, b in zip(nats, sizes, strict=True)),
+        sum(b * b for b in sizes),
+    )
     score = LmScore(sum(nats), 100, 100, 0, 4, (moments[0], moments[1], float(moments[2])))
     ratio = sum(nats) / 100
     residuals = [x - ratio * b for x, b in zip(nats, sizes, strict=True)]

@@ -22,7 +22,14 @@ SCORES = {
         }
     },
     "tasks": [
-        {"task": "addition", "accuracy": 0.5, "interval": [0.4, 0.6], "chance": 0.1, "num_cases": 120, "num_correct": 60}
+        {
+            "task": "addition",
+            "accuracy": 0.5,
+            "interval": [0.4, 0.6],
+            "chance": 0.1,
+            "num_cases": 120,
+            "num_correct": 60,
+        }
     ],
     "forgetting": [{"lang": "zh", "perplexity_before": 40.0, "perplexity_after": 44.0, "ratio": 1.1}],
 }
@@ -30,7 +37,9 @@ SCORES = {
 
 @pytest.fixture
 def info() -> Info:
-    before = Lineage("pretrain", 1, data={"corpus": "a" * 64}, versions={"hanlin": "0.1.0", "torch": "2.13.0"}, created="2026")
+    before = Lineage(
+        "pretrain", 1, data={"corpus": "a" * 64}, versions={"hanlin": "0.1.0", "torch": "2.13.0"}, created="2026"
+    )
     lineage = Lineage("finetune", 2, data={"faq.jsonl": "b" * 64}, earlier=(before,))
     return Info(path=Path("runs/one/bundle"), family="llama", config=ModelConfig(hidden_size=64), lineage=lineage)
 

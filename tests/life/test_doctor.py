@@ -25,7 +25,9 @@ def test_every_check_has_a_name_a_state_and_a_value(lang: str) -> None:
     assert report.report["machine"]["cores"] >= 1
 
 
-def test_a_home_that_cannot_be_written_is_bad_and_sets_the_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_cannot_be_written_is_bad_and_sets_the_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("HANLIN_HOME", str(tmp_path / "file"))
     report = doctor()

@@ -25,7 +25,9 @@ def run(tmp_path: Path) -> Path:
     shape = ModelConfig(vocab_size=tokenizer.vocab_size, hidden_size=16, num_layers=1, num_heads=2, max_seq_len=32)
     template = Template.default(tokenizer.special)
     model = build_model(shape, seed=1)
-    save_bundle(tmp_path / "bundle", model=model, tokenizer=tokenizer, template=template, lineage=Lineage("finetune", 1))
+    save_bundle(
+        tmp_path / "bundle", model=model, tokenizer=tokenizer, template=template, lineage=Lineage("finetune", 1)
+    )
     return tmp_path
 
 

@@ -1,4 +1,4 @@
-"""The recipes in the project: the embedded one is the one people read, and the real run is allowed to train on its data."""
+"""The recipes in the project: the demo is the one people read, the real run may train on all it names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+
 
 def test_the_embedded_demo_is_the_one_in_the_folder() -> None:
     embedded = resources.files("hanlin.recipe").joinpath("texts", "demo.toml").read_text("utf-8")

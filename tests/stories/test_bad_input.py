@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.stories.conftest import World
 
 from hanlin.base.files import FolderLock
 from hanlin.cli.main import main
-from tests.stories.conftest import World
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,9 @@ def test_an_unknown_key_stops_the_recipe_before_anything_runs(world: World, caps
     assert not (world.folder / "runs").exists()
 
 
-def test_a_variable_that_is_not_set(world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_is_not_set(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("DATA")
     code, err = said(capsys, "run", "life.toml")
     assert code == 2 and "DATA" in err and "export DATA" in err

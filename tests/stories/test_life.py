@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from tests.stories.conftest import World
 
 import hanlin
 from hanlin.base.errors import RequestTooLong
-from tests.stories.conftest import World
 
 STAGES = ["corpus", "tokenizer", "shards", "pretrain", "finetune", "baselines", "evaluate"]
 
@@ -106,7 +106,9 @@ def test_ten_lines_of_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     assert isinstance(model.chat("hello", max_tokens=4), str)
     assert isinstance(model.generate("从前", max_tokens=4), str)
-    assert "".join(model.stream("hello", max_tokens=4, temperature=0.0)) == model.chat("hello", max_tokens=4, temperature=0.0)
+    assert "".join(model.stream("hello", max_tokens=4, temperature=0.0)) == model.chat(
+        "hello", max_tokens=4, temperature=0.0
+    )
     logits = model.logits([[1, 7, 8], [1, 9, 9]])
     assert logits.shape == (2, 3, model.config.vocab_size) and logits.dtype == torch.float32
     assert scores.report["language"] and scores.report["forgetting"]

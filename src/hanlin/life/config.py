@@ -39,12 +39,12 @@ class EvaluateJob(EvaluateConfig):
         default="", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model."
     )
     data: tuple[str, ...] = Field(
-        default=(), description="Held-out text: a built corpus, token shards, files or folders."
+        default=(), description="Held-out text: corpus, shards, files; none: the model's own."
     )
     corpus: Path | None = Field(default=None, description="Corpus the model was trained on, for the baselines.")
     known_baselines: Path | None = Field(default=None, description="Baselines worked out before (baselines.json).")
     parent: str = Field(
-        default="", max_length=4096, description="Model before fine-tuning, to measure forgetting against."
+        default="", max_length=4096, description="Model before fine-tuning; if empty, as the bundle says."
     )
     out: Path | None = Field(default=None, description="Folder for the figures; none: eval/ beside the model.")
     device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")

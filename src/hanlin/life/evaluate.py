@@ -18,6 +18,7 @@ from hanlin.evaluate.report import Sample, forgetting_row, language_row, task_ro
 from hanlin.infer.engine import Engine
 from hanlin.life.baselines import Baselines, compute_baselines
 from hanlin.life.config import EvaluateJob
+from hanlin.life.held_out import held_out_documents, parent_of
 from hanlin.life.measure import HeldOut, held_out, score_languages, score_tasks, write_samples
 from hanlin.life.models import name_of
 from hanlin.life.open import open_bundle
@@ -25,9 +26,6 @@ from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
 from hanlin.life.talk import answers
 from hanlin.model.transformer import build_model
-from hanlin.text.corpus import read_corpus
-from hanlin.text.document import Document, Dropped
-from hanlin.text.readers import read_documents
 
 UNTRAINED_BYTES = 1 << 16  # fresh weights guess alike everywhere: a small slice says it
 
@@ -42,28 +40,16 @@ def evaluate(config: Given[EvaluateJob] = None, *, progress: Progress | None = N
     bundle = open_bundle(job.model, device=job.device)
     assert bundle.tokenizer is not None
     engine = Engine(bundle.model, bundle.tokenizer)
-    text = held_out(_documents(job, progress), job.max_bytes)
+    parent = Path(job.parent) if job.parent else parent_of(bundle.info)
+    text = held_out(held_out_documents(job.data, bundle, progress), job.max_bytes)
     scores: dict[str, Any] = {"language": _languages(bundle, text, job, progress)}
     scores["tasks"], said = _tasks(bundle, engine, job, progress)
-    if job.parent:
-        scores |= _against_parent(job, text, scores["language"], progress)
+    if parent is not None:
+        scores |= _against_parent(parent, job, text, scores["language"], progress)
     samples = write_samples(bundle, engine, job.prompts, num_tokens=job.sample_tokens, seed=job.seed)
     out = job.out or bundle.path.parent / "eval"
     keep(bundle, scores, said, samples, out)
     return evaluation_report(bundle, scores, samples, out)
-
-
-def _documents(job: EvaluateJob, progress: Progress) -> Iterator[Document]:
-    """The validation part of a corpus, or all of a file or folder."""
-    plain = [path for path in job.data if not (Path(path) / "corpus.json").is_file()]
-    for path in job.data:
-        if path not in plain:
-            yield from read_corpus(Path(path), "validation")
-    dropped: list[Dropped] = []
-    if plain:
-        yield from read_documents(plain, on_drop=dropped.append)
-    if dropped:
-        progress.note(say("life.dropped", number=len(dropped), first=dropped[0].location))
 
 
 def _languages(bundle: Bundle, text: Mapping[str, HeldOut], job: EvaluateJob, progress: Progress) -> dict[str, Any]:
@@ -117,10 +103,10 @@ def _tasks(
 
 
 def _against_parent(
-    job: EvaluateJob, text: Mapping[str, HeldOut], after: Mapping[str, Any], progress: Progress
+    path: Path, job: EvaluateJob, text: Mapping[str, HeldOut], after: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
     """What fine-tuning gave and what it took: the same questions and the same text, before it."""
-    parent = open_bundle(job.parent, device=job.device)
+    parent = open_bundle(path, device=job.device)
     assert parent.tokenizer is not None
     found: dict[str, Any] = {}
     if job.forgetting:

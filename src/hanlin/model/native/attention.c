@@ -29,6 +29,12 @@ typedef struct {
 
 typedef struct { int from, to, clear_from, clear_to; } span; /* keys some query sees; keys that all see */
 
+/* A tile's keys in strips of 16: strip i is seen by queries 16 from[i] to 16 to[i] at most. Where a mask leaves corners of
+ * a tile empty, on the diagonal and at borders of documents, the products skip them. */
+#define STRIP 16
+#define STRIPS (BLOCK / STRIP)
+typedef struct { int from[STRIPS], to[STRIPS]; } strips;
+
 static int round_up(int n, int to) { return (n + to - 1) / to * to; }
 static int padded_width(const attention *x) { return round_up((int)x->width, 32); }
 /* Query heads of one key head are split over units only where there would be too few units to keep threads busy. */
@@ -48,6 +54,30 @@ static span span_of(const int32_t *first, const int32_t *last, int rows) {
     }
     return s;
 }
+
+static strips strips_of(const int32_t *first, const int32_t *last, int from_key) {
+    strips s;
+    for (int i = 0; i < STRIPS; i++) s.from[i] = STRIPS, s.to[i] = 0;
+    for (int group = 0; group < STRIPS; group++) {
+        span seen = span_of(first + group * STRIP, last + group * STRIP, STRIP);
+        for (int i = 0; i < STRIPS; i++) {
+            const int key = from_key + i * STRIP;
+            if (seen.from >= key + STRIP || seen.to <= key) continue;
+            if (group < s.from[i]) s.from[i] = group;
+            s.to[i] = group + 1;
+        }
+    }
+    return s;
+}
+
+/* The strips from i on that are seen alike, so that one product serves them: where they end. */
+static int alike(const strips *s, int i) {
+    int end = i + 1;
+    while (end < STRIPS && s->from[end] == s->from[i] && s->to[end] == s->to[i]) end++;
+    return end;
+}
+
+static const strips WHOLE = {{0, 0, 0, 0}, {STRIPS, STRIPS, STRIPS, STRIPS}};
 
 /* first/last of one block of queries, relative to nothing yet; lanes past the end see nothing. */
 static void copy_range(int32_t *first, int32_t *last, const attention *x, int b, int at) {

@@ -27,6 +27,38 @@ static void NAME(pack)(word *rows, word *across, word *pairs, word *down, const 
     if (down) NAME(flip)(down, BLOCK / GROUP, pairs, width, BLOCK / GROUP, width);
 }
 
+/* The three products of a tile, over the strips of keys that are seen: keys by queries, keys by width, width by queries.
+ * `words` counts words along the width of keys and queries, W the floats of a row of sums. */
+static void NAME(keys_by_queries)(float *c, const word *keys, const word *queries, int words, const strips *s) {
+    for (int i = 0, end; i < STRIPS; i = end) {
+        end = alike(s, i);
+        const int from = s->from[i] * STRIP, count = s->to[i] * STRIP - from;
+        if (count <= 0) continue;
+        NAME(tile)(c + i * STRIP * BLOCK + from, BLOCK, keys + (size_t)i * STRIP * words, words, queries + from, BLOCK,
+                   (end - i) * STRIP, count, words, 0);
+    }
+}
+
+static void NAME(keys_by_width)(float *c, const word *weights, const word *pairs, int width, const strips *s) {
+    for (int i = 0, end; i < STRIPS; i = end) {
+        end = alike(s, i);
+        const int from = s->from[i] * STRIP / GROUP, count = s->to[i] * STRIP / GROUP - from;
+        if (count <= 0) continue;
+        NAME(tile)(c + (size_t)i * STRIP * width, width, weights + i * STRIP * (BLOCK / GROUP) + from, BLOCK / GROUP,
+                   pairs + (size_t)from * width, width, (end - i) * STRIP, width, count, 1);
+    }
+}
+
+static void NAME(width_by_queries)(float *c, const word *down, const word *weights, int width, const strips *s) {
+    for (int i = 0, end; i < STRIPS; i = end) {
+        end = alike(s, i);
+        const int from = s->from[i] * STRIP, count = s->to[i] * STRIP - from, key = i * STRIP / GROUP;
+        if (count <= 0) continue;
+        NAME(tile)(c + from, BLOCK, down + key, BLOCK / GROUP, weights + (size_t)key * BLOCK + from, BLOCK, width, count,
+                   (end - i) * STRIP / GROUP, 1);
+    }
+}
+
 /* Scores outside each query's range become FAR_BELOW. */
 static void NAME(hide)(float *s, const int32_t *first, const int32_t *last, int at) {
     for (int c = 0; c < VECTORS; c++) {
@@ -88,10 +120,12 @@ static void NAME(attend_block)(const attention *x, const NAME(desk) *d, int b, i
     for (int r = 0; r < BLOCK; r++) most[r] = FAR_BELOW, total[r] = 0;
     memset(d->o, 0, (size_t)width * BLOCK * sizeof(float));
     for (int j = seen.from / BLOCK; j * BLOCK < seen.to; j++) {
-        NAME(tile)(d->s, BLOCK, d->keys + j * WORDS(width), width / GROUP, d->query, BLOCK, BLOCK, BLOCK, width / GROUP, 0);
-        if (seen.clear_from > j * BLOCK || seen.clear_to < (j + 1) * BLOCK) NAME(hide)(d->s, first, last, j * BLOCK);
+        const int hidden = seen.clear_from > j * BLOCK || seen.clear_to < (j + 1) * BLOCK;
+        const strips s = hidden ? strips_of(first, last, j * BLOCK) : WHOLE;
+        NAME(keys_by_queries)(d->s, d->keys + j * WORDS(width), d->query, width / GROUP, &s);
+        if (hidden) NAME(hide)(d->s, first, last, j * BLOCK);
         if (NAME(soften)(d->s, d->weights, most, total, shrink, scale)) NAME(scale_columns)(d->o, shrink, width);
-        NAME(tile)(d->o, BLOCK, d->values + j * WORDS(width), BLOCK / GROUP, d->weights, BLOCK, width, BLOCK, BLOCK / GROUP, 1);
+        NAME(width_by_queries)(d->o, d->values + j * WORDS(width), d->weights, width, &s);
     }
     float *lse = x->lse + ((int64_t)b * x->heads + head) * x->queries + at;
     for (int r = 0; r < count; r++) {
@@ -227,8 +261,11 @@ static void NAME(slopes)(NAME(bench) *d, const int32_t *first, const int32_t *la
             for (int i = 0; i < 2; i++) {
                 const int here = (r + i) * BLOCK + c * LANES;
                 p[i] = exp2_lanes(load(d->s + here) * all(scale) - lse);
-                if (hidden) p[i] = choose((from <= r + i) & (to > r + i), p[i], all(0));
                 g[i] = p[i] * (load(d->ds + here) - delta);
+                if (hidden) { /* what no query sees was not computed: anything may stand there, NaN too */
+                    const ilanes seen = (from <= r + i) & (to > r + i);
+                    p[i] = choose(seen, p[i], all(0)), g[i] = choose(seen, g[i], all(0));
+                }
                 NAME(put_row)(d->p_rows + (r + i) * (BLOCK / GROUP), c * LANES, p[i]);
                 NAME(put_row)(d->ds_rows + (r + i) * (BLOCK / GROUP), c * LANES, g[i]);
             }
@@ -239,14 +276,15 @@ static void NAME(slopes)(NAME(bench) *d, const int32_t *first, const int32_t *la
 
 static void NAME(back_tile)(const attention *x, NAME(bench) *d, int i, int j, const int32_t *first, const int32_t *last,
                             int hidden) {
-    const int width = d->width, deep = width / GROUP, wide = BLOCK / GROUP;
+    const int width = d->width;
     const size_t q = i * WORDS(width), k = j * WORDS(width), sums = (size_t)BLOCK * width;
-    NAME(tile)(d->s, BLOCK, d->k + k, deep, d->q_across + q, BLOCK, BLOCK, BLOCK, deep, 0);
-    NAME(tile)(d->ds, BLOCK, d->v + k, deep, d->g_across + q, BLOCK, BLOCK, BLOCK, deep, 0);
+    const strips s = hidden ? strips_of(first, last, j * BLOCK) : WHOLE;
+    NAME(keys_by_queries)(d->s, d->k + k, d->q_across + q, width / GROUP, &s);
+    NAME(keys_by_queries)(d->ds, d->v + k, d->g_across + q, width / GROUP, &s);
     NAME(slopes)(d, first, last, j * BLOCK, i * BLOCK, hidden, x->scale * LOG2E);
-    NAME(tile)(d->d_v + j * sums, width, d->p_rows, wide, d->g_pairs + q, width, BLOCK, width, wide, 1);
-    NAME(tile)(d->d_k + j * sums, width, d->ds_rows, wide, d->q_pairs + q, width, BLOCK, width, wide, 1);
-    NAME(tile)(d->d_q + i * sums, BLOCK, d->k_down + k, wide, d->ds_pairs, BLOCK, width, BLOCK, wide, 1);
+    NAME(keys_by_width)(d->d_v + j * sums, d->p_rows, d->g_pairs + q, width, &s);
+    NAME(keys_by_width)(d->d_k + j * sums, d->ds_rows, d->q_pairs + q, width, &s);
+    NAME(width_by_queries)(d->d_q + i * sums, d->k_down + k, d->ds_pairs, width, &s);
 }
 
 static void NAME(back_head)(const attention *x, NAME(bench) *d, int b, int head) {

@@ -91,7 +91,7 @@ INLINE lanes exp2_lanes(lanes x) {
     ilanes i = __builtin_convertvector(x + shift, ilanes);
     lanes f = x - __builtin_convertvector(i, lanes);
 #endif
-    lanes p = all(1.5403530e-4f);
+    lanes p = all(1.5403530e-4f); /* (ln 2)^n / n!, from n = 6 down */
     p = p * f + all(1.3333558e-3f);
     p = p * f + all(9.6181291e-3f);
     p = p * f + all(5.5504109e-2f);
@@ -112,7 +112,14 @@ INLINE lanes exp_lanes(lanes x) { return exp2_lanes(x * all(LOG2E)); }
 INLINE lanes sigmoid_lanes(lanes x) {
     lanes t = x * all(-LOG2E);
     t = choose(t > all(126.0f), all(126.0f), t);
-    return all(1.0f) / (all(1.0f) + exp2_lanes(t));
+    const lanes d = all(1.0f) + exp2_lanes(t);
+#if defined(__AVX512F__)
+    /* A 14-bit guess and one Newton step: 1e-7 relative, a quarter of a division's time. */
+    const lanes guess = (lanes)_mm512_rcp14_ps((__m512)d);
+    return guess * (all(2.0f) - d * guess);
+#else
+    return all(1.0f) / d;
+#endif
 }
 
 #endif

@@ -28,7 +28,7 @@ INLINE lanes NAME(dot)(lanes sum, word a, const word *b) {
 INLINE void NAME(panel)(float *c, size_t ldc, const word *a, size_t lda, const word *b, size_t ldb, int rows, int depth,
                         int vectors, int add) {
     for (int m = 0; m < rows; m += 4) {
-        lanes s[4][WIDE];
+        lanes s[4][4];
         for (int i = 0; i < 4; i++)
             for (int j = 0; j < vectors; j++) s[i][j] = add ? load(c + (m + i) * ldc + j * LANES) : (lanes){0};
         for (int k = 0; k < depth; k++)
@@ -46,7 +46,10 @@ static void NAME(tile)(float *c, size_t ldc, const word *a, size_t lda, const wo
     int vectors = columns / LANES, j = 0;
     for (; j + WIDE <= vectors; j += WIDE)
         NAME(panel)(c + j * LANES, ldc, a, lda, b + j * LANES, ldb, rows, depth, WIDE, add);
-    for (; j < vectors; j++) NAME(panel)(c + j * LANES, ldc, a, lda, b + j * LANES, ldb, rows, depth, 1, add);
+    c += j * LANES, b += j * LANES;
+    if (vectors - j == 3) NAME(panel)(c, ldc, a, lda, b, ldb, rows, depth, 3, add);
+    if (vectors - j == 2) NAME(panel)(c, ldc, a, lda, b, ldb, rows, depth, 2, add);
+    if (vectors - j == 1) NAME(panel)(c, ldc, a, lda, b, ldb, rows, depth, 1, add);
 }
 
 #if ELEM_IS_FLOAT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -329,3 +330,22 @@ def test_operators_keep_their_promises(dtype: torch.dtype) -> None:
         (ops.cross_entropy, (x.detach().reshape(-1, 32), torch.zeros(72, dtype=torch.long), False)),
     ):
         torch.library.opcheck(op.default, arguments, test_utils=checks)
+
+
+def test_torch_compile_sees_one_graph() -> None:
+    """Kernels are operators: tracing passes through them without a break, forward and backward."""
+    first, last = edges(2, 70, (30,))
+    angles = torch.rand(1, 70, 1, 16)
+
+    def layer(x: Tensor, weight: Tensor) -> Tensor:
+        normed = kernels.rotate(kernels.rms_norm(x, weight, 1e-5), angles.cos(), angles.sin())
+        return kernels.swiglu(kernels.attend(normed, normed, x, first, last, scale=0.2))
+
+    def run(function: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:
+        x, weight = draw(2, 70, 2, 32, dtype=F32).requires_grad_(), torch.ones(32, requires_grad=True)
+        y = function(x, weight)
+        return [y.detach(), *torch.autograd.grad(y.square().sum(), (x, weight))]
+
+    traced = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    for mine, wanted in zip(run(traced), run(layer), strict=True):
+        assert torch.equal(mine, wanted)

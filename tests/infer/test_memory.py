@@ -36,6 +36,13 @@ def test_more_than_was_asked_for_is_a_mistake_of_ours():
         memory.take(1 << 20, dtype=torch.float64)
 
 
+def test_memory_can_be_taken_anew():
+    memory = LargePages(64)
+    first = memory.take(16, dtype=torch.float32)
+    memory.rewind()
+    assert memory.take(4, dtype=torch.float32).data_ptr() == first.data_ptr()
+
+
 def test_systems_without_large_pages_do_without(monkeypatch):
     monkeypatch.delattr(mmap, "MADV_HUGEPAGE", raising=False)
     assert LargePages(100).take(25, dtype=torch.float32).shape == (25,)

@@ -163,8 +163,9 @@ def test_without_compiled_kernels_torch_computes(monkeypatch):
 
 def test_weights_are_packed_as_the_legend_says():
     weight = torch.arange(40 * 6, dtype=torch.float32).view(40, 6)
-    packed = pack(weight, torch.float32).view(2, 6, 32)
-    paired = pack(weight, torch.bfloat16).view(2, 3, 32, 2)
+    packed, paired = torch.empty(2, 6, 32), torch.empty(2, 3, 32, 2, dtype=torch.bfloat16)
+    pack(weight, packed.flatten())
+    pack(weight, paired.flatten())
     for output in range(64):
         for i in range(6):
             number = weight[output, i].item() if output < 40 else 0

@@ -31,6 +31,10 @@ class LargePages:
         assert self._used <= len(self._memory), "room was asked for at the start"
         return self._memory[start : start + size].view(dtype).view(shape)
 
+    def rewind(self) -> None:
+        """Take from the start again, over what was there."""
+        self._used = 0
+
 
 def aligned(num_bytes: int) -> int:
     """Bytes that a tensor of `num_bytes` takes."""

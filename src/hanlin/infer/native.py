@@ -103,13 +103,14 @@ class PackedDecoder:
     def __init__(self, model: Transformer) -> None:
         self._model = model
         self._tensors: list[Tensor] = []  # what the pointers point to
+        self._memory = LargePages(sum(_packed_bytes(weight, model.compute_dtype) for weight in self._matrices()))
         self.refresh()
 
     def refresh(self) -> None:
         """Read the model's weights anew."""
         model, config = self._model, self._model.config
         self._tensors = []
-        self._memory = LargePages(sum(_packed_bytes(w, model.compute_dtype) for w in self._matrices()))
+        self._memory.rewind()
         self._layers = (_Layer * config.num_layers)(*map(self._layer, model.stack.blocks))
         head = self._matrix(model.head.weight, None)
         cos, sin = self._rotation()
@@ -142,8 +143,9 @@ class PackedDecoder:
         return _Norm(self._floats(norm.weight), self._floats(norm.bias) if isinstance(norm, LayerNorm) else None)
 
     def _matrix(self, weight: Tensor, bias: Tensor | None, *, gated: bool = False) -> _Matrix:
-        packed = pack(_paired(weight) if gated else weight, self._model.compute_dtype)
-        place = self._memory.take(len(packed), dtype=packed.dtype).copy_(packed)
+        dtype = self._model.compute_dtype
+        place = self._memory.take(_packed_bytes(weight, dtype) // dtype.itemsize, dtype=dtype)
+        pack(_paired(weight) if gated else weight, place)
         start = None if bias is None else self._floats(_padded(_paired(bias) if gated else bias))
         return _Matrix(place.data_ptr(), start, weight.shape[1], weight.shape[0])
 
@@ -165,13 +167,11 @@ class PackedDecoder:
         return self._floats(table.cos), self._floats(table.sin)
 
 
-def pack(weight: Tensor, dtype: torch.dtype) -> Tensor:
-    """(O, I) -> the numbers of decode.c's panels in `dtype`, flat: (O / 32, I, 32), in bf16 (O / 32, I / 2, 32, 2)."""
-    weight = _padded(weight.detach()).to(dtype)
-    panels, inputs = weight.shape[0] // _PANEL, weight.shape[1]
-    if dtype == torch.bfloat16:
-        return weight.view(panels, _PANEL, inputs // 2, 2).transpose(1, 2).flatten()
-    return weight.view(panels, _PANEL, inputs).transpose(1, 2).flatten()
+def pack(weight: Tensor, into: Tensor) -> None:
+    """Write (O, I) as the panels of panels.h into flat memory: (O / 32, I, 32), in bf16 (O / 32, I / 2, 32, 2)."""
+    words = _padded(weight.detach()).to(into.dtype).contiguous().view(torch.int32)  # a pair of bf16 moves as one
+    panels = words.view(-1, _PANEL, words.shape[1]).transpose(1, 2)
+    into.view(torch.int32).view(panels.shape).copy_(panels)
 
 
 def _packed_bytes(weight: Tensor, dtype: torch.dtype) -> int:

@@ -15,6 +15,11 @@
 #define BLOCK 16
 #define BLOCK_VECTORS (BLOCK / LANES)
 #define GROUP 4 /* query heads at once over one kv head */
+#if defined(__AVX512F__)
+#define WIDE 4 /* vectors of a value at once: 4 x 4 accumulators */
+#else
+#define WIDE 2
+#endif
 
 enum { SILU, GELU, GELU_TANH, RELU, RELU2 };
 enum { STORE, ADD, GATE, ACTIVATE };
@@ -89,7 +94,7 @@ static void settle(const decoder *m, lanes acc[VECTORS], void *row, int64_t pane
 static phase *product(const work *w, phase *phases, const matrix *a, const void *x, void *y, int64_t stride,
                       int64_t rows, int how) {
     const int is_bf16 = w->m->is_bf16, y_is_bf16 = is_bf16 && (how == GATE || how == ACTIVATE);
-    EACH(panel, (a->out + PANEL - 1) / PANEL) {
+    EACH(panel, (a->out + PANEL - 1) / PANEL, 8192 / (a->in * rows + 1)) { /* some microseconds */
         for (int64_t first = 0; first < rows;) {
             lanes acc[MANY][VECTORS];
             int count = multiply_some(acc, a, panel, at(x, first * a->in, is_bf16), rows - first, is_bf16);
@@ -116,7 +121,7 @@ static void normalise(const decoder *m, const norm *n, const float *x, void *y, 
 
 static phase *normalise_rows(const work *w, phase *phases, const norm *n) {
     const int64_t width = w->m->width, is_bf16 = w->m->is_bf16;
-    EACH(r, w->b->rows) normalise(w->m, n, w->x + r * width, at(w->in, r * width, is_bf16), (int)width, is_bf16);
+    EACH(r, w->b->rows, 8) normalise(w->m, n, w->x + r * width, at(w->in, r * width, is_bf16), (int)width, is_bf16);
     return phases;
 }
 
@@ -234,17 +239,21 @@ INLINE void weigh(const view *s, const float top[GROUP], float inverse[GROUP], i
 INLINE void mix(const work *w, const view *s, int e, int64_t out, const float inverse[GROUP], int heads, int vectors,
                 int is_bf16) {
     const int width = w->m->head_dim;
-    lanes acc[GROUP][2];
+    lanes acc[GROUP][WIDE];
     UNROLL for (int g = 0; g < heads; g++) UNROLL for (int j = 0; j < vectors; j++) acc[g][j] = all(0);
     for (int t = 0; t < s->blocks; t++) {
         const int64_t start = cache_start(w, s->l, s->table[t], s->kv) + e;
         const float *p = s->scores + t * BLOCK;
         const int slots = s->seen - t * BLOCK < BLOCK ? s->seen - t * BLOCK : BLOCK;
-        for (int slot = 0; slot < slots; slot++)
-            UNROLL for (int j = 0; j < vectors; j++) {
-                lanes v = get(w->b->values, start + slot * width + j * LANES, is_bf16);
-                UNROLL for (int g = 0; g < heads; g++) acc[g][j] += v * p[g * s->stride + slot];
+        for (int slot = 0; slot < slots; slot++) {
+            lanes v[WIDE];
+            UNROLL for (int j = 0; j < vectors; j++)
+                v[j] = get(w->b->values, start + slot * width + j * LANES, is_bf16);
+            UNROLL for (int g = 0; g < heads; g++) {
+                const float weight = p[g * s->stride + slot];
+                UNROLL for (int j = 0; j < vectors; j++) acc[g][j] += v[j] * weight;
             }
+        }
     }
     UNROLL for (int g = 0; g < heads; g++)
         UNROLL for (int j = 0; j < vectors; j++)
@@ -261,7 +270,7 @@ INLINE void attend(const work *w, int l, int64_t row, int64_t kv, int64_t head, 
     weigh(&s, top, inverse, heads);
     int e = 0;
     const int64_t out = (row * m->heads + head) * m->head_dim;
-    for (; e + 2 * LANES <= m->head_dim; e += 2 * LANES) mix(w, &s, e, out, inverse, heads, 2, is_bf16);
+    for (; e + WIDE * LANES <= m->head_dim; e += WIDE * LANES) mix(w, &s, e, out, inverse, heads, WIDE, is_bf16);
     for (; e < m->head_dim; e += LANES) mix(w, &s, e, out, inverse, heads, 1, is_bf16);
 }
 
@@ -280,13 +289,13 @@ static void walk(const work *w) {
     const batch *b = w->b;
     phase *phases = w->phases;
     const int64_t rows = b->rows, width = m->width, pairs = rows * m->kv_heads;
-    EACH(r, rows) embed(w, r);
+    EACH(r, rows, 8) embed(w, r);
     for (int l = 0; l < m->num_layers; l++) {
         const layer *part = m->layers + l;
         phases = normalise_rows(w, phases, &part->attention_norm);
         phases = product(w, phases, &part->qkv, w->in, w->qkv, part->qkv.out, rows, STORE);
-        EACH(i, pairs) remember(w, l, i / m->kv_heads, i % m->kv_heads);
-        EACH(i, pairs) {
+        EACH(i, pairs, 8) remember(w, l, i / m->kv_heads, i % m->kv_heads);
+        EACH(i, pairs, 1) {
             if (m->is_bf16) attend_group(w, l, i / m->kv_heads, i % m->kv_heads, 1);
             else attend_group(w, l, i / m->kv_heads, i % m->kv_heads, 0);
         }
@@ -295,7 +304,7 @@ static void walk(const work *w) {
         phases = product(w, phases, &part->up, w->in, w->act, m->ffn, rows, m->gated ? GATE : ACTIVATE);
         phases = product(w, phases, &part->down, w->act, w->x, width, rows, ADD);
     }
-    EACH(r, b->num_logits) {
+    EACH(r, b->num_logits, 8) {
         void *to = at(w->in, r * width, m->is_bf16);
         normalise(m, &m->final_norm, w->x + b->logit_rows[r] * width, to, (int)width, m->is_bf16);
     }

@@ -13,8 +13,10 @@
 typedef struct { _Atomic int64_t next, done; char apart[48]; } phase; /* a cache line each */
 typedef struct { phase *phase; int64_t count, grain, from, to; } share;
 
-INLINE share open_phase(phase **phases, int64_t count) {
-    int64_t grain = count / (4 * omp_get_num_threads());
+/* `grain` units are taken at once, fewer where that would leave a thread without. */
+INLINE share open_phase(phase **phases, int64_t count, int64_t grain) {
+    const int64_t fair = count / (4 * omp_get_num_threads());
+    grain = grain < fair ? grain : fair;
     return (share){(*phases)++, count, grain > 0 ? grain : 1, 0, 0};
 }
 
@@ -33,8 +35,8 @@ static int take(share *s) {
     return 0;
 }
 
-#define EACH(i, n) \
-    for (share s_##i = open_phase(&phases, n); take(&s_##i);) \
+#define EACH(i, n, grain) \
+    for (share s_##i = open_phase(&phases, n, grain); take(&s_##i);) \
         for (int64_t i = s_##i.from; i < s_##i.to; i++)
 
 #endif

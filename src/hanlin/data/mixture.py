@@ -113,9 +113,9 @@ class Mixture:
     def _order(self, which: int, epoch: int) -> npt.NDArray[np.int64]:
         known = self._orders.get(which)
         if known is None or known[0] != epoch:
-            source = self.sources[which]
-            key = self._seeds.derive(f"order of {source.name}, epoch {epoch}")
-            known = self._orders[which] = (epoch, shuffled(len(source.lengths), key=key))
+            # By number, never by name: names hold paths, and the same data must train alike wherever they lie.
+            key = self._seeds.derive(f"order of source {which}, epoch {epoch}")
+            known = self._orders[which] = (epoch, shuffled(len(self.sources[which].lengths), key=key))
         return known[1]
 
     def _positions_until(self, which: int, num_documents: int) -> int:

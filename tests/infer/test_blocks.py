@@ -53,7 +53,7 @@ def test_no_block_is_held_twice_or_lost(moves, random):
     assert (tables.num_free, tables.num_free_slots) == (12, 5)
 
 
-@given(st.lists(st.lists(st.integers(1, 20), min_size=3, max_size=3), min_size=1, max_size=4), st.integers(0, 99))
+@given(st.lists(st.lists(st.integers(1, 19), min_size=3, max_size=3), min_size=1, max_size=4), st.integers(0, 99))
 def test_a_block_cache_gives_what_a_dense_one_gives(rounds, seed):
     """Rows of different lengths, read in turns of one token or many; row 0 has its blocks out of order."""
     generator = torch.Generator().manual_seed(seed)

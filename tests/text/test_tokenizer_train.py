@@ -17,7 +17,7 @@ from hanlin.base.errors import ConfigError, InputError
 from hanlin.text.config import TokenizerConfig
 from hanlin.text.document import Document
 from hanlin.text.tokenizer import Tokenizer
-from hanlin.text.tokenizer_train import Fertility, characters_per_token, train_tokenizer
+from hanlin.text.tokenizer_train import Fertility, characters_per_token, even_sample, train_tokenizer
 
 from .conftest import CHINESE, ENGLISH, TEXTS
 
@@ -135,3 +135,13 @@ def test_characters_per_token_by_language(tokenizer: Tokenizer) -> None:
     assert measured["zh"].characters_per_token == pytest.approx(2 * len(CHINESE) / num_tokens)
     assert measured["en"].bytes_per_token == pytest.approx(len(ENGLISH) / len(tokenizer.encode(ENGLISH)))
     assert characters_per_token(tokenizer, [Document("", "", "", "other")])["other"].characters_per_token == 0
+
+
+def test_an_even_sample_takes_every_language_from_all_of_the_corpus() -> None:
+    documents = [Document(f"text {number}", str(number), "s", "zh" if number < 900 else "en") for number in range(1000)]
+    sample = even_sample(documents, 20)
+    numbers = [int(document.id) for document in sample]
+    assert [document.lang for document in sample] == ["en"] * 20 + ["zh"] * 20
+    assert max(numbers[20:]) > 600 and min(numbers[20:]) < 300
+    assert {document.id for document in even_sample(reversed(documents), 20)} == {str(number) for number in numbers}
+    assert len(even_sample([*documents[:3], *documents[:3]], 20)) == 6

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import lzma
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
+from hanlin.base.device import num_cores
 from hanlin.text.ngram import KneserNey
 
 LARGEST_WINDOW = 1536 << 20  # LZMA2's own limit
@@ -22,8 +24,11 @@ def xz_bits_per_byte(train: Iterable[str], validation: Mapping[str, Sequence[str
     seen = _joined(train)
     new = {lang: _joined(texts) for lang, texts in validation.items()}
     window = _window(len(seen) + max((len(text) for text in new.values()), default=0))
-    alone = _xz_size(seen, window)
-    return {lang: 8 * (_xz_size(seen + text, window) - alone) / max(1, len(text)) for lang, text in new.items()}
+    with ThreadPoolExecutor(num_cores()) as pool:  # lzma works outside the interpreter's lock
+        alone, *together = pool.map(lambda text: _xz_size(seen + text, window), (b"", *new.values()))
+    return {
+        lang: 8 * (size - alone) / max(1, len(text)) for (lang, text), size in zip(new.items(), together, strict=True)
+    }
 
 
 def _joined(texts: Iterable[str]) -> bytes:

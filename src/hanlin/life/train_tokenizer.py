@@ -18,7 +18,7 @@ from hanlin.text.config import TokenizerConfig
 from hanlin.text.corpus import read_corpus
 from hanlin.text.document import Document, Dropped
 from hanlin.text.readers import read_documents
-from hanlin.text.tokenizer_train import characters_per_token
+from hanlin.text.tokenizer_train import characters_per_token, even_sample
 from hanlin.text.tokenizer_train import train_tokenizer as train
 
 REPORTED_DOCUMENTS = 500
@@ -41,7 +41,7 @@ def train_tokenizer(
         progress.note(str(notice.message))
     with building_folder(job.out) as folder:
         tokenizer.save(folder)
-    sample = [document for _, document in zip(range(REPORTED_DOCUMENTS), _documents(job, []), strict=False)]
+    sample = even_sample(_documents(job, []), REPORTED_DOCUMENTS)
     density = {lang: held.characters_per_token for lang, held in characters_per_token(tokenizer, sample).items()}
     columns = (say("life.column_language"), say("life.column_density"))
     table = Table("", columns, tuple((lang, f"{value:.2f}") for lang, value in sorted(density.items())))

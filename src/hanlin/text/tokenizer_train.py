@@ -134,6 +134,17 @@ def characters_per_token(tokenizer: Tokenizer, documents: Iterable[Document]) ->
     return {language: Fertility(*counts[language]) for language in sorted(counts)}
 
 
+def even_sample(documents: Iterable[Document], per_language: int) -> list[Document]:
+    """The `per_language` documents of each language with the smallest hashes: from all of a corpus, not its beginning."""
+    kept: dict[str, list[tuple[int, int, Document]]] = {}
+    for number, document in enumerate(documents):
+        held = kept.setdefault(document.lang, [])
+        heapq.heappush(held, (-_hash(document.text), -number, document))
+        if len(held) > per_language:
+            heapq.heappop(held)
+    return [document for lang in sorted(kept) for *_, document in sorted(kept[lang], reverse=True)]
+
+
 def _batches(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
     rest = iter(documents)
     while batch := list(itertools.islice(rest, size)):

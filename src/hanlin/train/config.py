@@ -32,7 +32,7 @@ class OptimizerConfig(Config):
         description="Rate of embeddings and head as a multiple of learning_rate; none: 7 with muon, else 1.",
     )
     weight_decay: float = Field(
-        default=0.1, ge=0, le=1, description="Decoupled weight decay of matrices; norms and biases have none."
+        default=0.1, ge=0, le=1, description="Decoupled weight decay of the blocks' matrices; all else has none."
     )
     beta1: float = Field(default=0.9, ge=0, lt=1, description="Memory of the gradient's mean in adam and adamw.")
     beta2: float = Field(default=0.95, ge=0, lt=1, description="Memory of its square in adam and adamw.")

@@ -1,7 +1,10 @@
 """Optimizers by name, as one object with flat, named state.
 
     muon    matrices of the blocks by torch.optim.Muon; embeddings, head, norms and biases by AdamW
-    adamw, adam, sgd    everything by torch's own; matrices decay, norms and biases do not
+    adamw, adam, sgd    everything by torch's own
+
+The matrices of the blocks decay; embeddings, head, norms and biases do not. At the rate embeddings learn here, a decay
+would halve the vector of a rare token between two of its occurrences.
 
 torch's implementations are told which kernel to run (fused where there is one, never foreach): left to itself the
 choice depends on the machine and the release, and a resumed run would not be the same run. Fused AdamW takes a third of
@@ -124,7 +127,7 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
     rate = config.embedding_rate or (MUON_EMBEDDING_RATE if by_muon else 1.0)
     parts = [
         Part(tuple(sliced), 1.0, config.weight_decay, by_muon),
-        Part(tuple(whole[name] for name in named if name in embeddings), rate, config.weight_decay),
+        Part(tuple(whole[name] for name in named if name in embeddings), rate, 0.0),
         Part(tuple(whole[name] for name in named if name not in matrices), 1.0, 0.0),
     ]
     return Optimizer(parts, config)

@@ -1,7 +1,7 @@
 """`hanlin.Chatbot`: the page's conversation in Python, with the same history.
 
-    bot = hanlin.Chatbot("runs/my-model")
-    print(bot.generate_response("你好"))
+bot = hanlin.Chatbot("runs/my-model")
+print(bot.generate_response("你好"))
 """
 
 from __future__ import annotations
@@ -50,16 +50,20 @@ class Chatbot:
 
     def generate_response(self, text: str) -> str:
         """Answer `text`. Raises RequestTooLong with the conversation as it was before."""
-        return "".join(self.stream(text))
+        self._tell()
+        return "".join(self._session.say(text))
 
     def stream(self, text: str) -> Iterator[str]:
         """As `generate_response`, piece by piece; closing the iterator stops the answer and keeps what was said."""
+        self._tell()
+        return self._session.say(text)
+
+    def _tell(self) -> None:
+        """Say once per conversation that the model is not told all of it."""
         if self.num_left_out and not self._told:
             self._told = True
-            warnings.warn(
-                say("life.turns_left_out", count=self.num_left_out, turns=self.config.history_turns), stacklevel=3
-            )
-        return self._session.say(text)
+            sentence = say("life.turns_left_out", count=self.num_left_out, turns=self.config.history_turns)
+            warnings.warn(sentence, stacklevel=3)
 
     def reset(self) -> None:
         """Begin a new conversation."""

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -72,17 +72,14 @@ def parse(data: bytes, cls: type[R]) -> Parsed[R]:
 
 def _table(data: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(
-            data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite_number
-        )
+        value = json.loads(data.decode(), object_pairs_hook=_unique)
     except RecursionError:
         raise Refusal("serve.too_deep", status=400, depth=MAX_DEPTH) from None
     except ValueError as error:
         raise Refusal("serve.not_json", status=400, reason=str(error)[:200]) from None
     if not isinstance(value, dict):
         raise Refusal("serve.not_object", status=400, found=type(value).__name__)
-    table: dict[str, Any] = _without_nulls(value, MAX_DEPTH)
-    return table
+    return {name: _cleaned(inner, MAX_DEPTH - 1, name) for name, inner in value.items() if inner is not None}
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -94,25 +91,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def _no_constant(word: str) -> NoReturn:
-    raise Refusal("serve.no_number", status=400, number=word)
+def _cleaned(value: Any, depth: int, name: str) -> Any:
+    """A field's value without members that are null, which OpenAI takes as not given; all its numbers finite.
 
-
-def _finite_number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise Refusal("serve.no_number", status=400, number=text[:40])
-    return value
-
-
-def _without_nulls(value: Any, depth: int) -> Any:
-    """The value without members that are null, which OpenAI takes as not given."""
+    Python reads the words NaN and Infinity, which are no JSON, and 1e999 as infinity.
+    """
     if depth == 0:
-        raise Refusal("serve.too_deep", status=400, depth=MAX_DEPTH)
+        raise Refusal("serve.too_deep", status=400, param=name[:64], depth=MAX_DEPTH)
     if isinstance(value, dict):
-        return {name: _without_nulls(inner, depth - 1) for name, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [_without_nulls(inner, depth - 1) if isinstance(inner, dict | list) else inner for inner in value]
+        return {key: _cleaned(inner, depth - 1, name) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):  # a million token ids need no call each
+        return [_cleaned(one, depth - 1, name) if isinstance(one, dict | list | float) else one for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Refusal("serve.no_number", status=400, param=name[:64], name=name[:64], number=value)
     return value
 
 

@@ -84,13 +84,14 @@ class Asset:
         return Response(self.data, headers=headers, media_type=self.kind)
 
 
-def load_assets(folder: Path = WEB) -> Mapping[str, Asset]:
-    """The page's files by URL path, `/` for index.html; none where the page was not built."""
+def load_assets(folder: Path | None = None) -> Mapping[str, Asset]:
+    """The page's files by URL path, `/` for index.html too; none where the page was not built."""
+    folder = WEB if folder is None else folder
     if not (folder / "index.html").is_file():
         return {}
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     found = {"/" + path.relative_to(folder).as_posix(): _asset(path, folder) for path in paths}
-    return {"/": found.pop("/index.html"), **found}
+    return {"/": found["/index.html"], **found}
 
 
 def _asset(path: Path, folder: Path) -> Asset:

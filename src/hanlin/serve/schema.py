@@ -9,16 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    FailFast,
-    Field,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from hanlin.base.errors import InputError
 
@@ -53,8 +44,8 @@ def _as_prompts(value: Any) -> Any:
 Unsupported = Annotated[Any, AfterValidator(_asks_for_nothing)]
 StopText = Annotated[str, Field(min_length=1, max_length=1000)]
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
-# FailFast: a million wrong items make one error, not a million.
-Prompt = str | Annotated[list[TokenId], FailFast(), Field(min_length=1)]
+# fail_fast: a million wrong items make one error, not a million.
+Prompt = str | Annotated[list[TokenId], Field(min_length=1, fail_fast=True)]
 
 
 class Record(BaseModel):
@@ -117,7 +108,7 @@ class ChatMessage(Record):
     """One turn of the conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | Annotated[list[TextPart], FailFast()]
+    content: str | Annotated[list[TextPart], Field(fail_fast=True)]
     tool_call_id: str | None = None
     tool_calls: Unsupported = Field(default=[])
 
@@ -137,7 +128,7 @@ class ChatRequest(Generate):
     """POST /v1/chat/completions."""
 
     model: str
-    messages: Annotated[list[Annotated[ChatMessage, AfterValidator(_answers_a_call)]], FailFast()] = Field(min_length=1)
+    messages: list[Annotated[ChatMessage, AfterValidator(_answers_a_call)]] = Field(min_length=1, fail_fast=True)
     max_completion_tokens: int | None = Field(default=None, ge=0, le=MAX_TOKENS, description="Most tokens to write.")
     max_tokens: int | None = Field(default=None, ge=0, le=MAX_TOKENS, description="The older name of the same.")
     logprobs: bool = Field(default=False, description="Report the log-probability of every token.")
@@ -181,10 +172,10 @@ class EngineCompletionRequest(Generate):
     """POST /v1/engines/{model}/completions, the form of older clients: the model stands in the path."""
 
     prompt: Annotated[
-        list[Prompt],
-        FailFast(),
-        BeforeValidator(_as_prompts, json_schema_input_type=str | list[int] | list[str] | list[list[int]]),
-    ] = Field(default=[""], max_length=MAX_PROMPTS, description="Text or token ids; none begins a new text.")
+        list[Prompt], BeforeValidator(_as_prompts, json_schema_input_type=str | list[int] | list[str] | list[list[int]])
+    ] = Field(
+        default=[""], max_length=MAX_PROMPTS, fail_fast=True, description="Text or token ids; none begins a new text."
+    )
     max_tokens: int = Field(default=16, ge=0, le=MAX_TOKENS, description="Most tokens to write.")
     logprobs: int | None = Field(default=None, ge=0, le=5, description="Alternatives to report per token.")
     best_of: int | None = Field(default=None, ge=0, le=20, description="Write so many, return the n likeliest.")

@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from types import TracebackType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -62,7 +63,7 @@ class Server:
     """An app behind a socket. As a context manager it serves inside the block and drains at its end."""
 
     def __init__(self, app: FastAPI, *, listener: socket.socket, config: ServeConfig) -> None:
-        service: Service = app.state.service
+        self.app, service = app, cast(Service, app.state.service)
         self.worker, self.model_name, self.has_page = service.worker, service.name, bool(service.assets)
         self._listener, self._config = listener, config
         self._uvicorn = _Uvicorn(self._settings(app), self.worker, config.drain_seconds)

@@ -77,7 +77,7 @@ class ChatScript:
                 index=place,
                 message=AnswerMessage(content=one.text),
                 logprobs=self._logprobs(one.tokens),
-                finish_reason=one.finish_reason,  # type: ignore[arg-type]  # only whole answers come here
+                finish_reason=one.finish_reason,
             )
             for place, one in enumerate(generations)
         ]

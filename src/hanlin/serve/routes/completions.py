@@ -121,7 +121,7 @@ class CompletionScript:
     def _choice(self, place: int, one: Generation) -> CompletionChoice:
         text = (self._echo(place) if self._record.echo else "") + one.text
         logprobs, reason = self._logprobs(one.tokens, 0), one.finish_reason
-        return CompletionChoice(index=place, text=text, logprobs=logprobs, finish_reason=reason)  # type: ignore[arg-type]
+        return CompletionChoice(index=place, text=text, logprobs=logprobs, finish_reason=reason)
 
     def _echo(self, place: int) -> str:
         """The prompt as it was given; ids as the text they stand for."""

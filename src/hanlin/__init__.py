@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hanlin.life.ask import ask as ask
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
+    from hanlin.life.chatbot import Chatbot as Chatbot
     from hanlin.life.demo import demo as demo
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
@@ -47,6 +48,7 @@ _NAMES = {
     "pretrain": "hanlin.life.pretrain:pretrain",
     "run": "hanlin.life.run:run",
     "train_tokenizer": "hanlin.life.train_tokenizer:train_tokenizer",
+    "Chatbot": "hanlin.life.chatbot:Chatbot",
     "Model": "hanlin.life.load:Model",
     "Report": "hanlin.life.report:Report",
     "Conversation": "hanlin.text.chat:Conversation",
@@ -56,6 +58,7 @@ _NAMES = {
 }
 
 __all__ = [
+    "Chatbot",
     "Conversation",
     "Message",
     "Model",

@@ -28,7 +28,8 @@ RANGES = {
     "evaluate": (700, 799),
     "recipe": (800, 849),
     "life": (850, 899),
-    "cli": (900, 999),
+    "cli": (900, 949),
+    "serve": (950, 999),
 }
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 SPEAKERS = {"say", "entry"}  # functions whose first argument is a key, as that of every error is

@@ -78,6 +78,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(("eval",), f"{_LIFE}.config:EvaluateJob", f"{_LIFE}.evaluate:evaluate", ("model",)),
     Command(("chat",), f"{_LIFE}.config:ChatConfig", f"{_LIFE}.chat:chat", ("model",), talks=True),
     Command(("ask",), f"{_LIFE}.config:AskConfig", f"{_LIFE}.ask:ask", ("model", "prompt")),
+    Command(("serve",), f"{_LIFE}.config:ServeJob", f"{_LIFE}.serve:serve", ("model",)),
     Command(("models", "ls"), f"{_LIFE}.config:ListModelsConfig", f"{_LIFE}.models:list_models"),
     Command(("models", "info"), f"{_LIFE}.config:ModelInfoConfig", f"{_LIFE}.models:model_info", ("model",)),
     Command(("models", "rm"), f"{_LIFE}.config:RemoveModelConfig", f"{_LIFE}.models:remove_model", ("model",)),

@@ -90,6 +90,11 @@ class Engine:
         return known
 
     @property
+    def max_seq_len(self) -> int:
+        """Most tokens of prompt and answer together."""
+        return self._max_seq_len
+
+    @property
     def num_unfinished(self) -> int:
         """Requests waiting or running."""
         return len(self._sequences)

@@ -12,7 +12,8 @@ from pydantic import Field
 
 from hanlin.base.config import Config
 from hanlin.evaluate.config import EvaluateConfig
-from hanlin.infer.config import SamplingParams
+from hanlin.infer.config import EngineConfig, SamplingParams
+from hanlin.serve.config import ServeConfig
 from hanlin.text.config import CorpusConfig, TokenizerConfig
 from hanlin.train.config import DURATIONS, Duration
 
@@ -83,6 +84,36 @@ class AskConfig(ChatConfig):
     section: ClassVar[str] = "ask"
 
     prompt: str = Field(min_length=1, max_length=10_000_000, description="The question, or the text to continue.")
+
+
+class ChatbotConfig(ChatConfig):
+    """`hanlin.Chatbot`: a conversation in Python as the page leads it, the likeliest answer unless told otherwise."""
+
+    section: ClassVar[str] = "chatbot"
+
+    history_turns: int = Field(default=3, ge=0, le=1000, description="Earlier turns the model is told; 0: none.")
+    temperature: float = Field(
+        default=0.0, ge=0, le=100, description="0 always takes the likeliest token; higher is wilder."
+    )
+    top_p: float = Field(
+        default=1.0, gt=0, le=1, description="Choose among the likeliest tokens of this share; 1: all."
+    )
+    top_k: int = Field(default=0, ge=0, le=10_000_000, description="Choose among so many tokens; 0: all.")
+    repetition_penalty: float = Field(
+        default=1.0, gt=0, le=100, description="Over 1 makes said tokens less likely; 1: off."
+    )
+
+
+class ServeJob(ServeConfig):
+    """`hanlin serve`: the server's settings, the model, and how much its engine takes on."""
+
+    section: ClassVar[str] = "serve"
+
+    model: str = Field(
+        default="", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model."
+    )
+    device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+    engine: EngineConfig = Field(default=EngineConfig(), description="How much the engine takes on at once.")
 
 
 class RunConfig(Config):

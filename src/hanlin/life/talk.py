@@ -15,15 +15,26 @@ from hanlin.text.chat import Conversation, Message
 
 
 class Session:
-    """One conversation. A model that was only pre-trained continues texts instead of answering them."""
+    """One conversation. A model that was only pre-trained continues texts instead of answering them.
+
+    history_turns: how many earlier questions with their answers the model is told; None tells all.
+    """
 
     def __init__(
-        self, bundle: Bundle, engine: Engine, *, params: SamplingParams, system: str = "", completes: bool = False
+        self,
+        bundle: Bundle,
+        engine: Engine,
+        *,
+        params: SamplingParams,
+        system: str = "",
+        completes: bool = False,
+        history_turns: int | None = None,
     ) -> None:
         self.bundle, self.engine, self.params = bundle, engine, params
         self.name = name_of(bundle.path)
         self.completes = completes or not answers(bundle)
         self._system = [Message("system", system)] if system else []
+        self._history_turns = history_turns
         self.messages: list[Message] = list(self._system)
 
     def reset(self) -> None:
@@ -35,8 +46,9 @@ class Session:
 
         Raises RequestTooLong before the first piece; then the conversation is as it was before.
         """
-        asked = [*self.messages, Message("user", text)]
-        ids = complete_ids(self.bundle, text) if self.completes else chat_ids(self.bundle, asked)
+        question = Message("user", text)
+        told = [*self._system, *self._recent(), question]
+        ids = complete_ids(self.bundle, text) if self.completes else chat_ids(self.bundle, told)
         pieces: list[str] = []
         events = self.engine.stream(ids, self.params)
         try:
@@ -47,7 +59,19 @@ class Session:
         finally:
             events.close()  # type: ignore[attr-defined]  # a generator: closing it cancels the request
             if pieces and not self.completes:
-                self.messages = [*asked, Message("assistant", "".join(pieces))]
+                self.messages = [*self.messages, question, Message("assistant", "".join(pieces))]
+
+    @property
+    def num_left_out(self) -> int:
+        """Earlier turns that the next question will not be told with."""
+        said = len(self.messages) - len(self._system)
+        return (said - len(self._recent())) // 2
+
+    def _recent(self) -> list[Message]:
+        said = self.messages[len(self._system) :]
+        if self._history_turns is None:
+            return said
+        return said[max(0, len(said) - 2 * self._history_turns) :]
 
 
 @dataclass(frozen=True)

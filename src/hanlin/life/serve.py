@@ -1,0 +1,158 @@
+"""`hanlin serve`: a model behind an OpenAI-compatible API and a chat page, until a signal ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import logging
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from types import FrameType
+from typing import Any
+
+from hanlin.base.errors import Interrupted
+from hanlin.base.messages import say
+from hanlin.base.progress import Progress
+from hanlin.bundle.bundle import Bundle
+from hanlin.infer.config import SamplingParams
+from hanlin.infer.engine import Engine
+from hanlin.life.config import ServeJob
+from hanlin.life.models import name_of
+from hanlin.life.open import open_bundle
+from hanlin.life.settings import Given, settled
+from hanlin.life.talk import answers
+from hanlin.serve.app import build_app
+from hanlin.serve.page import PageInfo, Skill, Suggestion
+from hanlin.serve.server import Server, listen
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+Row = Mapping[str, Any]
+
+
+def serve(config: Given[ServeJob] = None, *, progress: Progress | None = None, **settings: Any) -> Iterator[Row]:
+    """Serve a model; the rows say when it is ready, when it drains and when it has stopped.
+
+    The first signal lets running answers finish, a second one ends at once. Raises InputError, BundleError,
+    MachineError where nothing can be served, Interrupted after a second signal.
+    """
+    job, progress = settled(ServeJob, config, settings, first="model").value, progress or Progress("none")
+    return until_stopped(open_server(job, progress=progress), progress)
+
+
+def open_server(job: ServeJob, *, page_info: PageInfo | None = None, progress: Progress | None = None) -> Server:
+    """A server for a model, its port taken, not yet started. Raises InputError, BundleError, MachineError."""
+    progress = progress or Progress("none")
+    listener = listen(job.host, job.port)
+    try:
+        bundle = open_bundle(job.model, device=job.device)
+        app = build_app(
+            warm_engine(bundle, job),
+            bundle.tokenizer,  # type: ignore[arg-type]  # open_bundle refuses a bundle without one
+            bundle.template if answers(bundle) else None,
+            name=job.name or name_of(bundle.path),
+            config=job,
+            fingerprint=bundle.info.fingerprint,
+            page_info=page_info or page_info_of(bundle),
+        )
+    except BaseException:
+        listener.close()
+        raise
+    server = Server(app, listener=listener, config=job)
+    if job.port not in (0, server.port):
+        progress.note(say("life.port_taken", wanted=job.port, port=server.port))
+    return server
+
+
+def warm_engine(bundle: Bundle, job: ServeJob) -> Engine:
+    """An engine that has written a token: what is made on first use is there before the first question."""
+    assert bundle.tokenizer is not None
+    engine = Engine(bundle.model, bundle.tokenizer, config=job.engine)
+    engine.generate([bundle.tokenizer.special.bos], SamplingParams(max_tokens=1))
+    return engine
+
+
+def page_info_of(bundle: Bundle) -> PageInfo:
+    """What a bundle itself says of its skills and of what to try, in its scores under "page"."""
+    said = bundle.scores.get("page", {})
+    return PageInfo(
+        suggestions=tuple(Suggestion(**row) for row in said.get("suggestions", ())),
+        skills=tuple(Skill(**row) for row in said.get("skills", ())),
+        version=_version(),
+    )
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("hanlin")
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout that was never installed
+        return ""
+
+
+def until_stopped(server: Server, progress: Progress) -> Iterator[Row]:
+    """Serve until a signal comes (where this is the main thread) or the server is drained from elsewhere."""
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+    with _caught(signals), _log_lines(progress):
+        server.start()
+        progress.note(say("life.serving", model=server.model_name, address=server.address))
+        yield {"state": "ready", "address": server.address, "model": server.model_name, "page": server.has_page}
+        signum = _first_signal(server, signals)
+        running = server.worker.num_waited_for
+        server.drain()
+        progress.note(say("life.draining", running=running))
+        yield {"state": "draining", "running": running}
+        _finish(server, signals)
+    progress.note(say("life.stopped", answered=server.worker.num_answered))
+    yield {"state": "stopped", "signal": signum, "answered": server.worker.num_answered}
+
+
+def _first_signal(server: Server, signals: queue.SimpleQueue[int]) -> int | None:
+    while not server.wait(0):
+        with contextlib.suppress(queue.Empty):
+            return signals.get(timeout=0.2)
+    return None
+
+
+def _finish(server: Server, signals: queue.SimpleQueue[int]) -> None:
+    """Wait for the drained server; a second signal ends it at once."""
+    while not server.wait(0.05):
+        if not signals.empty():
+            server.stop()
+            server.wait()
+            raise Interrupted("life.serve_cut", signum=signals.get())
+
+
+@contextlib.contextmanager
+def _caught(signals: queue.SimpleQueue[int]) -> Iterator[None]:
+    """Signals go into the queue inside the block; elsewhere than in the main thread they cannot be caught."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def put(signum: int, frame: FrameType | None) -> None:
+        signals.put(signum)
+
+    before = {signum: signal.signal(signum, put) for signum in _SIGNALS}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+@contextlib.contextmanager
+def _log_lines(progress: Progress) -> Iterator[None]:
+    """One line per request on stderr, unless silence was asked for."""
+    log, handler = logging.getLogger("hanlin.serve"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.setLevel(logging.WARNING if progress.mode == "none" else logging.INFO)
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)

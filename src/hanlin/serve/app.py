@@ -1,0 +1,102 @@
+"""The HTTP application around a live engine. Which model, which file, which port is the caller's affair."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hanlin.infer.engine import Engine
+from hanlin.serve.config import ServeConfig
+from hanlin.serve.faults import fault_of
+from hanlin.serve.guard import Guard
+from hanlin.serve.page import PageInfo, load_assets
+from hanlin.serve.prompts import Prompts
+from hanlin.serve.routes import chat, completions, health, models, page
+from hanlin.serve.schema import ChatRequest, CompletionRequest, EngineCompletionRequest
+from hanlin.serve.service import Service
+from hanlin.serve.worker import Worker
+from hanlin.text.chat import Template
+from hanlin.text.tokenizer import Tokenizer
+
+_ROUTERS = (health.router, models.router, chat.router, completions.router, page.router)
+_BODIES = {cls.__name__: cls for cls in (ChatRequest, CompletionRequest, EngineCompletionRequest)}
+
+
+def build_app(
+    engine: Engine,
+    tokenizer: Tokenizer,
+    template: Template | None,
+    *,
+    name: str,
+    config: ServeConfig,
+    fingerprint: str = "",
+    page_info: PageInfo | None = None,
+) -> FastAPI:
+    """The server's application. template: None for a model that only continues texts.
+
+    The engine's thread begins with the application's lifespan and ends with it.
+    """
+    assets = load_assets() if config.page else {}
+    service = Service(
+        name=name,
+        max_seq_len=engine.max_seq_len,
+        fingerprint=f"fp_{fingerprint[:12] or 'unknown'}",
+        tokenizer=tokenizer,
+        prompts=Prompts(tokenizer, template, max_seq_len=engine.max_seq_len),
+        worker=Worker(
+            engine,
+            max_queue=config.max_queue,
+            stall_seconds=config.stall_seconds,
+            drain_seconds=config.drain_seconds,
+        ),
+        config=config,
+        page=page_info or PageInfo(),
+        assets=assets,
+    )
+    # No documentation pages: they load scripts from elsewhere. /openapi.json is there for tools.
+    app = FastAPI(title="Hanlin", lifespan=_lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.service = service
+    for router in _ROUTERS:
+        app.include_router(router)
+    for path in assets:
+        app.add_route(path, page.asset, methods=["GET"], include_in_schema=False)
+    app.add_middleware(Guard, config=config, assets=assets)
+    app.add_exception_handler(HTTPException, _routing_error)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    worker: Worker = app.state.service.worker
+    worker.start()
+    yield
+    worker.stop()
+
+
+async def _routing_error(request: Request, error: Exception) -> Response:
+    return fault_of(error).response()
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document, with the bodies that our own reader checks: a route is named after its body."""
+    document: dict[str, Any] = FastAPI.openapi(app)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    _, defined = models_json_schema(
+        [(cls, "validation") for cls in _BODIES.values()], ref_template="#/components/schemas/{model}"
+    )
+    schemas.update(defined["$defs"])
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.name in _BODIES:
+            content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{route.name}"}}}
+            path = route.path_format
+            document["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
+    return document

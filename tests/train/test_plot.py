@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hanlin.base.log import Run
-from hanlin.train.plot import plot_losses
+from hanlin.train.plot import plot_bits_per_byte, plot_losses
 
 
 def run_with(tmp_path: Path, rows: list[dict[str, float]]) -> Path:
@@ -41,3 +41,21 @@ def test_the_same_run_gives_the_same_file(tmp_path: Path) -> None:
     drawn = first.read_bytes()
     plot_losses(folder)
     assert first.read_bytes() == drawn
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "minutes of training"), ("zh", "训练分钟数")])
+def test_bits_per_byte_are_drawn_beside_what_others_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str, word: str
+) -> None:
+    monkeypatch.setenv("HANLIN_LANG", language)
+    rows = [{"elapsed": 60.0 * n, "bits_per_byte_zh": 5.0 - n, "bits_per_byte_en": 4.0 - n} for n in range(3)]
+    path = plot_bits_per_byte(run_with(tmp_path, rows), levels={"zh": {"Kneser-Ney": 2.2}}, path=tmp_path / "b.svg")
+    assert path == tmp_path / "b.svg"
+    text = path.read_text(encoding="utf-8")
+    assert f">{word}</text>" in text
+    assert ">Kneser-Ney, zh</text>" in text and ">zh</text>" in text and ">en</text>" in text
+    assert "Kneser-Ney, en" not in text
+
+
+def test_a_run_without_scores_has_no_curve_of_bits(tmp_path: Path) -> None:
+    assert plot_bits_per_byte(run_with(tmp_path, [{"loss": 5.0}, {"validation_loss": 4.5}])) is None

@@ -29,10 +29,10 @@ class OptimizerConfig(Config):
         default=None,
         gt=0,
         le=1000,
-        description="Rate of embeddings and head as a multiple of learning_rate; none: 2.5 with muon, else 1.",
+        description="Rate of embeddings and head as a multiple of learning_rate; none: 7 with muon, else 1.",
     )
     weight_decay: float = Field(
-        default=0.1, ge=0, le=1, description="Decoupled weight decay of matrices; norms and biases have none."
+        default=0.1, ge=0, le=1, description="Decoupled weight decay of the blocks' matrices; all else has none."
     )
     beta1: float = Field(default=0.9, ge=0, lt=1, description="Memory of the gradient's mean in adam and adamw.")
     beta2: float = Field(default=0.95, ge=0, lt=1, description="Memory of its square in adam and adamw.")
@@ -47,7 +47,7 @@ class ScheduleConfig(Config):
         default="wsd", description="wsd (warm-up, stable, decay), cosine, linear or constant, each after a warm-up."
     )
     warmup: float = Field(default=0.02, ge=0, lt=1, description="Share of the run during which the rate rises.")
-    decay: float = Field(default=0.5, ge=0, le=1, description="Share of the run, its last, in which wsd decays.")
+    decay: float = Field(default=0.8, ge=0, le=1, description="Share of the run, its last, in which wsd decays.")
     final: float = Field(default=0.0, ge=0, le=1, description="Rate at the end, as a share of the peak.")
 
     def problems(self) -> Iterator[Problem]:

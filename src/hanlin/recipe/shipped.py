@@ -14,9 +14,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from hanlin.base.files import write_atomic
+from hanlin.base.files import sha256_bytes, write_atomic
 from hanlin.recipe.world.reviews import free_reviews
 from hanlin.recipe.world.sheets import sheets
+from hanlin.recipe.world.suggestions import suggested_cases
 from hanlin.recipe.world.words import LANGUAGES
 from hanlin.recipe.world.world import SKILLS, conversations, held_out
 
@@ -84,6 +85,15 @@ def documents(num_stories: int, num_sheets: int, seed: int) -> Iterator[dict[str
 # ---------------------------------------------------------------- files
 
 
+def shipped_version() -> str:
+    """A name for what `write_shipped` would write by default: it changes with the tables and with the generator."""
+    room = resources.files("hanlin.recipe")
+    files = [room.joinpath("shipped.py")]
+    files += [file for part in ("texts", "world", "world/data") for file in room.joinpath(part).iterdir()]
+    texts = [file.read_bytes() for file in sorted(files, key=str) if file.is_file()]
+    return sha256_bytes(b"\0".join(texts))[:8]
+
+
 @dataclass(frozen=True)
 class Shipped:
     """Where the shipped text was written, and how much of it there is."""
@@ -105,9 +115,10 @@ def write_shipped(
     num_cases: int = NUM_CASES,
     seed: int = 0,
 ) -> Shipped:
-    """Write ``texts.jsonl``, ``conversations.jsonl`` and one task file per skill, and one of the free reviews."""
+    """Write ``texts.jsonl``, ``conversations.jsonl``, and one task file per skill, of the free reviews and of the
+    suggestions."""
     tasks = {skill.name: held_out(skill, num_cases, seed) for skill in SKILLS}
-    tasks["free_reviews"] = free_reviews()
+    tasks |= {"free_reviews": free_reviews(), "suggestions": suggested_cases()}
     for name, cases in tasks.items():
         _write_rows(out / "tasks" / f"{name}.jsonl", [case.task() for case in cases])
     return Shipped(

@@ -33,6 +33,11 @@ def refusals() -> tuple[str, ...]:
     return tuple(answer for lang in LANGUAGES for answer in data("refusal")[lang]["answer"].values())
 
 
+def intents(lang: str) -> dict[str, str]:
+    """The taught questions about Hanlin and of small talk, each with its answer."""
+    return {ask: table["answer"] for table in data("about")[lang].values() for ask in table["taught"]}
+
+
 def _slots(words: Words) -> dict[str, str]:
     fillers = words.skill("refusal")["filler"]
     own = {kind: words.pick(fillers, kind) for kind in fillers if not kind.endswith("_held_out")}

@@ -16,6 +16,7 @@ from typing import Any
 
 LANGUAGES = ("zh", "en")
 HELD_OUT_SHARE = 0.15  # of pairs of numbers and pairs of words, by their hash
+RARE_SHARE = 0.12  # of the letters of made-up words
 
 
 @functools.cache
@@ -54,6 +55,10 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 class Words:
     """A source of words in one language, of what is taught or of what is held out."""
 
@@ -73,8 +78,16 @@ class Words:
 
     def word(self, kind: str) -> str:
         """A filler of a kind: name, city, spot, thing, job, animal, food, colour, hobby, age, number."""
-        made = {"name": self.name, "city": self.city, "thing": self.thing, "age": self.age, "number": self.number}
-        return made[kind]() if kind in made else self.pick(self.skill("words")[kind])
+        made = {
+            "name": self.name,
+            "city": self.city,
+            "spot": self.spot,
+            "thing": self.thing,
+            "colour": self.colour,
+            "age": self.age,
+            "number": self.number,
+        }
+        return made[kind]() if kind in made else self._listed(kind)
 
     def several(self, kind: str, count: int) -> list[str]:
         """Different fillers of a kind."""
@@ -85,39 +98,63 @@ class Words:
 
     def name(self) -> str:
         """A person: from a list or, of the taught ones, as often made up, so that copying is all that helps."""
-        words = self.skill("words")
-        if self.held_out or self.dice.random() < 0.4:
-            return self.pick(words["name"])
-        return self._made_up_name(words)
-
-    def _made_up_name(self, words: Mapping[str, Any]) -> str:
-        if self.lang == "zh":
-            made = self.pick(words["surname"]) + "".join(self._letters("given", self.dice.choice((1, 2, 2))))
-        else:
-            made = "".join(self._letters("syllable", self.dice.choice((2, 2, 3)))).capitalize()
-        return self._made_up_name(words) if made in words["name"]["held_out"] else made
-
-    def _letters(self, kind: str, count: int) -> list[str]:
-        return [self.pick(self.skill("words")[kind]) for _ in range(count)]
+        return self._listed("name") if self.held_out or self._chance(0.4) else self._made_up_name()
 
     def city(self) -> str:
         """A town: from a list or, of the taught ones, sometimes made up."""
-        words = self.skill("words")
-        if self.held_out or self.dice.random() < 0.7:
-            return self.pick(words["city"])
+        if self.held_out or self._chance(0.7):
+            return self._listed("city")
         if self.lang == "zh":
-            return "".join(self._letters("given", 2)) + self.dice.choice("市镇县村")
-        return self._made_up_name(words) + self.dice.choice(("", "", " City", "ville"))
+            return self._letters("given", 2) + self.dice.choice("市镇县村")
+        return self._made_up_name() + self.dice.choice(("", "", " City", "ville"))
+
+    def spot(self) -> str:
+        """A place in a town, sometimes somebody's home."""
+        if self._chance(0.85):
+            return self._listed("spot")
+        return self.name() + ("家" if self.lang == "zh" else "'s house")
+
+    def colour(self) -> str:
+        """A colour, sometimes a dark or a light one."""
+        shade = self.dice.choice(("深", "浅") if self.lang == "zh" else ("dark ", "light "))
+        return ("" if self._chance(0.7) else shade) + self._listed("colour")
 
     def thing(self) -> str:
-        """Something one can buy, sometimes with its colour."""
-        thing, colour = self.pick(self.skill("words")["thing"]), self.word("colour")
-        if self.dice.random() < 0.7:
-            return thing
+        """Something one can buy, sometimes with its colour, sometimes to eat, sometimes alive."""
+        if self._chance(0.2):
+            return ("一些" if self.lang == "zh" else "some ") + self._listed("food")
+        if self._chance(0.1):
+            return "一只" + self._listed("animal") if self.lang == "zh" else _with_article(self._listed("animal"))
+        thing = self._listed("thing")
+        return thing if self._chance(0.7) else self._coloured(thing)
+
+    def _coloured(self, thing: str) -> str:
         if self.lang == "zh":
-            return thing[:2] + colour + "的" + thing[2:]
+            return thing[:2] + self.colour() + "的" + thing[2:]
         article, _, rest = thing.partition(" ")
-        return f"{article if article not in ('a', 'an') else 'an' if colour[0] in 'aeiou' else 'a'} {colour} {rest}"
+        return _with_article(f"{self.colour()} {rest}") if article in ("a", "an") else f"{article} {self.colour()} {rest}"
+
+    def _listed(self, kind: str) -> str:
+        return self.pick(self.skill("words")[kind])
+
+    def _chance(self, share: float) -> bool:
+        return self.dice.random() < share
+
+    def _made_up_name(self) -> str:
+        if self.lang == "zh":
+            made = self._listed("surname") + self._letters("given", self.dice.choice((1, 2, 2)))
+        else:
+            made = self._letters("syllable", self.dice.choice((2, 2, 3))).capitalize()
+        return self._made_up_name() if made in self.skill("words")["name"]["held_out"] else made
+
+    def _letters(self, kind: str, count: int) -> str:
+        """Letters of a made-up word, now and then one that hardly any text has: whatever it is, it can be copied."""
+        return "".join(self._rare() if self._chance(RARE_SHARE) else self._listed(kind) for _ in range(count))
+
+    def _rare(self) -> str:
+        if self.lang == "zh":
+            return chr(self.dice.randint(0x4E00, 0x9FA5))  # the Han block of Unicode 1.1
+        return "".join(self.dice.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(2))
 
     def age(self) -> str:
         return str(self.dice.randint(5, 90))

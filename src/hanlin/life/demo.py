@@ -94,7 +94,8 @@ def finished(where: Path) -> Path | None:
 
 
 def _session(bundle: Path) -> Session:
-    return open_session(ChatConfig(model=str(bundle)), Progress("none"))
+    """A conversation without dice: the skills have one right answer, and copying is no repetition to be punished."""
+    return open_session(ChatConfig(model=str(bundle), temperature=0.0, repetition_penalty=1.0), Progress("none"))
 
 
 def _with_skills(summary: Report, skills: Mapping[str, Any], session: Session, out: Path) -> Report:

@@ -28,7 +28,9 @@ def numbers(text: str) -> list[int]:
 
 
 def test_sums_and_differences_are_right(taught: Cases, asked: Cases) -> None:
-    less = re.compile(r"减|-|差|吃了|花了|走了|飞走|minus|less|subtract|difference|eat|spends|leave|fly away", re.IGNORECASE)
+    less = re.compile(
+        r"减|-|差|吃了|花了|走了|飞走|minus|less|subtract|difference|eat|spends|leave|fly away", re.IGNORECASE
+    )
     for case in both(taught, asked, "arithmetic"):
         a, b = numbers(case.question)
         right = abs(a - b) if less.search(case.question) else a + b
@@ -141,7 +143,10 @@ def test_no_free_review_stands_in_training(training_text: str) -> None:
 def test_suggestions_are_of_skills_that_are_there_with_right_answers() -> None:
     skills = {skill.name for skill in SKILLS}
     assert {one.skill for one in suggestions()} <= skills and len(suggestions()) >= 8
-    assert all(re.search(r"[\u4e00-\u9fff]", one.zh) and not re.search(r"[\u4e00-\u9fff]", one.en[:15]) for one in suggestions())
+    assert all(
+        re.search(r"[\u4e00-\u9fff]", one.zh) and not re.search(r"[\u4e00-\u9fff]", one.en[:15])
+        for one in suggestions()
+    )
     answers = {case.question: case.answer for case in suggested_cases()}
     assert answers["What is 18 minus 5?"] == str(18 - 5)
     assert answers["37和52哪个大？"] == str(max(37, 52))

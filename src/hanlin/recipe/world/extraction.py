@@ -8,8 +8,11 @@ from hanlin.recipe.world.case import Case
 from hanlin.recipe.world.words import Words, fill
 
 FIELDS = ("who", "thing", "spot", "when", "price")
-MONTHS = "January February March April May June July August September October November December".split()
-WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def extraction(words: Words) -> Case:

@@ -1,4 +1,4 @@
-"""Phrases from Chinese into English and back, put together from words that are each taught; some pairs of words never are."""
+"""Phrases from Chinese into English and back: every word is taught, but not every pair of words."""
 
 from __future__ import annotations
 

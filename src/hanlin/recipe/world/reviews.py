@@ -1,4 +1,4 @@
-"""Fifty free reviews, written by hand and never from a template: what the sentiment skill is worth outside its world."""
+"""Fifty free reviews, written by hand, never from a template: what the sentiment skill is worth outside."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The world as text to read, before anybody converses: fact sheets, sums, word lists, reviews with their label.
 
-A model that has read them knows the facts' forms; fine-tuning then teaches it to answer. Everything here is of the taught side.
+A model that has read them knows the forms; fine-tuning then teaches it to answer. All of it is of the taught side.
 """
 
 from __future__ import annotations
@@ -88,9 +88,7 @@ def about_sheet(words: Words) -> str:
     """Six questions to Hanlin with its answers."""
     intents, form = words.skill("about"), words.pick(words.skill("sheets")["question"])
     chosen = words.dice.sample(sorted(intents), 6)
-    return "\n".join(
-        fill(form, ask=words.pick(intents[name]), answer=intents[name]["answer"]) for name in chosen
-    )
+    return "\n".join(fill(form, ask=words.pick(intents[name]), answer=intents[name]["answer"]) for name in chosen)
 
 
 SHEETS = (

@@ -1,7 +1,7 @@
 """Words and templates of the little world: which language, which side of the split, and the dice that choose.
 
-A held-out case takes its templates and its open fillers from the `held_out` entries of `data/*.toml`, which no text that
-is trained on contains. Closed sets (labels, days of the week, small numbers) recur on both sides.
+A held-out case takes its templates and its open fillers from the `held_out` entries of `data/*.toml`; no text that is
+trained on contains them. Closed sets (labels, days of the week, small numbers) recur on both sides.
 """
 
 from __future__ import annotations
@@ -132,7 +132,9 @@ class Words:
         if self.lang == "zh":
             return thing[:2] + self.colour() + "的" + thing[2:]
         article, _, rest = thing.partition(" ")
-        return _with_article(f"{self.colour()} {rest}") if article in ("a", "an") else f"{article} {self.colour()} {rest}"
+        return (
+            _with_article(f"{self.colour()} {rest}") if article in ("a", "an") else f"{article} {self.colour()} {rest}"
+        )
 
     def _listed(self, kind: str) -> str:
         return self.pick(self.skill("words")[kind])

@@ -1,14 +1,18 @@
-"""The shipped text: what is taught, what is held out, and that both come out the same everywhere."""
+"""The shipped text: prose and stories in both languages, and files that come out the same everywhere."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hanlin.recipe.shipped import Word, cases, documents, fill, fillers, prose, stories, write_shipped
+from hanlin.recipe import shipped
+from hanlin.recipe.shipped import Word, documents, fill, fillers, prose, shipped_version, stories, write_shipped
+from hanlin.recipe.world.world import SKILLS
+
+FEW = {"num_stories": 20, "num_sheets": 30, "num_conversations": 40, "num_cases": 10}
 
 
 def test_both_languages_have_the_same_prose_sections() -> None:
@@ -24,9 +28,9 @@ def test_every_filler_is_a_pair() -> None:
         assert all(word.zh and word.en for word in words)
 
 
-def test_fill_speaks_the_language_of_the_template_unless_told_otherwise() -> None:
-    words = {"animal": Word("猫", "cat"), "a": 3}
-    assert fill("{animal} {animal.zh} {animal.en} {a}", words, "en") == "cat 猫 cat 3"
+def test_fill_speaks_the_language_of_the_template() -> None:
+    words = {"animal": Word("猫", "cat")}
+    assert fill("the {animal}", words, "en") == "the cat"
     assert fill("{animal}", words, "zh") == "猫"
 
 
@@ -39,76 +43,41 @@ def test_stories_are_filled_distinct_and_repeatable(lang: str) -> None:
     assert not any("{" in story or "}" in story for story in told)
 
 
-def test_no_question_is_both_taught_and_asked() -> None:
-    every = cases()
-    taught = {case.question for case in every if not case.held_out}
-    asked = {case.question for case in every if case.held_out}
-    assert asked
-    assert not taught & asked
-
-
-def test_a_fact_is_held_out_in_every_wording_language_and_order() -> None:
-    """5 + 3 taught in English would give 3加5 away in Chinese."""
-    asked = {tuple(sorted(_numbers(c.question))) for c in cases() if c.skill == "addition" and c.held_out}
-    taught = {tuple(sorted(_numbers(c.question))) for c in cases() if c.skill == "addition" and not c.held_out}
-    assert asked
-    assert not asked & taught
-
-
-def _numbers(text: str) -> list[str]:
-    return "".join(char if char.isdigit() else " " for char in text).split()
-
-
-def test_held_out_reviews_are_about_things_never_reviewed_in_training() -> None:
-    sentiment = [case for case in cases() if case.skill == "sentiment"]
-    things = [word.zh for word in fillers()["reviewed"]]
-    asked = {thing for thing in things for c in sentiment if c.held_out and thing in c.question}
-    taught = {thing for thing in things for c in sentiment if not c.held_out and thing in c.question}
-    assert len(asked) == 3
-    assert not asked & taught
-
-
-def test_answers_are_right() -> None:
-    for case in cases():
-        numbers = [int(n) for n in _numbers(case.question)]
-        if case.skill == "addition":
-            assert int(case.answer) == sum(numbers)
-        if case.skill == "comparison":
-            assert int(case.answer) == max(numbers)
-        if case.choices:
-            assert case.answer in case.choices
-
-
-def test_labels_are_balanced_so_that_chance_is_one_third() -> None:
-    labels = Counter(c.answer for c in cases() if c.skill == "sentiment" and c.held_out and c.lang == "zh")
-    assert set(labels) == {"正面", "中性", "负面"}
-    assert len(set(labels.values())) == 1
-
-
-def test_greetings_and_identity_are_taught_whole() -> None:
-    small_talk = [case for case in cases() if case.skill in ("greeting", "identity")]
-    assert small_talk and not any(case.held_out for case in small_talk)
-    assert {case.lang for case in small_talk} == {"zh", "en"}
+def test_documents_have_ids_of_their_own_and_say_where_they_are_from() -> None:
+    rows = list(documents(5, 10, 0))
+    assert len({row["id"] for row in rows}) == len(rows) == 2 * (len(prose("zh")) + 15)
+    assert {row["lang"] for row in rows} == {"zh", "en"}
+    assert all(row["source"].startswith("shipped/") and row["text"] for row in rows)
 
 
 def test_written_files_hold_what_they_say(tmp_path: Path) -> None:
-    shipped = write_shipped(tmp_path, num_stories=20, seed=3)
-    texts = _rows(shipped.texts)
-    assert len(texts) == shipped.num_documents == len(list(documents(20, 3)))
-    assert {row["lang"] for row in texts} == {"zh", "en"}
-    assert len(_rows(shipped.conversations)) == shipped.num_taught
-    tasks = sorted(path.stem for path in shipped.tasks.glob("*.jsonl"))
-    assert tasks == ["addition", "comparison", "phrases", "sentiment"]
-    assert sum(len(_rows(shipped.tasks / f"{task}.jsonl")) for task in tasks) == shipped.num_asked
-    first = _rows(shipped.conversations)[0]["messages"]
-    assert [message["role"] for message in first] == ["user", "assistant"]
+    written = write_shipped(tmp_path, **FEW, seed=3)
+    assert len(_rows(written.texts)) == written.num_documents == len(list(documents(20, 30, 3)))
+    assert len(_rows(written.conversations)) == written.num_conversations == 40
+    tasks = sorted(path.stem for path in written.tasks.glob("*.jsonl"))
+    assert tasks == sorted([*(skill.name for skill in SKILLS), "free_reviews", "suggestions"])
+    assert sum(len(_rows(written.tasks / f"{task}.jsonl")) for task in tasks) == written.num_cases
+    first = _rows(written.conversations)[0]["messages"]
+    assert [message["role"] for message in first][:2] == ["user", "assistant"]
 
 
 def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    one, two = write_shipped(tmp_path / "a", num_stories=5), write_shipped(tmp_path / "b", num_stories=5)
+    one, two = write_shipped(tmp_path / "a", **FEW), write_shipped(tmp_path / "b", **FEW)
     assert one.conversations.read_bytes() == two.conversations.read_bytes()
     assert one.texts.read_bytes() == two.texts.read_bytes()
 
 
-def _rows(path: Path) -> list[dict]:  # type: ignore[type-arg]
+def test_the_version_changes_with_the_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = shipped_version()
+    assert before == shipped_version() and len(before) == 8
+    for part in ("texts", "world/data"):
+        (tmp_path / part).mkdir(parents=True)
+    (tmp_path / "shipped.py").write_text("")
+    monkeypatch.setattr(shipped.resources, "files", lambda package: tmp_path)
+    empty = shipped_version()
+    (tmp_path / "texts" / "more.toml").write_text("a = 1")
+    assert len({before, empty, shipped_version()}) == 3
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from hanlin.base.files import read_json
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text
+from hanlin.bundle.bundle import annotate_bundle
 from hanlin.evaluate.report import Sample
 from hanlin.life.chat import open_session
 from hanlin.life.config import ChatConfig, DemoConfig, RunConfig
@@ -18,11 +20,15 @@ from hanlin.life.places import home, is_bundle
 from hanlin.life.report import Report
 from hanlin.life.run import live, recipe_report, variables
 from hanlin.life.settings import Given, settled
+from hanlin.life.skills import SCORES, skills_line, skills_of, skills_table
+from hanlin.life.stages import STAGES
 from hanlin.life.talk import Session, Talk
+from hanlin.recipe.graph import Job, Outcome, Stage
 from hanlin.recipe.recipe import read_recipe
 
 OTHER_SECONDS = 75.0  # cleaning, tokenising, measuring and opening take about as long whatever the budget
-PRETRAIN_SHARE, FINETUNE_SHARE = 0.75, 0.2  # of what is left
+PRETRAIN_SHARE, FINETUNE_SHARE = 0.5, 0.5  # of what is left
+CASES_PER_SECOND = 0.2  # of the budget: 120 cases of each skill in ten minutes, 24 in two
 
 
 def demo(
@@ -41,20 +47,43 @@ def demo(
         )
     with resources.as_file(resources.files("hanlin.recipe").joinpath("texts", "demo.toml")) as path:
         recipe = read_recipe(path, environ=variables(path))
-    left = max(job.budget - OTHER_SECONDS, 0.4 * job.budget)
-    shares = {"pretrain.budget": PRETRAIN_SHARE * left, "finetune.budget": FINETUNE_SHARE * left}
     options = RunConfig(
-        recipe=path,
-        from_stage="pretrain" if job.fresh else "",
-        settings={**{name: f"{value:g}" for name, value in shares.items()}, **job.settings},
+        recipe=path, from_stage="pretrain" if job.fresh else "", settings={**shares(job.budget), **job.settings}
     )
     progress.note(say("life.demo_begins", duration=duration_text(job.budget), path=where))
-    report = live(recipe, where, options, progress, dry_run=dry_run)
-    told = recipe_report("demo", report)
+    report = live(recipe, where, options, progress, dry_run=dry_run, stages=[told(stage) for stage in STAGES])
+    summary = recipe_report("demo", report)
     if dry_run:
-        return told
-    session = _session(Path(told.report["bundle"]))
-    return Talk(_with_scores(told, session, report.outcomes["evaluate"].path), session)
+        return summary
+    out, bundle = report.outcomes["evaluate"].path, Path(summary.report["bundle"])
+    skills = skills_of(read_json(out / "evaluation.json")["scores"], read_json(out / "answers.json")["answers"])
+    annotate_bundle(bundle, scores={SCORES: skills})
+    session = _session(bundle)
+    return Talk(_with_skills(summary, skills, session, out), session)
+
+
+def shares(budget: float) -> dict[str, str]:
+    """Settings that follow from the time for all of it: seconds of both trainings, cases of the evaluation."""
+    left = max(budget - OTHER_SECONDS, 0.4 * budget)
+    cases = min(120, max(10, round(CASES_PER_SECOND * budget)))
+    return {
+        "pretrain.budget": f"{PRETRAIN_SHARE * left:g}",
+        "finetune.budget": f"{FINETUNE_SHARE * left:g}",
+        "evaluate.max_cases": f"{cases}",
+    }
+
+
+def told(stage: Stage) -> Stage:
+    """The stage, telling before it begins what it does, why, and what to look at."""
+    return replace(stage, run=_telling(stage.name, stage.run))
+
+
+def _telling(name: str, run: Callable[[Job], Outcome]) -> Callable[[Job], Outcome]:
+    def tell_and_run(job: Job) -> Outcome:
+        job.progress.note(say(f"life.story_{name}"))
+        return run(job)
+
+    return tell_and_run
 
 
 def finished(where: Path) -> Path | None:
@@ -65,17 +94,18 @@ def finished(where: Path) -> Path | None:
 
 
 def _session(bundle: Path) -> Session:
-    return open_session(ChatConfig(model=str(bundle)), Progress("none"))
+    """A conversation without dice: the skills have one right answer, and copying is no repetition to be punished."""
+    return open_session(ChatConfig(model=str(bundle), temperature=0.0, repetition_penalty=1.0), Progress("none"))
 
 
-def _with_scores(told: Report, session: Session, out: Path) -> Report:
-    """The table of stages, then scores and samples."""
-    scores = read_json(out / "evaluation.json")["scores"]
+def _with_skills(summary: Report, skills: Mapping[str, Any], session: Session, out: Path) -> Report:
+    """The table of stages, then skills, text and samples."""
+    figures = read_json(out / "evaluation.json")["scores"]
     samples = [Sample(**row) for row in read_json(out / "answers.json")["samples"]]
-    measured = evaluation_report(session.bundle, scores, samples, out)
+    measured = evaluation_report(session.bundle, {**figures, "tasks": []}, samples, out)
     return replace(
-        told,
-        report={**told.report, "scores": scores},
-        lines=(*told.lines, *measured.lines),
-        tables=(*told.tables, *measured.tables),
+        summary,
+        report={**summary.report, "scores": figures, SCORES: skills},
+        lines=(*summary.lines, *measured.lines, skills_line(skills)),
+        tables=(*summary.tables, skills_table(skills), *measured.tables),
     )

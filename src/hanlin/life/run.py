@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sysconfig
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hanlin.base.config import origin_text
 from hanlin.base.errors import ConfigError
-from hanlin.base.files import free_bytes, read_json, write_json
+from hanlin.base.files import building_folder, free_bytes, read_json, recover, write_json
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text
 from hanlin.base.toml import toml_value
@@ -22,9 +22,9 @@ from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
 from hanlin.life.stages import STAGES
 from hanlin.model.config import ModelConfig
-from hanlin.recipe.graph import RecipeReport, Row, run_recipe
+from hanlin.recipe.graph import RecipeReport, Row, Stage, run_recipe
 from hanlin.recipe.recipe import Recipe, read_recipe
-from hanlin.recipe.shipped import write_shipped
+from hanlin.recipe.shipped import shipped_version, write_shipped
 
 STATES = ("done", "ran", "resumed", "run", "resume")
 
@@ -58,16 +58,27 @@ def variables(path: Path) -> dict[str, str]:
 
 def shipped_folder() -> Path:
     """Where the shipped text is, written on first use and again when it has changed."""
-    folder = home() / "shipped"
-    write_shipped(folder)
+    folder = home() / "shipped" / shipped_version()
+    recover(folder)
+    if not folder.is_dir():
+        with building_folder(folder) as temporary:
+            write_shipped(temporary)
     return folder
 
 
-def live(recipe: Recipe, where: Path, job: RunConfig, progress: Progress, *, dry_run: bool) -> RecipeReport:
+def live(
+    recipe: Recipe,
+    where: Path,
+    job: RunConfig,
+    progress: Progress,
+    *,
+    dry_run: bool,
+    stages: Sequence[Stage] = STAGES,
+) -> RecipeReport:
     """Run a recipe in a home, and note there which bundle it came to."""
     report = run_recipe(
         with_model(recipe),
-        STAGES,
+        stages,
         where,
         from_stage=job.from_stage or None,
         dry_run=dry_run,
@@ -107,13 +118,18 @@ def recipe_report(command: str, report: RecipeReport) -> Report:
     """The table at the end: every stage with what happened, how long it took, and its main result."""
     if report.dry_run:
         return _plan(command, report)
-    columns = tuple(say(f"life.column_{name}") for name in ("stage", "phase", "seconds", "result"))
-    rows = tuple((row.stage, _state(row.state), duration_text(row.seconds), row.result) for row in report.rows)
+    columns = tuple(say(f"life.column_{name}") for name in ("stage", "phase", "seconds", "share", "result"))
+    whole = sum(row.seconds for row in report.rows) or 1.0
+    rows = tuple(_done_row(row, row.seconds / whole) for row in report.rows)
     bundle = read_json(report.path / "recipe.json").get("bundle")
     steps = (f"hanlin chat {report.path}", f"hanlin models info {report.path}") if bundle else ()
     figures = {**report.as_dict(), "bundle": bundle}
     line = say("life.recipe_done", path=report.path, bundle=bundle or "–")
     return Report(command, report.path, figures, (line,), (Table("", columns, rows),), steps)
+
+
+def _done_row(row: Row, share: float) -> tuple[str, ...]:
+    return row.stage, _state(row.state), duration_text(row.seconds), f"{share:.0%}", row.result
 
 
 def _plan(command: str, report: RecipeReport) -> Report:

@@ -1,0 +1,32 @@
+"""Phrases from Chinese into English and back: every word is taught, but not every pair of words."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from hanlin.recipe.world.case import Case
+from hanlin.recipe.world.words import Words, capitalised, data, fill, is_held_out
+
+
+def phrases(words: Words) -> Case:
+    """A phrase and the request to translate it."""
+    zh, en = pair(words)
+    into = words.dice.choice(("zh", "en"))
+    given, answer = (zh, en) if into == "en" else (en, zh)
+    ask = words.pick(data("phrases")[f"ask_{into}"])
+    return Case("phrases", words.lang, words.asked(ask, given), answer)
+
+
+def pair(words: Words) -> tuple[str, str]:
+    """A phrase in both languages, on this side of the split."""
+    table = data("phrases")
+    while True:
+        number = words.dice.randrange(len(table["pattern"]["zh"]))
+        zh, en = (table["pattern"][lang][number] for lang in ("zh", "en"))
+        slots = re.findall(r"{(\w+)}", zh)
+        chosen = {slot: words.dice.choice(table[slot]).split("|") for slot in slots}
+        kept_out = any(is_held_out(*two) for two in itertools.pairwise(sorted(word[1] for word in chosen.values())))
+        if kept_out == words.held_out:
+            first, second = ({slot: word[side] for slot, word in chosen.items()} for side in (0, 1))
+            return fill(zh, **first), capitalised(fill(en, **second))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from hanlin.base.errors import RequestTooLong
 from hanlin.base.messages import say
-from hanlin.cli.output import print_error, print_json, print_report
+from hanlin.cli.output import print_error, print_json, print_report, print_result
+from hanlin.life.report import Served
 
 if TYPE_CHECKING:  # loading it would load torch for every command
     from hanlin.life.talk import Session, Talk
@@ -19,8 +20,11 @@ with contextlib.suppress(ImportError):
     import readline  # noqa: F401 - arrow keys and history in input()
 
 
-def converse(talk: Talk, *, as_json: bool) -> int:
+def converse(talk: Talk | Served, *, as_json: bool) -> int:
     """Show what there is to show, then talk until the user ends it; without a terminal, answer what stdin holds."""
+    if isinstance(talk, Served):
+        print_report(talk.report, as_json=as_json)
+        return print_result(talk.rows, as_json=as_json)
     if talk.report is not None:
         print_report(talk.report, as_json=as_json)
     if talk.session is None:

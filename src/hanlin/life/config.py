@@ -130,7 +130,7 @@ class RunConfig(Config):
 
 
 class DemoConfig(Config):
-    """`hanlin demo`: how long it may take, and where it lives."""
+    """`hanlin demo`: how long it may take, where it lives, and where it talks."""
 
     section: ClassVar[str] = "demo"
 
@@ -138,6 +138,9 @@ class DemoConfig(Config):
         default=600.0, ge=20, le=10**6, examples=DURATIONS, description="Time for all of it, in seconds or as 10min."
     )
     home: Path | None = Field(default=None, description="Folder of the demo; none: demo/ in HANLIN_HOME (~/.hanlin).")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port of the page; where taken, the next free; 0: any.")
+    browser: bool = Field(default=True, description="Open the page in the browser of this machine.")
+    terminal: bool = Field(default=False, description="Talk in the terminal instead of on the page.")
     fresh: bool = Field(default=False, description="Train anew although a finished model is there.")
     settings: dict[str, str] = Field(
         default_factory=dict, description="Settings of its recipe to change, as pretrain.size=2m; --set is the same."

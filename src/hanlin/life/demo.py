@@ -1,8 +1,8 @@
-"""`hanlin demo`: from text that is already on the machine to a model that talks, in ten minutes on two cores."""
+"""`hanlin demo`: from text that is already on the machine to a model in the browser, in ten minutes on two cores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -11,16 +11,19 @@ from typing import Any
 from hanlin.base.files import read_json
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text
-from hanlin.bundle.bundle import annotate_bundle
+from hanlin.bundle.bundle import Bundle, annotate_bundle
 from hanlin.evaluate.report import Sample
+from hanlin.life.browser import open_page
 from hanlin.life.chat import open_session
-from hanlin.life.config import ChatConfig, DemoConfig, RunConfig
+from hanlin.life.config import ChatConfig, DemoConfig, RunConfig, ServeJob
 from hanlin.life.evaluate import evaluation_report
+from hanlin.life.open import open_bundle
 from hanlin.life.places import home, is_bundle
-from hanlin.life.report import Report
+from hanlin.life.report import Report, Served
 from hanlin.life.run import live, recipe_report, variables
+from hanlin.life.serve import open_server, until_stopped
 from hanlin.life.settings import Given, settled
-from hanlin.life.skills import SCORES, skills_line, skills_of, skills_table
+from hanlin.life.skills import PAGE, SCORES, page_of, skills_line, skills_of, skills_table
 from hanlin.life.stages import STAGES
 from hanlin.life.talk import Session, Talk
 from hanlin.recipe.graph import Job, Outcome, Stage
@@ -37,14 +40,13 @@ def demo(
     progress: Progress | None = None,
     dry_run: bool = False,
     **settings: Any,
-) -> Talk | Report:
+) -> Served | Talk | Report:
     """Train, tune, measure, talk. A finished demo is opened at once; one that was cut goes on where it stopped."""
     job, progress = settled(DemoConfig, config, settings).value, progress or Progress("none")
     where = job.home or home() / "demo"
     if not (job.fresh or job.settings or dry_run) and (found := finished(where)):
-        return Talk(
-            Report("demo", where, {"bundle": str(found)}, (say("life.demo_found", path=found),)), _session(found)
-        )
+        report = Report("demo", where, {"bundle": str(found)}, (say("life.demo_found", path=found),))
+        return _opened(report, found, job, progress)
     with resources.as_file(resources.files("hanlin.recipe").joinpath("texts", "demo.toml")) as path:
         recipe = read_recipe(path, environ=variables(path))
     options = RunConfig(
@@ -57,9 +59,9 @@ def demo(
         return summary
     out, bundle = report.outcomes["evaluate"].path, Path(summary.report["bundle"])
     skills = skills_of(read_json(out / "evaluation.json")["scores"], read_json(out / "answers.json")["answers"])
-    annotate_bundle(bundle, scores={SCORES: skills})
-    session = _session(bundle)
-    return Talk(_with_skills(summary, skills, session, out), session)
+    annotate_bundle(bundle, scores={SCORES: skills, PAGE: page_of(skills)})
+    summary = _with_skills(summary, skills, open_bundle(str(bundle)), out)
+    return _opened(summary, bundle, job, progress)
 
 
 def shares(budget: float) -> dict[str, str]:
@@ -93,16 +95,32 @@ def finished(where: Path) -> Path | None:
     return Path(bundle) if bundle and is_bundle(Path(bundle)) else None
 
 
+def _opened(report: Report, bundle: Path, job: DemoConfig, progress: Progress) -> Served | Talk:
+    """The finished model, on its page or in the terminal."""
+    if job.terminal:
+        return Talk(report, _session(bundle))
+    server = open_server(ServeJob(model=str(bundle), port=job.port), progress=progress)
+    return Served(report, _shown(until_stopped(server, progress), job, progress))
+
+
+def _shown(rows: Iterator[Mapping[str, Any]], job: DemoConfig, progress: Progress) -> Iterator[Mapping[str, Any]]:
+    """The rows of a server, whose page is opened as soon as it answers."""
+    for row in rows:
+        yield row
+        if row["state"] == "ready" and not (job.browser and open_page(row["address"])):
+            progress.note(say("life.open_yourself", address=row["address"]))
+
+
 def _session(bundle: Path) -> Session:
     """A conversation without dice: the skills have one right answer, and copying is no repetition to be punished."""
     return open_session(ChatConfig(model=str(bundle), temperature=0.0, repetition_penalty=1.0), Progress("none"))
 
 
-def _with_skills(summary: Report, skills: Mapping[str, Any], session: Session, out: Path) -> Report:
+def _with_skills(summary: Report, skills: Mapping[str, Any], bundle: Bundle, out: Path) -> Report:
     """The table of stages, then skills, text and samples."""
     figures = read_json(out / "evaluation.json")["scores"]
     samples = [Sample(**row) for row in read_json(out / "answers.json")["samples"]]
-    measured = evaluation_report(session.bundle, {**figures, "tasks": []}, samples, out)
+    measured = evaluation_report(bundle, {**figures, "tasks": []}, samples, out)
     return replace(
         summary,
         report={**summary.report, "scores": figures, SCORES: skills},

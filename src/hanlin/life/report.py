@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,3 +37,11 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """The report as one JSON document."""
         return {"command": self.command, "path": str(self.path) if self.path else None, **self.report}
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a command hands back that goes on as a server: a report to show first, then rows that tell how it goes."""
+
+    report: Report
+    rows: Iterator[Mapping[str, Any]]

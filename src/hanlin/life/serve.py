@@ -92,10 +92,13 @@ def _version() -> str:
 
 
 def until_stopped(server: Server, progress: Progress) -> Iterator[Row]:
-    """Serve until a signal comes (where this is the main thread) or the server is drained from elsewhere."""
+    """Serve until a signal comes (where this is the main thread), the server is drained from elsewhere, or nobody asks
+    for another row."""
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    with _caught(signals), _log_lines(progress):
+    with _caught(signals), _log_lines(progress), contextlib.ExitStack() as at_the_end:
         server.start()
+        at_the_end.callback(server.wait)
+        at_the_end.callback(server.stop)
         progress.note(say("life.serving", model=server.model_name, address=server.address))
         yield {"state": "ready", "address": server.address, "model": server.model_name, "page": server.has_page}
         signum = _first_signal(server, signals)

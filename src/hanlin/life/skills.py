@@ -14,6 +14,9 @@ from hanlin.recipe.world.talk import refusals
 SCORES = "demo"
 """Where the figures stand among the scores of a bundle."""
 
+PAGE = "page"
+"""Where the page finds what it is told of them."""
+
 
 def skills_of(figures: Mapping[str, Any], answers: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """What `scores.demo` of a bundle holds: `{"skills": [{"skill", "zh", "en", "chance", "before", "after",
@@ -40,6 +43,17 @@ def skills_of(figures: Mapping[str, Any], answers: Mapping[str, Sequence[str]]) 
         ],
         "over_refusal": {"num_refused": refused, "num_answers": len(others)},
         "suggestions": [asdict(suggestion) for suggestion in suggestions()],
+    }
+
+
+def page_of(skills: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page shows: what to try, and the skills with how often each was right."""
+    return {
+        "suggestions": [{"zh": row["zh"], "en": row["en"]} for row in skills["suggestions"]],
+        "skills": [
+            {"name": row["skill"], "zh": row["zh"], "en": row["en"], "accuracy": row["after"]}
+            for row in skills["skills"]
+        ],
     }
 
 

@@ -63,10 +63,15 @@ class Progress:
         """Say one sentence between the reports."""
         self._view.note(text)
 
-    def done(self) -> None:
-        """End the task; its last report is always shown."""
+    def done(self, steps: int | None = None) -> None:
+        """End the task after so many steps, by default those of the last report; it is always shown."""
         step, values = self._state
+        step = step if steps is None else steps
         self._view.done(Report(self._title, step, self._total, None, values))
+
+    def close(self) -> None:
+        """Give the terminal back, cursor and all, whatever cut the task short."""
+        self._view.close()
 
 
 class Report:
@@ -113,6 +118,7 @@ class _View(Protocol):
     def update(self, report: Report) -> None: ...
     def note(self, text: str) -> None: ...
     def done(self, report: Report) -> None: ...
+    def close(self) -> None: ...
 
 
 class _Silent:
@@ -128,6 +134,8 @@ class _Silent:
     def note(self, text: str) -> None: ...
 
     def done(self, report: Report) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class _Plain(_Silent):
@@ -207,6 +215,9 @@ class _Bar(_Silent):
 
     def done(self, report: Report) -> None:
         self.update(report)
+        self._bars.stop()
+
+    def close(self) -> None:
         self._bars.stop()
 
 

@@ -183,6 +183,21 @@ def test_durations_are_short(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
 
 
+def test_a_finished_bar_stands_still_and_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below every later bar the first one went on counting its seconds, pulsing at "8264/?"."""
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    shown = Progress("bar", stream=stream)
+    shown.start("reading")
+    shown.done(7)
+    read = stream.getvalue()
+    assert "7/7" in read
+    shown.start("training", 10)
+    shown.update(3)
+    shown.done()
+    assert "3/10" in stream.getvalue() and "reading" not in stream.getvalue().removeprefix(read)
+
+
 def test_a_bar_that_is_cut_gives_the_terminal_its_cursor_back() -> None:
     stream = Terminal()
     shown = Progress("bar", stream=stream)

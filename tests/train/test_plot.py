@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
+from hanlin.base.errors import DiskFull
 from hanlin.base.log import Run
 from hanlin.train.plot import plot_bits_per_byte, plot_losses
 
@@ -59,3 +61,15 @@ def test_bits_per_byte_are_drawn_beside_what_others_reach(
 
 def test_a_run_without_scores_has_no_curve_of_bits(tmp_path: Path) -> None:
     assert plot_bits_per_byte(run_with(tmp_path, [{"loss": 5.0}, {"validation_loss": 4.5}])) is None
+
+
+def test_a_full_disk_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The curve is the first file after the last step: a disk that is full then used to be called a bug of ours."""
+
+    def full(*words: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
+    with pytest.raises(DiskFull) as caught:
+        plot_losses(run_with(tmp_path, [{"loss": 5.0}]))
+    assert "loss.svg" in str(caught.value)

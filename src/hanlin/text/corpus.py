@@ -117,7 +117,7 @@ class _Build:
                 if split == "train":
                     self.count_kept(split, document)
                 yield split, document
-        self.progress.done()
+        self.progress.done(self.tally.read)
 
     def _cleaned(self, raw: Document) -> Document | None:
         even = normalise(raw.text, self.config.normalise)
@@ -157,7 +157,7 @@ class _Build:
             self.last_path = raw.meta["path"]
             _count(self.tally.encodings, str(raw.meta["encoding"]))
         if self.tally.read % 100 == 0:
-            self.progress.update(self.tally.read, documents=self.tally.read)
+            self.progress.update(self.tally.read)
 
     def count_kept(self, split: str, document: Document) -> None:
         """Count a document in its part."""

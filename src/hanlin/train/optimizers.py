@@ -25,8 +25,8 @@ from hanlin.train.config import OptimizerConfig
 
 MUON_EMBEDDING_RATE = 7.0
 """Rate of embeddings and head beside Muon. Bits per byte (zh, en) after 0.8M tokens at 2.4M parameters and a rate of
-0.007: 2.5 gave 2.849 2.603, 7 gave 2.790 2.509, 16 gave 2.813 2.534; at half the rate for the matrices 14 was as good as
-7, at twice the rate 3 was worse (2.889 2.640): what counts is 0.05 for the embeddings."""
+0.007: 2.5 gave 2.849 2.603, 7 gave 2.790 2.509, 16 gave 2.813 2.534. At half the rate for the matrices 14 was as good
+as 7, at twice the rate 3 was worse (2.889 2.640): what counts is 0.05 for the embeddings."""
 
 FUSED = ("cpu", "cuda")
 """Devices for which torch has fused kernels of all three."""

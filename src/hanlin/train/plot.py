@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from hanlin.base.files import disk_errors
 from hanlin.base.log import read_metrics
 from hanlin.base.messages import say
 
@@ -24,7 +25,10 @@ MEMORY = 0.95
 
 
 def plot_losses(run_folder: Path | str) -> Path | None:
-    """Draw training and validation loss over tokens into plots/loss.svg; None where nothing was trained."""
+    """Draw training and validation loss over tokens into plots/loss.svg; None where nothing was trained.
+
+    Raises DiskFull, MachineError.
+    """
     rows = read_metrics(run_folder)
     trained = [(row["tokens"], row["loss"]) for row in rows if "loss" in row]
     measured = [(row["tokens"], row["validation_loss"]) for row in rows if "validation_loss" in row]
@@ -53,9 +57,9 @@ def plot_bits_per_byte(
 
 
 def _drawn(path: Path, draw: Callable[[Any], None]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
     style: Any = {"svg.fonttype": "none", "font.family": list(FONTS), "svg.hashsalt": "hanlin"}
-    with matplotlib.rc_context(style), _no_word_about_fonts():
+    with disk_errors(path), matplotlib.rc_context(style), _no_word_about_fonts():
+        path.parent.mkdir(parents=True, exist_ok=True)
         figure = Figure(figsize=(7, 4), layout="constrained")
         axes = figure.add_subplot()
         draw(axes)

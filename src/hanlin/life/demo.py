@@ -45,8 +45,8 @@ def demo(
     job, progress = settled(DemoConfig, config, settings).value, progress or Progress("none")
     where = job.home or home() / "demo"
     if not (job.fresh or job.settings or dry_run) and (found := finished(where)):
-        report = Report("demo", where, {"bundle": str(found)}, (say("life.demo_found", path=found),))
-        return _opened(report, found, job, progress)
+        known = Report("demo", where, {"bundle": str(found)}, (say("life.demo_found", path=found),))
+        return _opened(known, found, job, progress)
     with resources.as_file(resources.files("hanlin.recipe").joinpath("texts", "demo.toml")) as path:
         recipe = read_recipe(path, environ=variables(path))
     options = RunConfig(

@@ -56,7 +56,8 @@ def sums_sheet(words: Words) -> str:
 
 def order_sheet(words: Words) -> str:
     """Pairs of numbers in order."""
-    form, rows = words.pick(words.skill("sheets")["order"]), []
+    form = words.pick(words.skill("sheets")["order"])
+    rows: list[str] = []
     while len(rows) < 12:
         small, large = operands(words, "add")
         if small != large:

@@ -63,7 +63,8 @@ class PackedLinear(nn.Module):
         self._panels, self._width = _panels(self._out_size)
         self._columns = memory.take(self._panels * self._in_size, self._width, dtype=dtype)  # (P * I, W)
         self._places, self._starts = _places(self._panels, self._in_size)
-        self._factors = torch.empty(self._panels * self._in_size, dtype=dtype)
+        self._factors = torch.empty(self._panels * self._in_size, dtype=dtype)  # x, once per panel
+        self._by_panel = self._factors.view(self._panels, self._in_size)
         self.refresh()
 
     def refresh(self) -> None:
@@ -77,17 +78,17 @@ class PackedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(*, I) -> (*, O)."""
         if x.numel() == self._in_size:
-            return self._sum_columns(x)
+            return self._sum_columns(x) if x.dim() == 2 else self._sum_columns(x.view(1, -1)).view(*x.shape[:-1], -1)
         product: Tensor = torch.ops.mkldnn._linear_pointwise.default(x, self._packed, self._bias, "none", [], "")
         return product
 
     def _sum_columns(self, x: Tensor) -> Tensor:
-        """The same for one row (.., 1, I): every panel is a bag of all its columns, x their weights."""
-        self._factors.view(self._panels, -1).copy_(x.view(1, -1))
+        """(1, I) -> (1, O): every panel is a bag of all its columns, x their weights."""
+        self._by_panel.copy_(x)
         y = torch.embedding_bag(self._columns, self._places, self._starts, False, _SUM, False, self._factors)[0]
-        y = y.view(*x.shape[:-1], -1)
-        if y.shape[-1] != self._out_size:
-            y = y[..., : self._out_size]
+        y = y.view(1, -1)
+        if y.shape[1] != self._out_size:
+            y = y[:, : self._out_size]
         return y if self._bias is None else y + self._bias
 
 

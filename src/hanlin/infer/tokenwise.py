@@ -136,7 +136,8 @@ def _norm(part: Any, dtype: torch.dtype) -> Map:
     def rms_norm(x: Tensor) -> Tensor:
         length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=wide)
         inverse = torch.addcmul(eps, length, length, value=share).rsqrt_()
-        return (x * inverse).mul_(part.weight).to(dtype)
+        y = (x * inverse).mul_(part.weight)
+        return y if dtype == wide else y.to(dtype)
 
     return rms_norm
 

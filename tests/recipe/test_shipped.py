@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hanlin.base.errors import MachineError
 from hanlin.recipe import shipped
 from hanlin.recipe.shipped import Word, documents, fill, fillers, prose, shipped_version, stories, write_shipped
 from hanlin.recipe.world.world import SKILLS
@@ -81,3 +82,11 @@ def test_the_version_changes_with_the_tables(monkeypatch: pytest.MonkeyPatch, tm
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def test_a_home_that_cannot_be_written_is_told_as_such(tmp_path: Path) -> None:
+    """`hanlin demo` with HANLIN_HOME on a read-only disk used to be called a bug of ours."""
+    (tmp_path / "home").write_text("a file, no folder")
+    with pytest.raises(MachineError) as caught:
+        write_shipped(tmp_path / "home" / "shipped", num_stories=5)
+    assert caught.value.code == "E109"

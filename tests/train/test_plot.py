@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,16 @@ def test_a_full_disk_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(DiskFull) as caught:
         plot_losses(run_with(tmp_path, [{"loss": 5.0}]))
     assert "loss.svg" in str(caught.value)
+
+
+def test_the_legend_stands_beside_the_curves(tmp_path: Path) -> None:
+    """Nine entries in the middle of the picture hid two of three curves."""
+    rows = [{f"bits_per_byte_{lang}": 3.0 - step, "elapsed": 60.0 * step} for step in range(2) for lang in ("zh", "en")]
+    levels = {lang: {"Kneser-Ney": 2.0, "xz": 2.5} for lang in ("zh", "en")}
+    path = plot_bits_per_byte(run_with(tmp_path, rows), levels=levels)
+    assert path is not None
+    text = path.read_text(encoding="utf-8")
+    axes = re.search(r'<g id="patch_2">\s*<path d="M ([\d.]+) [\d.]+\s*L ([\d.]+) ', text)
+    legend = re.search(r'<g id="legend_1">.*?<path d="M ([\d.]+) ', text, re.DOTALL)
+    assert axes is not None and legend is not None
+    assert float(legend[1]) > max(float(axes[1]), float(axes[2]))

@@ -55,7 +55,8 @@ def evaluate(config: Given[EvaluateJob] = None, *, progress: Progress | None = N
 
 
 def _languages(bundle: Bundle, text: Mapping[str, HeldOut], job: EvaluateJob, progress: Progress) -> dict[str, Any]:
-    progress.note(say("life.scoring", megabytes=f"{sum(sum(p.num_bytes) for p in text.values()) / 1e6:.1f}"))
+    if text:
+        progress.note(say("life.scoring", megabytes=f"{sum(sum(p.num_bytes) for p in text.values()) / 1e6:.1f}"))
     assert bundle.tokenizer is not None
     scores = score_languages(bundle.model, bundle.tokenizer, text, batch=job.batch_tokens)
     baselines = _baselines(bundle, text, job, progress) if text else {}

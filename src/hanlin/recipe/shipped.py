@@ -116,7 +116,7 @@ def write_shipped(
     seed: int = 0,
 ) -> Shipped:
     """Write ``texts.jsonl``, ``conversations.jsonl``, and one task file per skill, of the free reviews and of the
-    suggestions."""
+    suggestions. Raises DiskFull, MachineError."""
     tasks = {skill.name: held_out(skill, num_cases, seed) for skill in SKILLS}
     tasks |= {"free_reviews": free_reviews(), "suggestions": suggested_cases()}
     for name, cases in tasks.items():
@@ -134,6 +134,5 @@ def write_shipped(
 def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     """Write rows as JSON lines and return how many there are."""
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, "\n".join(lines) + "\n")
     return len(lines)

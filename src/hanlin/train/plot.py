@@ -60,11 +60,11 @@ def _drawn(path: Path, draw: Callable[[Any], None]) -> Path:
     style: Any = {"svg.fonttype": "none", "font.family": list(FONTS), "svg.hashsalt": "hanlin"}
     with disk_errors(path), matplotlib.rc_context(style), _no_word_about_fonts():
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure = Figure(figsize=(7, 4), layout="constrained")
+        figure = Figure(figsize=(8, 4), layout="constrained")
         axes = figure.add_subplot()
         draw(axes)
         axes.grid(alpha=0.3)
-        axes.legend()
+        figure.legend(loc="outside right upper")  # up to nine lines: over the curves it hid them
         figure.savefig(path, format="svg", metadata={"Date": None})
     return path
 

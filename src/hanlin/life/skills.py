@@ -14,13 +14,17 @@ from hanlin.recipe.world.talk import refusals
 SCORES = "demo"
 """Where the figures stand among the scores of a bundle."""
 
+OFFERED = 0.8
+"""What a skill must reach before the page suggests to try it."""
+
 
 def skills_of(figures: Mapping[str, Any], answers: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """What `scores.demo` of a bundle holds: `{"skills": [{"skill", "zh", "en", "chance", "before", "after",
     "num_cases"}], "over_refusal": {"num_refused", "num_answers"}, "suggestions": [{"skill", "zh", "en"}]}`.
 
-    `before` is None without a parent. Over-refusal counts refusals among the answers to all that is no refusal.
+    `before` is None without a parent. Only what the model can do is suggested. Over-refusal counts refusals among the answers to all that is no refusal.
     """
+    reached = {row["task"]: row["accuracy"] for row in figures["tasks"]}
     before = {row["task"]: row["accuracy"] for row in figures.get("before", ())}
     declined = set(refusals())
     others = [answer for task, said in answers.items() if task not in ("refusal", "suggestions") for answer in said]
@@ -39,7 +43,7 @@ def skills_of(figures: Mapping[str, Any], answers: Mapping[str, Sequence[str]]) 
             for row in figures["tasks"]
         ],
         "over_refusal": {"num_refused": refused, "num_answers": len(others)},
-        "suggestions": [asdict(suggestion) for suggestion in suggestions()],
+        "suggestions": [asdict(one) for one in suggestions() if reached.get(one.skill, 0.0) >= OFFERED],
     }
 
 

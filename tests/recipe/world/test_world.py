@@ -80,7 +80,7 @@ def test_sums_that_are_asked_were_taught_in_no_order(training_text: str, asked: 
     taught |= {tuple(sorted(map(int, pair))) for pair in re.findall(r"(\d+) plus (\d+)", training_text)}
     sums = [case for case in asked["arithmetic"] if re.search(r"plus|\+|加", case.question)]
     pairs = {tuple(sorted(map(int, re.findall(r"\d+", case.question)))) for case in sums}
-    assert len(pairs) > 20 and len(taught) > 1000
+    assert len(pairs) > 15 and len(taught) > 90
     assert not pairs & taught
 
 
@@ -92,11 +92,11 @@ def test_half_of_the_cases_is_in_each_language(asked: dict[str, list[Case]]) -> 
         assert len(cases) >= 36 and len({case.question for case in cases}) == len(cases), name
 
 
-def test_conversations_have_one_to_four_turns_of_every_skill_and_repeat() -> None:
+def test_conversations_have_one_to_three_turns_and_repeat() -> None:
     rows = list(conversations(3000, 7))
     assert rows == list(conversations(3000, 7)) != list(conversations(3000, 8))
     turns = Counter(len(row["messages"]) // 2 for row in rows)
-    assert set(turns) == {1, 2, 3, 4} and 0.45 < turns[1] / 3000 < 0.55
+    assert set(turns) == {1, 2, 3} and 0.45 < turns[1] / 3000 < 0.55
     assert all([turn["role"] for turn in row["messages"]][:2] == ["user", "assistant"] for row in rows)
     assert all(turn["content"].strip() for row in rows for turn in row["messages"])
 

@@ -22,7 +22,8 @@ def skills_of(figures: Mapping[str, Any], answers: Mapping[str, Sequence[str]]) 
     """What `scores.demo` of a bundle holds: `{"skills": [{"skill", "zh", "en", "chance", "before", "after",
     "num_cases"}], "over_refusal": {"num_refused", "num_answers"}, "suggestions": [{"skill", "zh", "en"}]}`.
 
-    `before` is None without a parent. Only what the model can do is suggested. Over-refusal counts refusals among the answers to all that is no refusal.
+    `before` is None without a parent. Only what the model can do is suggested. Over-refusal counts refusals among the
+    answers to all that is no refusal.
     """
     reached = {row["task"]: row["accuracy"] for row in figures["tasks"]}
     before = {row["task"]: row["accuracy"] for row in figures.get("before", ())}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hanlin.life.skills import skills_line, skills_of, skills_table
 from hanlin.recipe.world.talk import refusals
 
-FIGURES = {
+FIGURES: dict[str, Any] = {
     "tasks": [
         {"task": "sentiment", "accuracy": 0.93, "chance": 1 / 3, "interval": [0.87, 0.97], "num_cases": 120},
         {"task": "refusal", "accuracy": 1.0, "chance": 0.2, "interval": [0.9, 1.0], "num_cases": 40},
@@ -29,10 +31,12 @@ def test_over_refusal_counts_refusals_of_what_is_no_refusal() -> None:
     assert skills_of(FIGURES, ANSWERS)["over_refusal"] == {"num_refused": 1, "num_answers": 3}
 
 
-def test_suggestions_are_pairs_for_the_page() -> None:
+def test_suggestions_are_pairs_of_skills_that_the_model_has() -> None:
     suggestions = skills_of(FIGURES, ANSWERS)["suggestions"]
-    assert len(suggestions) >= 8
+    assert {one["skill"] for one in suggestions} == {"sentiment", "refusal"}
     assert all(set(one) == {"skill", "zh", "en"} and one["zh"] and one["en"] for one in suggestions)
+    worse = {**FIGURES, "tasks": [{**FIGURES["tasks"][0], "accuracy": 0.5}]}
+    assert skills_of(worse, ANSWERS)["suggestions"] == []
 
 
 @pytest.mark.parametrize(("lang", "name"), [("zh", "知道自己不会什么"), ("en", "Saying what it cannot do")])

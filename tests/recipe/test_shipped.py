@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from hanlin.base.errors import MachineError
-from hanlin.recipe import shipped
 from hanlin.recipe.shipped import Word, documents, fill, fillers, prose, shipped_version, stories, write_shipped
 from hanlin.recipe.world.world import SKILLS
 
@@ -74,7 +73,7 @@ def test_the_version_changes_with_the_tables(monkeypatch: pytest.MonkeyPatch, tm
     for part in ("texts", "world/data"):
         (tmp_path / part).mkdir(parents=True)
     (tmp_path / "shipped.py").write_text("")
-    monkeypatch.setattr(shipped.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr("hanlin.recipe.shipped.resources.files", lambda package: tmp_path)
     empty = shipped_version()
     (tmp_path / "texts" / "more.toml").write_text("a = 1")
     assert len({before, empty, shipped_version()}) == 3

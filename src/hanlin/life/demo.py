@@ -23,7 +23,7 @@ from hanlin.life.report import Report, Served
 from hanlin.life.run import live, recipe_report, variables
 from hanlin.life.serve import open_server, until_stopped
 from hanlin.life.settings import Given, settled
-from hanlin.life.skills import PAGE, SCORES, page_of, skills_line, skills_of, skills_table
+from hanlin.life.skills import SCORES, skills_line, skills_of, skills_table
 from hanlin.life.stages import STAGES
 from hanlin.life.talk import Session, Talk
 from hanlin.recipe.graph import Job, Outcome, Stage
@@ -63,7 +63,7 @@ def demo(
         return summary
     out, bundle = report.outcomes["evaluate"].path, Path(summary.report["bundle"])
     skills = skills_of(read_json(out / "evaluation.json")["scores"], read_json(out / "answers.json")["answers"])
-    annotate_bundle(bundle, scores={SCORES: skills, PAGE: page_of(skills)})
+    annotate_bundle(bundle, scores={SCORES: skills})
     summary = _with_skills(summary, skills, open_bundle(str(bundle)), out)
     return _opened(summary, bundle, job, progress)
 

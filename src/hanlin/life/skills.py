@@ -14,16 +14,18 @@ from hanlin.recipe.world.talk import refusals
 SCORES = "demo"
 """Where the figures stand among the scores of a bundle."""
 
-PAGE = "page"
-"""Where the page finds what it is told of them."""
+OFFERED = 0.8
+"""What a skill must reach before the page suggests to try it."""
 
 
 def skills_of(figures: Mapping[str, Any], answers: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """What `scores.demo` of a bundle holds: `{"skills": [{"skill", "zh", "en", "chance", "before", "after",
     "num_cases"}], "over_refusal": {"num_refused", "num_answers"}, "suggestions": [{"skill", "zh", "en"}]}`.
 
-    `before` is None without a parent. Over-refusal counts refusals among the answers to all that is no refusal.
+    `before` is None without a parent. Only what the model can do is suggested. Over-refusal counts refusals among the
+    answers to all that is no refusal.
     """
+    reached = {row["task"]: row["accuracy"] for row in figures["tasks"]}
     before = {row["task"]: row["accuracy"] for row in figures.get("before", ())}
     declined = set(refusals())
     others = [answer for task, said in answers.items() if task not in ("refusal", "suggestions") for answer in said]
@@ -42,18 +44,7 @@ def skills_of(figures: Mapping[str, Any], answers: Mapping[str, Sequence[str]]) 
             for row in figures["tasks"]
         ],
         "over_refusal": {"num_refused": refused, "num_answers": len(others)},
-        "suggestions": [asdict(suggestion) for suggestion in suggestions()],
-    }
-
-
-def page_of(skills: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page shows: what to try, and the skills with how often each was right."""
-    return {
-        "suggestions": [{"zh": row["zh"], "en": row["en"]} for row in skills["suggestions"]],
-        "skills": [
-            {"name": row["skill"], "zh": row["zh"], "en": row["en"], "accuracy": row["after"]}
-            for row in skills["skills"]
-        ],
+        "suggestions": [asdict(one) for one in suggestions() if reached.get(one.skill, 0.0) >= OFFERED],
     }
 
 

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hanlin.recipe.world.extraction import sentence
-from hanlin.recipe.world.numbers import operands
+from hanlin.recipe.world.numbers import compared, operands
 from hanlin.recipe.world.phrases import pair
 from hanlin.recipe.world.reading import passage, question
-from hanlin.recipe.world.repeat import echoed
 from hanlin.recipe.world.sentiment import LABELS, review
 from hanlin.recipe.world.words import Words, data, fill
 
@@ -59,9 +58,8 @@ def order_sheet(words: Words) -> str:
     form = words.pick(words.skill("sheets")["order"])
     rows: list[str] = []
     while len(rows) < 12:
-        small, large = operands(words, "add")
-        if small != large:
-            rows.append(fill(form, small=min(small, large), large=max(small, large)))
+        small, large = compared(words)
+        rows.append(fill(form, small=min(small, large), large=max(small, large)))
     return "\n".join(rows)
 
 
@@ -80,9 +78,23 @@ def review_sheet(words: Words) -> str:
 
 
 def echo_sheet(words: Words) -> str:
-    """Somebody says something and somebody says it again."""
-    form = words.pick(words.skill("sheets")["echo"])
-    return "\n".join(fill(form, a=words.name(), b=words.name(), text=echoed(words)) for _ in range(4))
+    """Words in a row that have nothing to do with each other, said two to four times: all that helps is to copy."""
+    row = [scrap(words) for _ in range(words.dice.randint(4, 12))]
+    line = words.dice.choice((" ", ", ", "\n") if words.lang == "en" else ("", "，", "\n")).join(row)
+    return "\n".join([line] * words.dice.choice((2, 3, 3, 4)))
+
+
+def recall_sheet(words: Words) -> str:
+    """Pairs that have nothing to do with each other, three times in another order: what belonged to what?"""
+    form = words.pick(words.skill("sheets")["pair"])
+    pairs = {scrap(words): scrap(words) for _ in range(words.dice.randint(3, 6))}
+    orders = [words.dice.sample(sorted(pairs), len(pairs)) for _ in range(3)]
+    return "\n".join(fill(form, key=key, value=pairs[key]) for order in orders for key in order)
+
+
+def scrap(words: Words) -> str:
+    """Any word of the world."""
+    return words.word(words.dice.choice(("name", "name", "city", "spot", "thing", "food", "animal", "job", "number")))
 
 
 def about_sheet(words: Words) -> str:
@@ -93,13 +105,14 @@ def about_sheet(words: Words) -> str:
 
 
 SHEETS = (
-    Sheet("reading", reading_sheet, 270),
-    Sheet("extraction", extraction_sheet, 200),
-    Sheet("sums", sums_sheet, 170),
-    Sheet("order", order_sheet, 30),
-    Sheet("dictionary", dictionary_sheet, 120),
-    Sheet("reviews", review_sheet, 130),
-    Sheet("echo", echo_sheet, 60),
+    Sheet("reading", reading_sheet, 210),
+    Sheet("extraction", extraction_sheet, 170),
+    Sheet("sums", sums_sheet, 110),
+    Sheet("order", order_sheet, 40),
+    Sheet("dictionary", dictionary_sheet, 100),
+    Sheet("reviews", review_sheet, 110),
+    Sheet("echo", echo_sheet, 110),
+    Sheet("recall", recall_sheet, 130),
     Sheet("about", about_sheet, 20),
 )
 

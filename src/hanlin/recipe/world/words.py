@@ -171,10 +171,11 @@ class Words:
     def asked(self, ask: str, text: str) -> str:
         """A question and the text it is about, in one of many layouts."""
         layouts = self.skill("layouts")
-        question = fill(self.pick(layouts["layout"]), ask=self.pick(layouts["polite"]) + ask, text=text)
+        layout = self.pick(layouts["layout"])
+        question = fill(layout, ask=self.pick(layouts["polite"]) + ask, text=text)
         for mark in ".?:？。":
             question = question.replace(mark + ":", mark).replace(mark + "：", mark)
-        return self.typed(question)
+        return self.typed(question) if layout.startswith("{ask}") else question
 
     def typed(self, question: str) -> str:
         """As people type: now and then without the last mark, or with a small first letter."""

@@ -39,7 +39,7 @@ SKILLS = (
     Skill("sentiment", sentiment, 11),
     Skill("small_talk", small_talk, 4),
 )
-SINGLE_SHARE = 0.5  # of the conversations; the others go on for two to four turns of any skill and language
+SINGLE_SHARE = 0.5  # of the conversations; the others go on for two or three turns of any skill and language
 
 
 def conversations(count: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -49,7 +49,7 @@ def conversations(count: int, seed: int) -> Iterator[dict[str, Any]]:
     dice = random.Random(f"turns/{seed}")
     weights = [skill.weight for skill in SKILLS]
     for _ in range(count):
-        num_turns = 1 if dice.random() < SINGLE_SHARE else dice.randint(2, 4)
+        num_turns = 1 if dice.random() < SINGLE_SHARE else dice.randint(2, 3)
         chosen = dice.choices(SKILLS, weights=weights, k=num_turns)
         cases = [skill.make(sources[dice.choice(LANGUAGES)]) for skill in chosen]
         yield {"messages": [message for case in cases for message in case.messages()]}

@@ -62,7 +62,7 @@ def test_rows_tell_how_it_goes_and_a_signal_ends_it(bundle: Path) -> None:
     assert ask(ready["address"], "cat-model").status_code == 200
     os.kill(os.getpid(), signal.SIGTERM)
     assert next(rows) == {"state": "draining", "running": 0}
-    assert next(rows) == {"state": "stopped", "signal": signal.SIGTERM, "answered": 2}, "one of them to warm up"
+    assert next(rows) == {"state": "stopped", "signal": signal.SIGTERM, "answered": 1}
     assert list(rows) == []
     assert signal.getsignal(signal.SIGTERM) is before
     with pytest.raises(httpx.ConnectError):
@@ -74,6 +74,15 @@ def test_it_can_be_ended_from_elsewhere(bundle: Path) -> None:
     threading.Timer(0.3, server.drain).start()
     states = [row["state"] for row in until_stopped(server, Progress("none"))]
     assert states == ["ready", "draining", "stopped"]
+
+
+def test_rows_that_nobody_reads_on_end_it(bundle: Path) -> None:
+    """`hanlin serve | head -1`: the pipe is closed, and with it the server."""
+    rows = serve(str(bundle), port=0)
+    address = next(rows)["address"]
+    rows.close()  # type: ignore[attr-defined]
+    with pytest.raises(httpx.ConnectError):
+        get(address, "/live")
 
 
 def test_inside_a_block_it_serves_and_then_no_more(bundle: Path) -> None:

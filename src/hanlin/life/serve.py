@@ -94,7 +94,8 @@ def _version() -> str:
 def until_stopped(server: Server, progress: Progress) -> Iterator[Row]:
     """Serve until a signal comes (where this is the main thread) or the server is drained from elsewhere."""
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    with _caught(signals), _log_lines(progress):
+    with _caught(signals), _log_lines(progress), contextlib.ExitStack() as last:
+        last.callback(_cut, server)  # where nobody asks for further rows, nobody is served any more
         server.start()
         progress.note(say("life.serving", model=server.model_name, address=server.address))
         yield {"state": "ready", "address": server.address, "model": server.model_name, "page": server.has_page}
@@ -115,12 +116,17 @@ def _first_signal(server: Server, signals: queue.SimpleQueue[int]) -> int | None
     return None
 
 
+def _cut(server: Server) -> None:
+    if not server.wait(0):
+        server.stop()
+        server.wait()
+
+
 def _finish(server: Server, signals: queue.SimpleQueue[int]) -> None:
     """Wait for the drained server; a second signal ends it at once."""
     while not server.wait(0.05):
         if not signals.empty():
-            server.stop()
-            server.wait()
+            _cut(server)
             raise Interrupted("life.serve_cut", signum=signals.get())
 
 

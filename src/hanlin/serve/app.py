@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,14 +19,18 @@ from hanlin.serve.guard import Guard
 from hanlin.serve.page import PageInfo, load_assets
 from hanlin.serve.prompts import Prompts
 from hanlin.serve.routes import chat, completions, health, models, page
-from hanlin.serve.schema import ChatRequest, CompletionRequest, EngineCompletionRequest
+from hanlin.serve.schema import ChatRequest, CompletionRequest, EngineCompletionRequest, Record
 from hanlin.serve.service import Service
 from hanlin.serve.worker import Worker
 from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 
 _ROUTERS = (health.router, models.router, chat.router, completions.router, page.router)
-_BODIES = {cls.__name__: cls for cls in (ChatRequest, CompletionRequest, EngineCompletionRequest)}
+_BODIES: dict[str, type[Record]] = {
+    "/v1/chat/completions": ChatRequest,
+    "/v1/completions": CompletionRequest,
+    "/v1/engines/{model}/completions": EngineCompletionRequest,
+}
 
 
 def build_app(
@@ -87,16 +90,14 @@ async def _routing_error(request: Request, error: Exception) -> Response:
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's document, with the bodies that our own reader checks: a route is named after its body."""
+    """FastAPI's document, with the bodies that our own reader checks."""
     document: dict[str, Any] = FastAPI.openapi(app)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     _, defined = models_json_schema(
         [(cls, "validation") for cls in _BODIES.values()], ref_template="#/components/schemas/{model}"
     )
     schemas.update(defined["$defs"])
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.name in _BODIES:
-            content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{route.name}"}}}
-            path = route.path_format
-            document["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
+    for path, cls in _BODIES.items():
+        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{cls.__name__}"}}}
+        document["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
     return document

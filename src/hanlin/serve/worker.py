@@ -105,6 +105,8 @@ class Worker:
         what the engine refuses, blaming the field `param`.
         """
         self._admit(len(orders))
+        if not self.engine.num_unfinished:
+            self._last_step = time.monotonic()  # an idle engine makes no steps and yet does not hang
         answers = Answers(self, len(orders))
         self._listeners.update(dict.fromkeys(answers.ids, answers))
         try:

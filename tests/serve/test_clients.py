@@ -131,9 +131,12 @@ def test_openai_chats_whole_and_streamed(server: Process) -> None:
 def test_openai_accumulates_a_stream(server: Process) -> None:
     """The client's own helper puts chunks together; it is strict about their form."""
     ask = server.client().chat.completions.stream
-    with ask(model="tiny", messages=HELLO, max_tokens=6, logprobs=True, extra_body={"ignore_eos": True}) as stream:
-        with pytest.raises(openai.LengthFinishReasonError) as caught:
-            stream.get_final_completion()
+    fields = {"max_tokens": 6, "logprobs": True, "extra_body": {"ignore_eos": True}}
+    with (
+        ask(model="tiny", messages=HELLO, **fields) as stream,
+        pytest.raises(openai.LengthFinishReasonError) as caught,
+    ):
+        stream.get_final_completion()
     choice = caught.value.completion.choices[0]
     assert choice.finish_reason == "length" and len(choice.logprobs.content) == 6
     assert all(entry.logprob <= 0 for entry in choice.logprobs.content)

@@ -47,31 +47,30 @@ def build_app(
 
     The engine's thread begins with the application's lifespan and ends with it.
     """
-    assets = load_assets() if config.page else {}
-    service = Service(
-        name=name,
-        max_seq_len=engine.max_seq_len,
-        fingerprint=f"fp_{fingerprint[:12] or 'unknown'}",
-        tokenizer=tokenizer,
-        prompts=Prompts(tokenizer, template, max_seq_len=engine.max_seq_len),
-        worker=Worker(
-            engine,
-            max_queue=config.max_queue,
-            stall_seconds=config.stall_seconds,
-            drain_seconds=config.drain_seconds,
-        ),
-        config=config,
-        page=page_info or PageInfo(),
-        assets=assets,
+    return _routed(
+        Service(
+            name=name,
+            max_seq_len=engine.max_seq_len,
+            fingerprint=f"fp_{fingerprint[:12] or 'unknown'}",
+            tokenizer=tokenizer,
+            prompts=Prompts(tokenizer, template, max_seq_len=engine.max_seq_len),
+            worker=Worker(engine, config),
+            config=config,
+            page=page_info or PageInfo(),
+            assets=load_assets() if config.page else {},
+        )
     )
+
+
+def _routed(service: Service) -> FastAPI:
     # No documentation pages: they load scripts from elsewhere. /openapi.json is there for tools.
     app = FastAPI(title="Hanlin", lifespan=_lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.service = service
     for router in _ROUTERS:
         app.include_router(router)
-    for path in assets:
+    for path in service.assets:
         app.add_route(path, page.asset, methods=["GET"], include_in_schema=False)
-    app.add_middleware(Guard, config=config, assets=assets)
+    app.add_middleware(Guard, config=service.config, assets=service.assets)
     app.add_exception_handler(HTTPException, _routing_error)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

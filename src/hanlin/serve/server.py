@@ -152,7 +152,7 @@ class _Uvicorn(uvicorn.Server):
         """End, gently or, after `Server.stop`, by cutting every connection."""
         if self.force_exit:
             for connection in list(self.server_state.connections):
-                connection.transport.abort()  # type: ignore[union-attr]
+                connection.transport.abort()
         await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:

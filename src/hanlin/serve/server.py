@@ -45,8 +45,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    found = socket.socket(family, kind)
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    # Named as TCP, so that asyncio switches Nagle's algorithm off: it held back every first token for 40 ms.
+    found = socket.socket(family, kind, protocol)
     try:
         # A port is free again at once after a restart; on Windows the option would let two servers share one.
         if hasattr(socket, "SO_REUSEPORT"):

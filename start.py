@@ -29,6 +29,7 @@ ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
 BIN = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin")
 PYTHON = os.path.join(BIN, "python")
+ACTIVATE = os.path.join(BIN, "activate") if os.name == "nt" else "source " + os.path.join(BIN, "activate")
 MARKER = os.path.join(VENV, "hanlin-install.json")
 LOCKS = {"runtime": "requirements.lock", "dev": "requirements-dev.lock"}
 FAILURES = {
@@ -110,6 +111,7 @@ def main(words: list[str]) -> int:
         say(trouble.key, **trouble.values)
         return trouble.exit_code
     if task == "install":
+        say("installed", activate=ACTIVATE)
         return 0
     if task == "test":
         os.chdir(ROOT)

@@ -5,7 +5,7 @@ greedily. The peer is tried at every setting it offers (attention, cache, compil
 against us in turns, and a ratio is the median over the turns; times include reading the prompt. Streams are compared
 while writing, after all prompts are read. Promise: one stream at least 3 times the peer's, 16 streams at least 8 times
 our one. What no program could pass on the machine is printed beside it: 16 tokens take the arithmetic of 16, one is
-bound by memory. With a compiler at hand all is measured a second time as it is without one.
+bound by memory, whose share is printed too. With a compiler at hand all is measured a second time as it is without one.
 
     python benchmarks/decode.py [--rounds 7] [--no-compile] [--json FILE]
 """
@@ -33,6 +33,7 @@ from hanlin.base.device import describe_machine
 from hanlin.bundle.convert import export_weights
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.infer.engine import Engine
+from hanlin.infer.memory import LargePages
 from hanlin.infer.request import Request, Token
 from hanlin.model.compiled import native_state
 from hanlin.model.config import ModelConfig
@@ -154,12 +155,18 @@ def report(turns: dict[str, list[Seconds]], best: str, dtype: str, options: argp
     peak = products_per_second(DTYPES[dtype])
     bound = statistics.median(s.writing for s in one) / (tokens - 1) * peak / (2 * SHAPE.num_parameters())
     say(f"  products of this machine: {peak / 1e9:.0f} GFLOP/s, so {streams} streams cannot pass {bound:.1f} x")
+    read = bytes_per_second()
+    most = read / (SHAPE.num_parameters() * DTYPES[dtype].itemsize)
+    share = writing_rate(one, tokens - 1) / most
+    say(f"  memory of this machine: {read / 1e9:.0f} GB/s, so one stream cannot pass {most:.0f} tokens/s: {share:.0%}")
     say(f"  promised: {PROMISED_ONE:g} x and {PROMISED_MANY:g} x")
     return {
         "seconds": {side: [asdict(seconds) for seconds in found] for side, found in turns.items()},
         "ratios": {name: {"median": value.median, "turns": value.turns} for name, value in ratios.items()},
         "products_per_second": peak,
         "bound": bound,
+        "memory_bytes_per_second": read,
+        "share_of_memory": share,
     }
 
 
@@ -263,6 +270,17 @@ def products_per_second(dtype: torch.dtype, size: int = 2048) -> float:
         a @ b
         best = min(best, time.perf_counter() - start)
     return 2 * size**3 / best
+
+
+def bytes_per_second(size: int = 2**28) -> float:
+    """The best of reading memory in large pages, as weights are read: one pass for the largest number."""
+    numbers = LargePages(size).take(size // 4, dtype=torch.int32).fill_(1)
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        numbers.max()
+        best = min(best, time.perf_counter() - start)
+    return size / best
 
 
 def machine() -> dict[str, Any]:

@@ -351,3 +351,15 @@ def test_json_files_are_readable_by_people(tmp_path: Path) -> None:
     assert "翰林" in text
     assert text.endswith("}\n")
     assert json.loads(text) == {"名": "翰林"}
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rights do not stop root, under whom many tests run; so the system's answer is put in its place."""
+
+    def refuse(self: Path, encoding: str) -> str:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(InputError) as caught:
+        files.read_text(tmp_path / "recipe.toml")
+    assert caught.value.code == "E113" and "recipe.toml" in str(caught.value)

@@ -131,3 +131,11 @@ def test_a_forked_child_has_a_mark_of_its_own() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0"
+
+
+def test_a_folder_that_cannot_be_made_is_the_machines_affair(tmp_path: Path) -> None:
+    """A HANLIN_HOME that may not be written used to be called a bug of ours."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MachineError) as caught:
+        FolderLock(tmp_path / "file" / "runs").acquire()
+    assert caught.value.code == "E109" and str(tmp_path / "file" / "runs") in str(caught.value)

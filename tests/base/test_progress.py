@@ -64,6 +64,15 @@ def test_lines_come_every_ten_seconds_and_at_the_end(clock: Clock) -> None:
     assert "loss=2.5" in lines[0]
 
 
+def test_the_end_counts_what_no_report_told() -> None:
+    """Two files read used to end as "Reading and cleaning 0": only every hundredth document was reported."""
+    stream = io.StringIO()
+    shown = Progress("plain", stream=stream)
+    shown.start("reading")
+    shown.done(2)
+    assert stream.getvalue() == "reading 2\n"
+
+
 def test_the_remaining_time_follows_the_pace_and_speaks_the_language(clock: Clock, lang: str) -> None:
     stream = io.StringIO()
     shown = Progress("plain", stream=stream)
@@ -172,3 +181,28 @@ def test_values_are_short(value: float | str, text: str) -> None:
 )
 def test_durations_are_short(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
+
+
+def test_a_finished_bar_stands_still_and_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below every later bar the first one went on counting its seconds, pulsing at "8264/?"."""
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    shown = Progress("bar", stream=stream)
+    shown.start("reading")
+    shown.done(7)
+    read = stream.getvalue()
+    assert "7/7" in read
+    shown.start("training", 10)
+    shown.update(3)
+    shown.done()
+    assert "3/10" in stream.getvalue() and "reading" not in stream.getvalue().removeprefix(read)
+
+
+def test_a_bar_that_is_cut_gives_the_terminal_its_cursor_back() -> None:
+    stream = Terminal()
+    shown = Progress("bar", stream=stream)
+    shown.start("training", 10)
+    shown.update(3)
+    shown.close()
+    shown.close()  # as after a task that ended well
+    assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h")

@@ -135,6 +135,28 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0 and out.startswith("hanlin ")
 
 
+def test_the_language_may_stand_before_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the overview of the help says: `hanlin --lang zh models ls` used to be an unknown command "zh models"."""
+    for words in (("--lang", "zh", "pretrain", "--show-config"), ("--lang=zh", "pretrain", "--show-config")):
+        code, out, _ = said(capsys, *words)
+        assert code == 0 and "默认" in out
+    code, _, err = said(capsys, "--lang", "zh")
+    assert code == 2 and "接下来" in err, "no command: what `hanlin` alone says, in Chinese"
+
+
+def test_a_word_that_is_no_text_is_refused_with_a_way_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file name in GBK reaches Python as half surrogate pairs, which no setting, JSON or log can hold."""
+    code, _, err = said(capsys, "data", "build", "caf\udce9.txt")
+    assert code == 2 and shows(err, "E911") and "folder" in err and "caf" in err
+
+
+def test_a_terminal_of_another_encoding_ends_nothing() -> None:
+    """PYTHONIOENCODING=latin-1, as an old locale: the Chinese help used to end as a bug of ours."""
+    env = {**os.environ, "PYTHONIOENCODING": "latin-1", "HANLIN_LANG": "zh"}
+    done = subprocess.run([sys.executable, "-m", "hanlin.cli.main", "--help"], capture_output=True, env=env)
+    assert done.returncode == 0 and b"\\u7ff0" in done.stdout
+
+
 # ---------------------------------------------------------------- settings and their origins
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from hanlin.base.errors import RequestTooLong
 from hanlin.cli import terminal
+from hanlin.cli.output import print_report
 from hanlin.cli.terminal import converse
-from hanlin.life.report import Report
+from hanlin.life.report import Report, Table
 from hanlin.life.talk import Talk
 
 
@@ -82,6 +83,7 @@ def test_reset_and_unknown_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     typed(monkeypatch, "/reset", "/rest", "", EOFError)
     code, out, err = talked(capsys, parrot)
     assert (code, out, parrot.resets, parrot.heard) == (0, "", 1, [])
+    assert err.endswith("\n\nGoodbye.\n"), "Ctrl-D leaves the cursor behind the prompt"
     assert "There is no /rest" in err
 
 
@@ -101,7 +103,8 @@ def test_a_second_ctrl_c_ends_the_chat(monkeypatch: pytest.MonkeyPatch, capsys: 
     typed(monkeypatch, "stop", KeyboardInterrupt)
     assert talked(capsys, Parrot())[0] == 130
     typed(monkeypatch, KeyboardInterrupt, KeyboardInterrupt)
-    assert talked(capsys, Parrot())[0] == 130
+    code, _, err = talked(capsys, Parrot())
+    assert code == 130 and err.count("Ctrl-C again") == 1, "the last one ends it and announces nothing"
 
 
 def test_ctrl_c_at_the_prompt_is_forgiven_by_the_next_line(
@@ -149,3 +152,13 @@ def test_a_model_that_only_continues_says_so(
     parrot.completes = True
     typed(monkeypatch, EOFError)
     assert "continues what you write" in talked(capsys, parrot)[2]
+
+
+def test_numbers_stand_to_the_right_and_names_that_begin_with_a_date_to_the_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = (("20261122-0305-pretrain-t", "20/20", "3m05s"), ("20261122-0305-finetune-longer", "7", ""))
+    print_report(Report("runs ls", tables=(Table("", ("run", "step", "left"), rows),)), as_json=False)
+    head, _, first, second = (line for line in capsys.readouterr().out.splitlines() if line.strip())
+    assert head.index("run") == first.index("2026") == second.index("2026")
+    assert first.index("20/20") + 5 == second.index("7", 30) + 1

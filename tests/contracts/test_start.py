@@ -162,6 +162,15 @@ def test_test_installs_the_tools_and_runs_pytest(start: ModuleType, monkeypatch:
     assert start.handed == [[start.PYTHON, "-m", "pytest", "-k", "a or b"]]
 
 
+def test_install_ends_with_how_to_go_on(
+    start: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It used to end in silence after hundreds of lines of pip, and nowhere stood how `hanlin` becomes a command."""
+    assert run(start, ["install"], Pip(), monkeypatch) == 0
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert "start.py" in last and "activate" in last
+
+
 def test_install_starts_nothing(start: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(start, ["install"], Pip(), monkeypatch) == 0
     assert start.handed == []

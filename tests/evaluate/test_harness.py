@@ -127,7 +127,9 @@ def test_messages_carry_a_whole_conversation(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     ["{", "[1]", '{"answer": "x"}', '{"prompt": "q"}', '{"prompt": "q", "answer": []}',
-     '{"prompt": "q", "answer": "z", "choices": ["x", "y"]}'],
+     '{"prompt": "q", "answer": "z", "choices": ["x", "y"]}', '{"messages": [], "answer": "x"}',
+     '{"messages": 3, "answer": "x"}', '{"messages": [{"role": "user"}], "answer": "x"}',
+     '{"prompt": 5, "answer": "x"}', '{"prompt": "q", "answer": [1]}', '{"prompt": "q", "answer": "x", "choices": 2}'],
 )  # fmt: skip
 def test_a_damaged_case_is_named_by_file_and_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "t.jsonl"
@@ -144,6 +146,14 @@ def test_an_empty_task_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_task(tmp_path / "t.jsonl")
     assert caught.value.code == "E701"
+
+
+def test_tasks_that_are_not_there_are_not_passed_over(tmp_path: Path) -> None:
+    """`hanlin eval --tasks tsks` used to measure nothing and say nothing."""
+    for path in (tmp_path, tmp_path / "tsks"):
+        with pytest.raises(InputError) as caught:
+            read_tasks(path)
+        assert caught.value.code == "E704" and str(path) in str(caught.value)
 
 
 def test_normalising_keeps_what_matters() -> None:

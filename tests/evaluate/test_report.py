@@ -71,3 +71,8 @@ def test_a_foreign_bundle_has_no_lineage(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("HANLIN_LANG", "en")
     card = write_card(Info(path=Path("gpt2"), family="gpt2", config=ModelConfig()), {})
     assert card.startswith("# gpt2\n") and "Where it comes from" not in card
+
+
+def test_a_beginning_that_ends_in_a_space_is_still_bold(info: Info) -> None:
+    """`**def **` is four stars in Markdown, and two of the demo's three samples showed them."""
+    assert "> **def** main():" in write_card(info, SCORES, [Sample("def ", "main():")])

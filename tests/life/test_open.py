@@ -8,8 +8,12 @@ import pytest
 import torch
 
 from hanlin.base.errors import InputError
+from hanlin.base.messages import say
+from hanlin.base.progress import Progress
 from hanlin.bundle.bundle import save_bundle
 from hanlin.bundle.lineage import Lineage
+from hanlin.life.chat import open_session
+from hanlin.life.config import ChatConfig
 from hanlin.life.load import load
 from hanlin.life.open import open_bundle
 from hanlin.model.config import ModelConfig
@@ -57,3 +61,28 @@ def test_the_model_speaks_and_shows_its_logits(run: Path) -> None:
     turns = [{"role": "user", "content": "one"}]
     assert model.chat(turns, max_tokens=2, temperature=0.0) == model.chat("one", max_tokens=2, temperature=0.0)
     assert model.path == run / "bundle"
+
+
+def test_a_foreign_model_without_a_template_cannot_answer_and_says_why(run: Path) -> None:
+    """GPT-2 as published: asking it a question used to end in an assertion of ours."""
+    for name in ("chat_template.jinja", "hanlin.json"):
+        (run / "bundle" / name).unlink()
+    model = load(run / "bundle")
+    with pytest.raises(InputError) as caught:
+        model.chat("one")
+    assert caught.value.code == "E247" and "chat_template.jinja" in str(caught.value)
+    assert isinstance(model.generate("one", max_tokens=2), str), "continuing a text needs none"
+
+
+def test_messages_of_another_form_are_refused_with_a_sentence(run: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        load(run).chat([{"from": "human", "value": "one"}])
+    assert caught.value.code == "E245"
+
+
+def test_what_a_foreign_folder_left_aside_is_told_before_the_conversation(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "bundle" / "hanlin.json").unlink()
+    open_session(ChatConfig(model=str(run / "bundle")), Progress("plain"))
+    assert say("bundle.note_foreign", path=run / "bundle") in capsys.readouterr().err

@@ -82,3 +82,27 @@ def test_runs_of_a_folder_and_of_its_recipes() -> None:
     with pytest.raises(InputError) as caught:
         find_run("nothing", Path("runs"))
     assert caught.value.code == "E852"
+
+
+def test_the_runs_of_the_demo_are_runs_too() -> None:
+    """`hanlin demo` works under HANLIN_HOME: `hanlin runs ls` right after it used to say that there was no run."""
+    Path("home/demo/stages").mkdir(parents=True)
+    with Run.create("home/demo/pretrain-1", "pretrain", "demo", "", {}) as made:
+        pass
+    assert [info.name for info in every_run(Path("runs"))] == ["demo"]
+    assert find_run("", Path("runs")) == find_run(made.folder.name, Path("runs"))
+
+
+def test_a_runs_folder_inside_the_home_is_listed_once() -> None:
+    with Run.create("home", "pretrain", "alone", "", {}):
+        pass
+    assert len(every_run(Path("home"))) == 1
+
+
+def test_the_newest_of_no_runs_and_a_run_that_is_not_there() -> None:
+    with pytest.raises(InputError) as caught:
+        find_run("", Path("runs"))
+    assert caught.value.code == "E857" and "“" not in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        find_run("poems", Path("runs"))
+    assert caught.value.code == "E852" and "poems" in str(caught.value)

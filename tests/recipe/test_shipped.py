@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hanlin.base.errors import MachineError
 from hanlin.recipe.shipped import Word, cases, documents, fill, fillers, prose, stories, write_shipped
 
 
@@ -112,3 +113,11 @@ def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def _rows(path: Path) -> list[dict]:  # type: ignore[type-arg]
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def test_a_home_that_cannot_be_written_is_told_as_such(tmp_path: Path) -> None:
+    """`hanlin demo` with HANLIN_HOME on a read-only disk used to be called a bug of ours."""
+    (tmp_path / "home").write_text("a file, no folder")
+    with pytest.raises(MachineError) as caught:
+        write_shipped(tmp_path / "home" / "shipped", num_stories=5)
+    assert caught.value.code == "E109"

@@ -57,6 +57,14 @@ def test_a_second_run_has_nothing_to_do(finished: World) -> None:
     assert {row["state"] for row in json.loads(again.stdout)["stages"]} == {"done"}
 
 
+def test_what_was_done_before_is_told_in_the_readers_language(finished: World) -> None:
+    """The phrases of the first run used to come back as they were stored: a Chinese table with English results."""
+    for lang, corpus, training in (("zh", "篇文档", "验证损失"), ("en", "documents", "validation loss")):
+        again = finished.hanlin("run", "life.toml", "--json", "--lang", lang)
+        results = {row["stage"]: row["result"] for row in json.loads(again.stdout)["stages"]}
+        assert corpus in results["corpus"] and training in results["pretrain"] and training in results["finetune"]
+
+
 def test_a_dry_run_tells_what_a_change_would_cost(finished: World) -> None:
     plan = finished.hanlin("run", "life.toml", "--dry-run", "--json", "--set", "finetune.steps=9")
     assert plan.returncode == 0, plan.stderr

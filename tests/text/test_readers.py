@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanlin.base.errors import InputError
+from hanlin.base.messages import say
 from hanlin.text.config import ReadConfig, SourceConfig
 from hanlin.text.document import Document, Dropped
 from hanlin.text.encodings import HEAD_BYTES
@@ -252,7 +253,7 @@ def test_a_path_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None:
 def test_nothing_readable_names_the_paths_and_the_first_drop(lang: str) -> None:
     error = nothing_readable(["a", "b"], Dropped("binary", "x", "a", "a/x.txt"), 1)
     assert error.code == "E203"
-    assert all(part in str(error) for part in ("a, b", "a/x.txt", "1"))
+    assert all(part in str(error) for part in ("a, b", "a/x.txt", "1", say("text.drop_binary")))
 
 
 def test_an_unknown_end_of_line_splits_nothing() -> None:

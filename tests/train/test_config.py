@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hanlin.base.config import Config, leaves
+from hanlin.base.errors import ConfigError
 from hanlin.train.config import FinetuneConfig, PretrainConfig, TrainingConfig
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -63,3 +64,12 @@ def test_both_pages_have_the_same_rows() -> None:
 
 def test_both_stages_share_the_loops_settings() -> None:
     assert set(TrainingConfig.model_fields) <= set(PretrainConfig.model_fields) & set(FinetuneConfig.model_fields)
+
+
+def test_a_value_with_a_form_of_its_own_is_refused_with_examples() -> None:
+    """ "must match the pattern ^(auto|…" tells a beginner nothing, nor does "must be a number" for 10mins."""
+    with pytest.raises(ConfigError) as caught:
+        PretrainConfig(size="huge", budget="10mins")  # type: ignore[arg-type]
+    remedies = {problem.name: problem.remedy for problem in caught.value.problems}
+    assert "10m" in remedies["size"] and "10min" in remedies["budget"]
+    assert PretrainConfig(budget="1h30m").budget == 5400  # type: ignore[arg-type]

@@ -139,6 +139,7 @@ def test_some_conversations_are_kept_out_to_measure_on(home: Path) -> None:
 def test_replay_is_part_of_every_stretch(home: Path) -> None:
     plain, mixed = (finetune(config(home, steps=None, epochs=2, **more)) for more in ({}, replay(home, 0.5)))
     assert mixed.tokens > 1.7 * plain.tokens
+    assert finetune(config(home, steps=None, epochs=2, **replay(home, 0))).tokens == plain.tokens
 
 
 def replay(home: Path, share: float) -> dict[str, Any]:

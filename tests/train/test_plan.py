@@ -121,7 +121,7 @@ def test_wide_models_pay_muon_with_larger_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "step"), [(100_000, 2048), (4_000_000, 2048), (16_000_000, 4096), (64_000_000, 8192), (10**9, 32768)]
+    ("tokens", "step"), [(100_000, 4096), (4_000_000, 4096), (16_000_000, 4096), (64_000_000, 8192), (10**9, 32768)]
 )
 def test_longer_runs_take_larger_steps(tokens: int, step: int) -> None:
     assert loop(tokens)["tokens_per_step"] == step

@@ -22,7 +22,7 @@ from hanlin.base.processes import FolderLock as FolderLock
 from hanlin.base.processes import is_alive, process_mark
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
+_REFUSED = {errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
 _building: set[str] = set()  # folders this very process is building, for recover() in another thread
 
 
@@ -89,7 +89,7 @@ def write_json(path: Path | str, value: Any, *, durable: bool = True) -> None:
 
 
 def read_text(path: Path | str) -> str:
-    """Return a UTF-8 file's text without its byte order mark. Raises InputError when absent or not UTF-8."""
+    """Return a UTF-8 file's text without its byte order mark. Raises InputError: absent, not UTF-8, unreadable."""
     path = Path(path)
     try:
         return path.read_text(encoding="utf-8-sig")
@@ -99,6 +99,8 @@ def read_text(path: Path | str) -> str:
         raise InputError("base.not_a_file", path=path) from None
     except UnicodeDecodeError as error:
         raise InputError("base.not_utf8", path=path, offset=error.start) from None
+    except OSError as error:
+        raise InputError("base.cannot_read", path=path, reason=error.strerror) from None
 
 
 def read_json(path: Path | str) -> Any:

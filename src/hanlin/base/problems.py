@@ -116,9 +116,12 @@ def _nearest(cls: type[BaseModel], name: str) -> str:
 
 def _remedy(cls: type[BaseModel], place: tuple[int | str, ...]) -> str:
     known = cls.model_fields.get(str(place[0])) if place else None
-    if known is None or _default(known) is PydanticUndefined:
+    if known is None:
         return ""
-    return say("base.remedy_default", default=_shown(_default(known)))
+    remedies = [say("base.remedy_examples", examples=", ".join(known.examples))] if known.examples else []
+    if _default(known) is not PydanticUndefined:
+        remedies.append(say("base.remedy_default", default=_shown(_default(known))))
+    return " ".join(remedies)
 
 
 def _default(known: FieldInfo) -> Any:

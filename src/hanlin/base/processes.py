@@ -108,16 +108,21 @@ class FolderLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> FolderLock:
-        """Take the lock or raise MachineError E107 naming pid, host and folder of the owner."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+        """Take the lock. Raises MachineError: E107 naming pid, host and folder of the owner, or E109 where the folder
+        cannot be made or written."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+        except OSError as error:
+            raise MachineError("base.cannot_write", path=self.folder, reason=error.strerror) from error
         if not _try_lock(descriptor):
             owner = _read_owner(descriptor)
             os.close(descriptor)
             raise MachineError("base.folder_locked", folder=self.folder, **owner)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
+        with contextlib.suppress(OSError):  # a courtesy; a full disk shows at the first file that matters
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
         _held.add(descriptor)
         self._descriptor = descriptor
         return self

@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import time
-from typing import Literal, Protocol, TextIO
+from typing import Any, Literal, Protocol, TextIO
 
 from hanlin.base.messages import say
 
@@ -63,10 +63,15 @@ class Progress:
         """Say one sentence between the reports."""
         self._view.note(text)
 
-    def done(self) -> None:
-        """End the task; its last report is always shown."""
+    def done(self, steps: int | None = None) -> None:
+        """End the task after so many steps, by default those of the last report; it is always shown."""
         step, values = self._state
+        step = step if steps is None else steps
         self._view.done(Report(self._title, step, self._total, None, values))
+
+    def close(self) -> None:
+        """Give the terminal back, cursor and all, whatever cut the task short."""
+        self._view.close()
 
 
 class Report:
@@ -113,6 +118,7 @@ class _View(Protocol):
     def update(self, report: Report) -> None: ...
     def note(self, text: str) -> None: ...
     def done(self, report: Report) -> None: ...
+    def close(self) -> None: ...
 
 
 class _Silent:
@@ -128,6 +134,8 @@ class _Silent:
     def note(self, text: str) -> None: ...
 
     def done(self, report: Report) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class _Plain(_Silent):
@@ -191,22 +199,30 @@ class _Bar(_Silent):
         self._bars = RichProgress(
             *columns, TextColumn("{task.fields[words]}"), TimeElapsedColumn(), console=Console(file=stream)
         )
-        self._task: object = None
+        self._task: Any = None
 
     def start(self, title: str, total: int | None) -> None:
+        if self._task is not None:  # its last line stays on the screen; kept in the view, it would be drawn again
+            self._bars.remove_task(self._task)
         self._bars.start()
         self._task = self._bars.add_task(title, total=total, words="")
 
     def update(self, report: Report) -> None:
         remaining = say("base.progress_eta", duration=duration_text(report.eta_s)) if report.eta_s is not None else ""
         words = f"{report.words()}  {remaining}".strip()
-        self._bars.update(self._task, completed=report.step, words=words)  # type: ignore[arg-type]
+        self._bars.update(self._task, completed=report.step, words=words)
 
     def note(self, text: str) -> None:
         self._bars.console.print(text, markup=False, highlight=False)
 
     def done(self, report: Report) -> None:
         self.update(report)
+        if report.total is None:
+            self._bars.update(self._task, total=report.step)  # where the end was not known, it is here
+        self._bars.stop_task(self._task)
+        self._bars.stop()
+
+    def close(self) -> None:
         self._bars.stop()
 
 

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib.metadata
+import io
 import os
 import signal
 import sys
@@ -35,9 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
+    _forgive_encodings()
     try:
         _choose_language(words)
-        return _dispatch(words)
+        _check_words(words)
+        return _dispatch(_command_first(words))
     except HanlinError as error:
         print_error(error, debug=debug)
         return error.exit_code
@@ -51,6 +55,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         print_bug(error, debug=debug)
         return 1
+
+
+def _forgive_encodings() -> None:
+    """A terminal of another encoding than UTF-8 shows `\\u7ff0` for what it lacks: odd, but no end of the program."""
+    for stream, errors in ((sys.stdout, "backslashreplace"), (sys.stdin, "surrogateescape")):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors=errors)  # what came in wrong is refused with a sentence where it is used
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """File names may be bytes of another encoding; a setting is text, and so is what a run remembers of it."""
+    for word in words:
+        if any("\udc80" <= character <= "\udcff" for character in word):
+            raise UsageError("cli.word_no_text", word=ascii(word)[1:-1])
+
+
+def _command_first(words: list[str]) -> list[str]:
+    """`hanlin --lang zh models ls` is `hanlin models ls --lang zh`."""
+    width = 2 if words[:1] == ["--lang"] else int(bool(words) and words[0].startswith("--lang="))
+    return [*words[width:], *words[:width]] if len(words) > width else []
 
 
 def _choose_language(words: Sequence[str]) -> None:
@@ -164,7 +188,8 @@ def execute(command: Command, given: Mapping[str, Any]) -> int:
         print_config(resolved, as_json=as_json)
         return 0
     extra = {"dry_run": True} if given.get("common__dry_run") else {}
-    result = command.callable()(resolved, progress=Progress(_progress_mode(given)), **extra)
+    with contextlib.closing(Progress(_progress_mode(given))) as progress:
+        result = command.callable()(resolved, progress=progress, **extra)
     if command.talks and not extra:
         return converse(result, as_json=as_json)
     return print_result(result, as_json=as_json)

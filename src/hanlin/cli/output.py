@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,9 @@ from hanlin.base.errors import ConfigError, HanlinError
 from hanlin.base.messages import room_entries, say
 from hanlin.base.progress import value_text
 from hanlin.life.report import Report, Table
+
+NUMBER = re.compile(r"[-+~–—.\d](?!.*[A-Za-z]{4})")
+"""A cell that stands to the right: a number, with a unit perhaps, but not a run's name, which begins with a date."""
 
 
 def print_result(result: Report | Iterable[Mapping[str, Any]], *, as_json: bool) -> int:
@@ -71,8 +75,10 @@ def _finite(value: Any) -> Any:
 def _print_table(console: Console, table: Table) -> None:
     shown = RichTable(title=table.title or None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for number, column in enumerate(table.columns):
-        numeric = all(row[number][:1] in "0123456789+-–—." for row in table.rows if row[number])
-        shown.add_column(column, justify="right" if numeric and table.rows else "left", overflow="fold")
+        numeric = all(NUMBER.match(row[number]) for row in table.rows if row[number])
+        justify: Any = "right" if numeric and table.rows else "left"
+        # The first column names the row, often by what the user types next: a name in two parts cannot be copied.
+        shown.add_column(column, justify=justify, overflow="fold", no_wrap=number == 0)
     for row in table.rows:
         shown.add_row(*(Text(cell) for cell in row))
     console.print(shown)

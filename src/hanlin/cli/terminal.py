@@ -53,10 +53,11 @@ def _converse(session: Session) -> int:
             if line:
                 interrupts = _turn(session, line)
         except EOFError:
+            print(file=sys.stderr)  # Ctrl-D leaves the cursor behind the prompt
             break
         except KeyboardInterrupt:
             interrupts += 1
-            print("\n" + say("cli.chat_stopped"), file=sys.stderr)
+            print("\n" + say("cli.chat_stopped") if interrupts < 2 else "", file=sys.stderr)
     print(say("cli.chat_bye"), file=sys.stderr)
     return 128 + signal.SIGINT if interrupts >= 2 else 0
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from hanlin.base.errors import InputError
 from hanlin.base.files import read_text
-from hanlin.text.chat import Message
+from hanlin.text.chat import Message, conversation
 
 Metric = Literal["exact_match", "multiple_choice"]
 Messages = tuple[Message, ...]
@@ -120,8 +120,10 @@ def read_task(path: Path, *, limit: int | None = None) -> Task:
 
 
 def read_tasks(folder: Path, *, limit: int | None = None) -> list[Task]:
-    """Every ``*.jsonl`` of a folder, by name, or the one file given."""
+    """Every ``*.jsonl`` of a folder, by name, or the one file given. Raises InputError E704 where there is none."""
     paths = [folder] if folder.is_file() else sorted(folder.glob("*.jsonl"))
+    if not paths:
+        raise InputError("evaluate.no_tasks", path=folder)
     return [read_task(path, limit=limit) for path in paths]
 
 
@@ -142,19 +144,31 @@ def _case(path: Path, number: int, line: str) -> Case:
         raise InputError("evaluate.case_damaged", path=path, line=number, reason=reason)
     asked = row.get("messages") or [{"role": "user", "content": row["prompt"]}]
     answers = [row["answer"]] if isinstance(row["answer"], str) else row["answer"]
-    messages = tuple(Message(m["role"], m["content"]) for m in asked)
+    try:
+        messages = conversation(asked).messages
+    except InputError as error:
+        raise InputError("evaluate.case_damaged", path=path, line=number, reason=error) from None
     return Case(messages, tuple(answers), tuple(row.get("choices", ())), row.get("lang", ""))
 
 
 def _fault(row: Any) -> str:
     """What is wrong with a row, in the words of the file format; empty when nothing is."""
-    if not isinstance(row, Mapping) or not ("prompt" in row or "messages" in row):
+    if not isinstance(row, Mapping) or not (row.get("prompt") or row.get("messages")):
         return "prompt | messages"
-    if not isinstance(row.get("answer"), str | list) or not row["answer"]:
+    if not isinstance(row.get("messages"), list | None):
+        return "messages"
+    if not _is_texts(row.get("answer")):
         return "answer"
+    if row.get("choices") and not (isinstance(row["choices"], list) and _is_texts(row["choices"])):
+        return "choices"
     if row.get("choices") and row["answer"] not in row["choices"]:
         return "answer ∉ choices"
     return ""
+
+
+def _is_texts(value: object) -> bool:
+    """Whether a value is a text or a list of texts, and not empty."""
+    return bool(value) and isinstance(value, str | list) and all(isinstance(one, str) for one in value)
 
 
 # ---------------------------------------------------------------- running them

@@ -29,7 +29,7 @@ def write_card(info: Info, scores: Mapping[str, Any], samples: Sequence[Sample] 
         *_section("scores", language_table(scores.get("language", {}))),
         *_section("tasks", task_table(scores.get("tasks", ()))),
         *_section("forgetting", forgetting_table(scores.get("forgetting", ()))),
-        *_section("samples", "\n\n".join(f"> **{_quoted(s.prompt)}**{_quoted(s.text)}" for s in samples)),
+        *_section("samples", "\n\n".join(map(_shown, samples))),
         *_section("limits", say("evaluate.card_limits")),
         *_section("lineage", _lineage(info.lineage)),
     ]
@@ -38,6 +38,12 @@ def write_card(info: Info, scores: Mapping[str, Any], samples: Sequence[Sample] 
 
 def _section(name: str, body: str) -> list[str]:
     return [f"## {say(f'evaluate.card_{name}_title')}", body] if body else []
+
+
+def _shown(sample: Sample) -> str:
+    """A sample as a quote, its beginning bold: Markdown takes `**def **`, with a space inside, for four stars."""
+    bold = sample.prompt.rstrip()
+    return f"> **{_quoted(bold)}**{_quoted(sample.prompt[len(bold) :] + sample.text)}"
 
 
 def _quoted(text: str) -> str:

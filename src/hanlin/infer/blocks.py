@@ -68,7 +68,7 @@ def num_blocks_for(num_tokens: int) -> int:
 
 
 class BlockStore:
-    """The memory of all blocks: keys and values (L, N * P, K, E)."""
+    """The memory of all blocks (L, N * P, 2K, E): the keys of a position, then its values. keys, values: its halves."""
 
     def __init__(
         self,
@@ -80,10 +80,11 @@ class BlockStore:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
-        shape = (num_layers, num_blocks * BLOCK, num_kv_heads, head_dim)
         # Places not yet written are masked, but 0 * NaN would not be 0: all start as zeros.
-        self.keys = torch.zeros(shape, dtype=dtype, device=device)
-        self.values = torch.zeros(shape, dtype=dtype, device=device)
+        self.memory = torch.zeros(
+            (num_layers, num_blocks * BLOCK, 2 * num_kv_heads, head_dim), dtype=dtype, device=device
+        )
+        self.keys, self.values = self.memory.chunk(2, dim=2)
 
 
 class BlockCache:
@@ -117,7 +118,7 @@ class BlockCache:
         """Where the new tokens and all tokens of the rows lie: a slice for one row in one piece, else (B, T or S)."""
         first, last = self.lengths[0], max(self.lengths) + num_new
         table, self._num_new = self._tables[:, : num_blocks_for(last)], num_new
-        if len(table) == 1 and (table[0] == table[0, 0] + np.arange(table.shape[1])).all():
+        if _in_one_piece(table):
             start = int(table[0, 0]) * BLOCK
             self._new, self._all = slice(start + first, start + last), slice(start, start + last)
             return
@@ -126,3 +127,43 @@ class BlockCache:
         device = self._store.keys.device
         self._all = torch.from_numpy(places[:, :last]).to(device)
         self._new = torch.from_numpy(np.take_along_axis(places, new, axis=1)).to(device)
+
+
+class TokenCache:
+    """The rows of one pass that reads one token of each: tables int32 (B, width), its place in each row.
+
+    mask: (B, 1, 1, S), what is added to scores, 0 or -inf; None for a row in one piece, which is seen whole.
+    """
+
+    def __init__(self, store: BlockStore, tables: Table, places: Sequence[int]) -> None:
+        self._memory, table = store.memory, tables[:, : num_blocks_for(max(places) + 1)]
+        self.mask: Tensor | None = None
+        if _in_one_piece(table):
+            start, last = int(table[0, 0]) * BLOCK, int(table[0, 0]) * BLOCK + places[0]
+            self._new = self._memory[:, last].unbind()
+            self._all = self._memory[:, None, start : last + 1].transpose(2, 3).unbind()
+            return
+        device, new = self._memory.device, np.array(places)[:, None]
+        at = np.take_along_axis(table, new // BLOCK, axis=1) * BLOCK + new % BLOCK
+        self._places, self._blocks = (torch.from_numpy(ids.reshape(-1)).to(device) for ids in (at, table))
+        hidden = torch.from_numpy(np.arange(table.shape[1] * BLOCK) > new).to(device)
+        self.mask = torch.zeros(hidden.shape, dtype=self._memory.dtype, device=device).masked_fill_(hidden, -torch.inf)
+        self.mask = self.mask[:, None, None]
+
+    def append(self, layer: int, new: Tensor) -> tuple[Tensor, Tensor]:
+        """Store keys and values (B, 2K, E) of the new tokens; return those of slots 0 .. S, (B, K, S, E) each."""
+        if self.mask is None:
+            self._new[layer].copy_(new[0])
+            found = self._all[layer]
+        else:
+            memory = self._memory[layer]
+            memory.index_copy_(0, self._places, new)
+            rows = memory.view(-1, BLOCK * memory[0].numel()).index_select(0, self._blocks)  # block by block: 5 times
+            found = rows.view(len(new), -1, *memory.shape[1:]).transpose(1, 2)  # as fast as position by position
+        keys, values = found.chunk(2, dim=1)
+        return keys, values
+
+
+def _in_one_piece(table: Table) -> bool:
+    """Whether a table is one row of neighbouring blocks."""
+    return len(table) == 1 and bool((table[0] == table[0, 0] + np.arange(table.shape[1])).all())

@@ -36,5 +36,5 @@ def main_result(figures: Mapping[str, Any]) -> str:
         documents=f"{train['documents']:,}",
         megabytes=f"{train['bytes'] / 1e6:.1f}",
         held_out=f"{validation['bytes'] / 1e6:.2f}",
-        dropped=f"{sum(figures['dropped'].values()):,}",
+        dropped=f"{sum(figures.get('dropped', {}).values()):,}",
     )

@@ -24,6 +24,8 @@ def open_session(job: ChatConfig, progress: Progress) -> Session:
     """The conversation that some settings describe."""
     bundle = open_bundle(job.model, device=job.device)
     assert bundle.tokenizer is not None
+    for sentence in bundle.info.notes:  # what of a foreign folder was taken on trust or left aside
+        progress.note(sentence)
     if idle := job.sampling().without_effect():
         progress.note(say("life.no_effect", names=", ".join(idle)))
     engine = Engine(bundle.model, bundle.tokenizer, config=EngineConfig(max_batch=1))

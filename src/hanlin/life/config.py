@@ -15,7 +15,7 @@ from hanlin.evaluate.config import EvaluateConfig
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.serve.config import ServeConfig
 from hanlin.text.config import CorpusConfig, TokenizerConfig
-from hanlin.train.config import Duration
+from hanlin.train.config import DURATIONS, Duration
 
 RUNS = Path("runs")
 
@@ -134,7 +134,9 @@ class DemoConfig(Config):
 
     section: ClassVar[str] = "demo"
 
-    budget: Duration = Field(default=600.0, ge=20, le=10**6, description="Time for all of it, in seconds or as 10min.")
+    budget: Duration = Field(
+        default=600.0, ge=20, le=10**6, examples=DURATIONS, description="Time for all of it, in seconds or as 10min."
+    )
     home: Path | None = Field(default=None, description="Folder of the demo; none: demo/ in HANLIN_HOME (~/.hanlin).")
     fresh: bool = Field(default=False, description="Train anew although a finished model is there.")
     settings: dict[str, str] = Field(

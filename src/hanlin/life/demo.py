@@ -33,12 +33,14 @@ def demo(
     **settings: Any,
 ) -> Talk | Report:
     """Train, tune, measure, talk. A finished demo is opened at once; one that was cut goes on where it stopped."""
-    job, progress = settled(DemoConfig, config, settings).value, progress or Progress("none")
+    resolved, progress = settled(DemoConfig, config, settings), progress or Progress("none")
+    job = resolved.value
     where = job.home or home() / "demo"
     if not (job.fresh or job.settings or dry_run) and (found := finished(where)):
-        return Talk(
-            Report("demo", where, {"bundle": str(found)}, (say("life.demo_found", path=found),)), _session(found)
-        )
+        lines = [say("life.demo_found", path=found)]
+        if resolved.origins.get("budget", "default") != "default":
+            lines.append(say("life.demo_budget", budget=duration_text(job.budget)))
+        return Talk(Report("demo", where, {"bundle": str(found)}, tuple(lines)), _session(found))
     with resources.as_file(resources.files("hanlin.recipe").joinpath("texts", "demo.toml")) as path:
         recipe = read_recipe(path, environ=variables(path))
     left = max(job.budget - OTHER_SECONDS, 0.4 * job.budget)

@@ -26,6 +26,7 @@ from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
 from hanlin.life.talk import answers
 from hanlin.model.transformer import build_model
+from hanlin.train.plot import plot_bits_per_byte
 
 UNTRAINED_BYTES = 1 << 16  # fresh weights guess alike everywhere: a small slice says it
 
@@ -49,11 +50,13 @@ def evaluate(config: Given[EvaluateJob] = None, *, progress: Progress | None = N
     samples = write_samples(bundle, engine, job.prompts, num_tokens=job.sample_tokens, seed=job.seed)
     out = job.out or bundle.path.parent / "eval"
     keep(bundle, scores, said, samples, out)
+    _curve((parent or bundle.path).parent, scores["language"], out)
     return evaluation_report(bundle, scores, samples, out)
 
 
 def _languages(bundle: Bundle, text: Mapping[str, HeldOut], job: EvaluateJob, progress: Progress) -> dict[str, Any]:
-    progress.note(say("life.scoring", megabytes=f"{sum(sum(p.num_bytes) for p in text.values()) / 1e6:.1f}"))
+    if text:
+        progress.note(say("life.scoring", megabytes=f"{sum(sum(p.num_bytes) for p in text.values()) / 1e6:.1f}"))
     assert bundle.tokenizer is not None
     scores = score_languages(bundle.model, bundle.tokenizer, text, batch=job.batch_tokens)
     baselines = _baselines(bundle, text, job, progress) if text else {}
@@ -127,6 +130,21 @@ def keep(
     if bundle.lineage is not None:
         info = read_info(bundle.path)
         annotate_bundle(bundle.path, scores=scores, card=write_card(info, {**info.scores, **scores}, samples))
+
+
+def _curve(run: Path, languages: Mapping[str, Any], out: Path) -> None:
+    """Bits per byte over the minutes of the pre-training, beside what counting and compressing reach."""
+    if not (run / "metrics.jsonl").is_file():
+        return
+    levels = {
+        lang: {
+            say(f"evaluate.column_{name}"): row["baselines"][name]
+            for name in ("kneser_ney", "xz")
+            if name in row["baselines"]
+        }
+        for lang, row in languages.items()
+    }
+    plot_bits_per_byte(run, levels=levels, path=out / "bits_per_byte.svg")
 
 
 # ---------------------------------------------------------------- for people

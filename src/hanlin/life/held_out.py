@@ -30,7 +30,7 @@ def held_out_documents(data: Sequence[str], bundle: Bundle, progress: Progress) 
             yield from read_corpus(path, "validation")
         elif is_shards(path):
             assert bundle.tokenizer is not None
-            yield from _decoded(path, bundle.tokenizer)
+            yield from decoded(path, bundle.tokenizer)
     dropped: list[Dropped] = []
     if plain:
         yield from read_documents(plain, on_drop=dropped.append)
@@ -38,7 +38,7 @@ def held_out_documents(data: Sequence[str], bundle: Bundle, progress: Progress) 
         progress.note(say("life.dropped", number=len(dropped), first=dropped[0].location))
 
 
-def _decoded(path: Path, tokenizer: Tokenizer) -> Iterator[Document]:
+def decoded(path: Path, tokenizer: Tokenizer) -> Iterator[Document]:
     """The documents of token shards; byte-level tokens give back the text they were made from."""
     shards = ShardSet.open(path)
     shards.require_tokenizer(tokenizer.fingerprint)

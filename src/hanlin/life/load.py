@@ -20,14 +20,14 @@ from hanlin.life.open import open_bundle
 from hanlin.life.talk import chat_ids, complete_ids
 from hanlin.model.config import ModelConfig
 from hanlin.model.transformer import Transformer
-from hanlin.text.chat import Message
+from hanlin.text.chat import Message, conversation
 from hanlin.text.tokenizer import Tokenizer
 
 Messages = str | Sequence[Message | Mapping[str, str]]
 
 
 class Model:
-    """A loaded bundle. `generate` continues texts, `chat` answers, `stream` does either piece by piece."""
+    """A loaded bundle. `generate` continues texts, `chat` answers, `stream` answers piece by piece."""
 
     def __init__(self, bundle: Bundle) -> None:
         assert bundle.tokenizer is not None
@@ -58,7 +58,10 @@ class Model:
         return self.engine.generate(complete_ids(self.bundle, text), SamplingParams(**sampling))
 
     def chat(self, messages: Messages, **sampling: Any) -> str:
-        """Answer a question, or the last of some messages ({"role": …, "content": …})."""
+        """Answer a question, or the last of some messages ({"role": …, "content": …}).
+
+        Raises InputError for messages of another form and for a model without a chat template; RequestTooLong.
+        """
         return self.engine.generate(self._chat_ids(messages), SamplingParams(**sampling)).text
 
     def stream(self, messages: Messages, **sampling: Any) -> Iterator[str]:
@@ -74,12 +77,8 @@ class Model:
         return logits.float()
 
     def _chat_ids(self, messages: Messages) -> list[int]:
-        turns = [Message("user", messages)] if isinstance(messages, str) else [_message(one) for one in messages]
+        turns = [Message("user", messages)] if isinstance(messages, str) else conversation(messages).messages
         return chat_ids(self.bundle, turns)
-
-
-def _message(turn: Message | Mapping[str, str]) -> Message:
-    return turn if isinstance(turn, Message) else Message(turn["role"], turn["content"])  # type: ignore[arg-type]
 
 
 def load(model: str | Path = "", *, device: str = "auto", exact: bool = False) -> Model:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hanlin.base.errors import UsageError
+from hanlin.base.files import disk_errors
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, value_text
 from hanlin.bundle.bundle import Info, read_info
@@ -107,12 +108,19 @@ def remove_model(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Report:
-    """Delete a bundle; its run, checkpoints and figures stay. Raises UsageError E853 unless `yes` is set."""
+    """Delete a bundle; its run, checkpoints and figures stay.
+
+    Raises UsageError E853 unless `yes` is set, and E858 for a folder that Hanlin did not make: any project may have a
+    config.json.
+    """
     job = settled(RemoveModelConfig, config, settings, first="model").value
     path = find_bundle(job.model)
+    if not (path / MARK).is_file():
+        raise UsageError("life.not_ours", path=path)
     freed = size_bytes(path)
     if not job.yes:
         raise UsageError("life.really_remove", path=path, megabytes=f"{freed / 1e6:.1f}", model=job.model)
-    shutil.rmtree(path)
+    with disk_errors(path):
+        shutil.rmtree(path)
     line = say("life.removed", path=path, megabytes=f"{freed / 1e6:.1f}")
     return Report("models rm", path, {"removed": str(path), "bytes": freed}, (line,))

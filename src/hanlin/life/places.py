@@ -81,8 +81,9 @@ def _near(word: str, places: Sequence[Path]) -> str:
 
 
 def every_run(runs: Path) -> list[RunInfo]:
-    """The runs of a folder and of the recipes in it, oldest first."""
-    return sorted(_runs(runs), key=lambda info: info.created)
+    """The runs of a folder, of HANLIN_HOME, and of the recipes in them, oldest first."""
+    found = {info.folder.resolve(): info for root in roots(runs) for info in _runs(root)}
+    return sorted(found.values(), key=lambda info: info.created)
 
 
 def _runs(root: Path) -> Iterator[RunInfo]:
@@ -97,11 +98,13 @@ def _runs(root: Path) -> Iterator[RunInfo]:
 def find_run(word: str, runs: Path) -> Path:
     """The run that a word means: its folder, or the beginning of its name; the empty word means the newest.
 
-    Raises InputError E852.
+    Raises InputError E852, or E857 where the newest is asked for and there is none.
     """
     if word and (Path(word) / "origin.json").is_file():
         return Path(word)
     named = [info.folder for info in every_run(runs) if info.folder.name.startswith(word)]
+    if not named and not word:
+        raise InputError("life.no_runs", runs=runs, home=home())
     if not named:
-        raise InputError("life.no_run", run=word or "-", runs=runs)
+        raise InputError("life.no_run", run=word, runs=runs, home=home())
     return named[-1]

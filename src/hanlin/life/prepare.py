@@ -12,9 +12,11 @@ from hanlin.base.files import sha256_bytes, sha256_file
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.data.config import ShardConfig
-from hanlin.life.build_data import build_data, main_result
+from hanlin.life.build_data import build_data
+from hanlin.life.build_data import main_result as corpus_result
 from hanlin.life.config import BuildDataConfig, TrainTokenizerConfig
 from hanlin.life.tokenise import Shards, open_shards, tokenise
+from hanlin.life.train_tokenizer import main_result as tokenizer_result
 from hanlin.life.train_tokenizer import train_tokenizer
 from hanlin.recipe.cache import input_files
 from hanlin.recipe.config import RecipeConfig
@@ -35,7 +37,8 @@ def run_corpus(job: Job) -> Outcome:
     config = job.configs["corpus"].value
     report = build_data(BuildDataConfig(**fields_of(config), out=job.out), progress=job.progress)
     fingerprint = sha256_bytes((job.out / "corpus.json").read_bytes())
-    return Outcome(job.out, fingerprint, main_result(report.report), {"splits": report.report["splits"]})
+    figures = {name: report.report[name] for name in ("splits", "dropped")}
+    return Outcome(job.out, fingerprint, corpus_result(figures), figures)
 
 
 def run_tokenizer(job: Job) -> Outcome:
@@ -55,8 +58,13 @@ def run_shards(job: Job) -> Outcome:
         config=job.configs["shards"].value,
         progress=job.progress,
     )
-    result = say("life.shards_result", tokens=f"{shards.num_tokens:,}")
-    return Outcome(job.out, shards.fingerprint, result, {"num_tokens": shards.num_tokens})
+    figures = {"num_tokens": shards.num_tokens}
+    return Outcome(job.out, shards.fingerprint, shards_result(figures), figures)
+
+
+def shards_result(figures: Mapping[str, Any]) -> str:
+    """Shards in one phrase, for the table of a recipe."""
+    return say("life.shards_result", tokens=f"{figures['num_tokens']:,}")
 
 
 def fields_of(config: Config) -> dict[str, Any]:
@@ -86,9 +94,23 @@ def estimate_shards(job: Job) -> Estimate:
 
 
 TEXT_STAGES: tuple[Stage, ...] = (
-    Stage("corpus", {"corpus": CorpusConfig}, run_corpus, reads=_source_paths, estimate=estimate_corpus),
-    Stage("tokenizer", {"tokenizer": TokenizerConfig}, run_tokenizer, needs=("corpus",)),
-    Stage("shards", {"shards": ShardConfig}, run_shards, needs=("corpus", "tokenizer"), estimate=estimate_shards),
+    Stage(
+        "corpus",
+        {"corpus": CorpusConfig},
+        run_corpus,
+        reads=_source_paths,
+        estimate=estimate_corpus,
+        describe=corpus_result,
+    ),
+    Stage("tokenizer", {"tokenizer": TokenizerConfig}, run_tokenizer, needs=("corpus",), describe=tokenizer_result),
+    Stage(
+        "shards",
+        {"shards": ShardConfig},
+        run_shards,
+        needs=("corpus", "tokenizer"),
+        estimate=estimate_shards,
+        describe=shards_result,
+    ),
 )
 """From raw files to token shards."""
 
@@ -154,6 +176,7 @@ def _given(name: str, path: Path, fingerprint: str) -> Stage:
     return replace(
         stage,
         run=lambda job: Outcome(path, fingerprint, str(path)),
+        describe=None,
         needs=(),
         reads=lambda configs: (str(path / "corpus.json" if name == "corpus" else path / "tokenizer.json"),),
     )

@@ -9,7 +9,9 @@ from typing import Any
 from hanlin.base.errors import UsageError
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text, value_text
+from hanlin.life.held_out import decoded
 from hanlin.life.hooks import writing_hooks
+from hanlin.life.measure import held_out
 from hanlin.life.places import find_bundle
 from hanlin.life.prepare import BYTES_PER_TOKEN, is_shards, prepare_text, text_bytes
 from hanlin.life.report import Report, Table
@@ -21,6 +23,9 @@ from hanlin.train.config import PretrainConfig
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.plan import Plan
 from hanlin.train.session import stored_config
+
+SCORED_BYTES = 32_768
+"""Held-out text of each language that is scored with every evaluation: 2 % of the time of a run of twenty minutes."""
 
 
 def pretrain(
@@ -62,10 +67,14 @@ def with_shards(job: PretrainConfig, progress: Progress) -> PretrainConfig:
 
 
 def _hooks(job: PretrainConfig) -> Hooks:
-    """Texts as training goes on; none where the settings are wrong, which `train` then says."""
+    """Texts and scores as training goes on; none where the settings are wrong, which `train` then says."""
     settings = stored_config(job) if job.resume else job
     folder = settings.tokenizer or settings.from_bundle
-    return writing_hooks(Tokenizer.load(folder)) if folder else Hooks()
+    if folder is None:
+        return Hooks()
+    tokenizer = Tokenizer.load(folder)
+    documents = (one for path in settings.validation if is_shards(path) for one in decoded(path, tokenizer))
+    return writing_hooks(tokenizer, held_out(documents, SCORED_BYTES))
 
 
 def plan_report(job: PretrainConfig) -> Report:

@@ -11,7 +11,7 @@ from hanlin.base.log import FINAL_PHASES, RunInfo, read_events, read_metrics, re
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text, value_text
 from hanlin.life.config import ListRunsConfig, ShowRunConfig, TailRunConfig
-from hanlin.life.places import every_run, find_run
+from hanlin.life.places import every_run, find_run, home
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
 
@@ -25,12 +25,12 @@ def show_runs(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Report:
-    """All runs of a folder and what each is doing."""
+    """All runs of a folder and of HANLIN_HOME, and what each is doing."""
     job = settled(ListRunsConfig, config, settings).value
     infos = every_run(job.runs)
     columns = tuple(say(f"life.column_{name}") for name in ("run", "phase", "step", "eta"))
     table = Table("", columns, tuple(_row(info) for info in infos))
-    lines = () if infos else (say("life.no_runs_yet", runs=job.runs),)
+    lines = () if infos else (say("life.no_runs_yet", runs=job.runs, home=home()),)
     figures = {"runs": [{**vars(info), "folder": str(info.folder)} for info in infos]}
     return Report("runs ls", job.runs, figures, lines, (table,) if infos else ())
 

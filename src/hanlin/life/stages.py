@@ -43,10 +43,10 @@ def run_pretrain(job: Job) -> Outcome:
 
 
 def run_finetune(job: Job) -> Outcome:
-    """Conversations to a model that answers."""
+    """Conversations to a model that answers; part of each step is text it knows already, so that it keeps it."""
     config: FinetuneConfig = job.configs["finetune"].value
-    bundle = job.needs["pretrain"].path / "bundle"
-    return _trained(job, finetune, config.replaced(from_bundle=bundle))
+    bundle, known = job.needs["pretrain"].path / "bundle", job.needs["shards"].path / "train"
+    return _trained(job, finetune, config.replaced(from_bundle=bundle, replay=config.replay or (known,)))
 
 
 def _trained(job: Job, train: Any, config: TrainingConfig) -> Outcome:
@@ -64,12 +64,17 @@ def run_baselines(job: Job) -> Outcome:
     """What a compressor and an n-gram make of the same text."""
     config: EvaluateConfig = job.configs["evaluate"].value
     if not config.baselines:
-        return Outcome(job.home, "none", say("life.baselines_off"))
+        return Outcome(job.home, "none", baselines_result({}))
     figures = compute_baselines(
         job.needs["corpus"].path, job.needs["tokenizer"].path, config, out=job.out, progress=job.progress
     )
+    return Outcome(job.out, sha256_bytes(repr(figures).encode()), baselines_result(figures), figures)
+
+
+def baselines_result(figures: Mapping[str, Any]) -> str:
+    """Baselines in one phrase, for the table of a recipe."""
     best = ", ".join(f"{lang} {row['kneser_ney']:.3f}" for lang, row in figures.items())
-    return Outcome(job.out, sha256_bytes(repr(figures).encode()), say("life.baselines_result", figures=best), figures)
+    return say("life.baselines_result", figures=best) if best else say("life.baselines_off")
 
 
 def run_evaluate(job: Job) -> Outcome:
@@ -122,6 +127,7 @@ STAGES: tuple[Stage, ...] = (
         run_pretrain,
         needs=("tokenizer", "shards"),
         estimate=estimate_training("pretrain"),
+        describe=main_result,
     ),
     Stage(
         "finetune",
@@ -129,16 +135,25 @@ STAGES: tuple[Stage, ...] = (
         run_finetune,
         needs=("pretrain", "shards"),
         optional=True,
+        version=2,
         reads=_conversation_paths,
         estimate=estimate_training("finetune"),
+        describe=main_result,
     ),
-    Stage("baselines", {"evaluate": EvaluateConfig}, run_baselines, needs=("corpus", "tokenizer")),
+    Stage(
+        "baselines",
+        {"evaluate": EvaluateConfig},
+        run_baselines,
+        needs=("corpus", "tokenizer"),
+        describe=baselines_result,
+    ),
     Stage(
         "evaluate",
         {"evaluate": EvaluateConfig},
         run_evaluate,
         needs=("corpus", "baselines", "pretrain", "finetune"),
         reads=_task_paths,
+        describe=main_score,
     ),
 )
 """A whole life, in order. `[model]` of a recipe is folded into `[pretrain]` before these are looked at."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hanlin.base.errors import InputError
 from hanlin.bundle.bundle import Bundle
 from hanlin.infer.config import SamplingParams
 from hanlin.infer.engine import Engine
 from hanlin.infer.request import Token
 from hanlin.life.models import name_of
 from hanlin.life.report import Report
-from hanlin.text.chat import Conversation, Message
+from hanlin.text.chat import TEMPLATE, Conversation, Message
 
 
 class Session:
@@ -91,8 +92,13 @@ def answers(bundle: Bundle) -> bool:
 
 
 def chat_ids(bundle: Bundle, messages: Sequence[Message]) -> list[int]:
-    """The ids of a conversation that waits for its answer, by the template that fine-tuning used."""
-    assert bundle.tokenizer is not None and bundle.template is not None
+    """The ids of a conversation that waits for its answer, by the template that fine-tuning used.
+
+    Raises InputError E247 for a foreign model that came without a template.
+    """
+    assert bundle.tokenizer is not None
+    if bundle.template is None:
+        raise InputError("text.template_missing", path=bundle.path / TEMPLATE)
     rendered = bundle.template.render(
         Conversation(tuple(messages)), tokenizer=bundle.tokenizer, add_generation_prompt=True
     )

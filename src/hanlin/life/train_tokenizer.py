@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +45,22 @@ def train_tokenizer(
     density = {lang: held.characters_per_token for lang, held in characters_per_token(tokenizer, sample).items()}
     columns = (say("life.column_language"), say("life.column_density"))
     table = Table("", columns, tuple((lang, f"{value:.2f}") for lang, value in sorted(density.items())))
-    shown = ", ".join(f"{lang} {value:.2f}" for lang, value in sorted(density.items()))
-    lines = [say("life.tokenizer_result", vocab_size=f"{tokenizer.vocab_size:,}", density=shown)]
-    if dropped:
-        lines.append(say("life.dropped", number=len(dropped), first=dropped[0].location))
     figures = {
         "vocab_size": tokenizer.vocab_size,
         "fingerprint": tokenizer.fingerprint,
         "characters_per_token": density,
         "dropped": len(dropped),
     }
+    lines = [main_result(figures)]
+    if dropped:
+        lines.append(say("life.dropped", number=len(dropped), first=dropped[0].location))
     return Report("tokenizer train", job.out, figures, tuple(lines), (table,))
+
+
+def main_result(figures: Mapping[str, Any]) -> str:
+    """A vocabulary in one phrase, for the table of a recipe."""
+    density = ", ".join(f"{lang} {value:.2f}" for lang, value in sorted(figures["characters_per_token"].items()))
+    return say("life.tokenizer_result", vocab_size=f"{figures['vocab_size']:,}", density=density)
 
 
 def _documents(job: TrainTokenizerConfig, dropped: list[Dropped]) -> Iterator[Document]:

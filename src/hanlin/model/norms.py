@@ -24,8 +24,11 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """
     if kernels.usable(x) and weight.dtype == torch.float32:
         return kernels.rms_norm(x, weight, eps)
-    if x.device.type == "cpu":
+    if x.device.type == "cpu" and torch.is_grad_enabled():
         return _PlainRmsNorm.apply(x, weight, eps)
+    if x.device.type == "cpu":
+        wide = torch.promote_types(x.dtype, torch.float32)
+        return F.rms_norm(x.to(wide), weight.shape, weight.to(wide), eps).to(x.dtype)
     return F.rms_norm(x, weight.shape, weight.to(x.dtype), eps)
 
 

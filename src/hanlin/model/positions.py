@@ -6,6 +6,7 @@ Legend: B batch (1 where rows share positions), T tokens, H heads, E head width,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,11 @@ class Rotation:
 
     cos: Tensor
     sin: Tensor
+
+    @cached_property
+    def whole(self) -> tuple[Tensor, Tensor]:
+        """Factors (B, T, 1, E) of a head and of the head with its halves exchanged, whose sum is the head turned."""
+        return torch.cat((self.cos, self.cos), dim=-1), torch.cat((-self.sin, self.sin), dim=-1)
 
 
 class Rotary:
@@ -57,9 +63,8 @@ def rotate(x: Tensor, rotation: Rotation) -> Tensor:
     """Turn every head of x (B, T, H, E) by its position's angles."""
     if kernels.usable(x):
         return kernels.rotate(x, rotation.cos, rotation.sin)
-    first, second = x.chunk(2, dim=-1)
-    cos, sin = rotation.cos, rotation.sin
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+    straight, crossed = rotation.whole
+    return torch.addcmul(x * straight, x.roll(x.shape[-1] // 2, dims=-1), crossed)
 
 
 class LearnedPositions(nn.Module):

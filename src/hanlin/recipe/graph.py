@@ -70,7 +70,8 @@ class Stage:
 
     `sections` are the recipe's sections it reads, by name; `reads` names the user's own files among its settings;
     `version` is raised by hand when its behaviour changes. An `optional` stage runs only where the recipe has a
-    section for it.
+    section for it. `describe` says the figures of an outcome in one phrase, so that an outcome that was made under
+    another language is told in the reader's own; without it the phrase of the time is repeated.
     """
 
     name: str
@@ -81,6 +82,11 @@ class Stage:
     optional: bool = False
     reads: Callable[[Mapping[str, Resolved[Any]]], Sequence[str]] = lambda configs: ()
     estimate: Callable[[Job], Estimate] = lambda job: Estimate()
+    describe: Callable[[Mapping[str, Any]], str] | None = None
+
+    def result(self, record: Record) -> str:
+        """The main result of an earlier outcome."""
+        return self.describe(record.figures) if self.describe else record.result
 
 
 @dataclass(frozen=True)
@@ -235,8 +241,8 @@ class _Life:
         known = self.cache.find(stage.name, record.key)
         if known and known.state == "done":
             self.outcomes[stage.name] = _outcome(known)
-            self.progress.note(f"{title}: {say('recipe.state_done')} · {known.result}")
-            return Row(stage.name, "done", known.seconds, known.result, known.path)
+            self.progress.note(f"{title}: {say('recipe.state_done')} · {stage.result(known)}")
+            return Row(stage.name, "done", known.seconds, stage.result(known), known.path)
         attempt = replace(record, path=known.path if known else "", seconds=known.seconds if known else 0.0)
         self.cache.save(attempt)
         self.progress.note(f"{title}: {self._why(record, known)}")
@@ -270,7 +276,7 @@ class _Life:
         known = self.cache.find(stage.name, record.key)
         if known and known.state == "done":
             self.outcomes[stage.name] = _outcome(known)
-            return Row(stage.name, "done", known.seconds, known.result, known.path)
+            return Row(stage.name, "done", known.seconds, stage.result(known), known.path)
         estimate = stage.estimate(self._job(stage, known, _no_claim))
         return Row(stage.name, "resume" if known else "run", 0.0, "", why=self._why(record, known), estimate=estimate)
 

@@ -187,7 +187,10 @@ class Shipped:
 
 
 def write_shipped(out: Path, *, num_stories: int = 4000, seed: int = 0) -> Shipped:
-    """Write ``texts.jsonl``, ``conversations.jsonl`` and one task file per skill under ``out``."""
+    """Write ``texts.jsonl``, ``conversations.jsonl`` and one task file per skill under ``out``.
+
+    Raises DiskFull, MachineError.
+    """
     rows = list(documents(num_stories, seed))
     every = cases()
     taught = [case.conversation() for case in every if not case.held_out]
@@ -201,5 +204,4 @@ def write_shipped(out: Path, *, num_stories: int = 4000, seed: int = 0) -> Shipp
 
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

@@ -69,6 +69,9 @@ class CorpusConfig(Config):
     validation_fraction: float = Field(
         default=0.02, ge=0, le=0.5, description="Share of documents, by hash, kept to measure the model."
     )
+    most_leaked: float = Field(
+        default=0.5, ge=0, le=1, description="Drop a held-out document with more of its lines in training; 1: keep all."
+    )
     max_examples: int = Field(default=3, ge=0, le=100, description="Examples in the report for each reason of a drop.")
     seed: int = Field(default=1, ge=0, le=2**63 - 1, description="Seed of the choice of validation documents.")
 

@@ -1,6 +1,6 @@
 """Raw files to a cleaned corpus in two parts, with every loss counted.
 
-    sources -> read -> normalise -> too short? -> seen before? -> train | validation
+    sources -> read -> normalise -> too short? -> seen before? -> train | validation -> in train, line by line?
 
 A built corpus is a folder: `train.jsonl.zst`, `validation.jsonl.zst` (one document a line), `corpus.json` (all counts,
 examples of what was dropped, checksums) and `report.md` (the same for people).
@@ -28,6 +28,7 @@ from hanlin.text.dedup import ExactDedup, text_digest
 from hanlin.text.document import Document, Dropped
 from hanlin.text.encodings import decoded_stream
 from hanlin.text.files import chunks_of
+from hanlin.text.leaks import leaked_shares
 from hanlin.text.readers import lines_of, nothing_readable, read_documents
 
 SPLITS = ("train", "validation")
@@ -84,6 +85,7 @@ def build_corpus(config: CorpusConfig, out: Path, *, progress: Progress | None =
         with _writers(folder) as files:
             for split, document in build.documents():
                 files[split].write(_line(document))
+        _drop_leaks(build, folder)
         if not sum(amount.documents for amount in build.tally.splits.values()):
             raise nothing_readable(
                 [source.path for source in config.sources], build.first_drop, sum(build.tally.dropped.values())
@@ -112,23 +114,25 @@ class _Build:
             self._count_read(raw)
             if (document := self._cleaned(raw)) is not None:
                 split = self._split(document.text)
-                self._count_kept(split, document)
+                if split == "train":
+                    self.count_kept(split, document)
                 yield split, document
-        self.progress.done()
+        self.progress.done(self.tally.read)
 
     def _cleaned(self, raw: Document) -> Document | None:
         even = normalise(raw.text, self.config.normalise)
         for rule, number in even.changes.items():
             _count(self.tally.changes, rule, number)
         if len(even.text.strip()) < self.config.min_chars:
-            self._refuse(raw, "too_short", even.text[:80])
+            self.refuse(raw, "too_short", even.text[:80])
             return None
         if self.config.dedup and (twin := self.dedup.first(even.text, raw.id)) is not None:
-            self._refuse(raw, "duplicate", twin)
+            self.refuse(raw, "duplicate", twin)
             return None
         return Document(even.text, raw.id, raw.source, raw.lang, raw.meta)
 
-    def _refuse(self, document: Document, reason: str, example: str) -> None:
+    def refuse(self, document: Document, reason: str, example: str) -> None:
+        """Drop a document that was read."""
         place = str(document.meta.get("path", document.id))
         line = f":{document.meta['line']}" if "line" in document.meta else ""
         self.drop(Dropped(reason, document.id, document.source, place + line, example))
@@ -153,9 +157,10 @@ class _Build:
             self.last_path = raw.meta["path"]
             _count(self.tally.encodings, str(raw.meta["encoding"]))
         if self.tally.read % 100 == 0:
-            self.progress.update(self.tally.read, documents=self.tally.read)
+            self.progress.update(self.tally.read)
 
-    def _count_kept(self, split: str, document: Document) -> None:
+    def count_kept(self, split: str, document: Document) -> None:
+        """Count a document in its part."""
         num_bytes = len(document.text.encode())
         for amounts, name in (
             (self.tally.splits, split),
@@ -167,6 +172,25 @@ class _Build:
 
 def _count(counts: dict[str, int], name: str, number: int = 1) -> None:
     counts[name] = counts.get(name, 0) + number
+
+
+def _drop_leaks(build: _Build, folder: Path) -> None:
+    """Keep of the validation part what training has not: only now is all of the training part known."""
+    path, read = _file(folder, "validation"), _file(folder, "candidates")
+    path.rename(read)
+    shares = leaked_shares(
+        (one.text for one in _documents(read)), (one.text for one in _documents(_file(folder, "train")))
+    )
+    with contextlib.ExitStack() as stack:
+        file = _packer(path, stack)
+        stack.enter_context(file)
+        for document, share in zip(_documents(read), shares, strict=True):
+            if share > build.config.most_leaked:
+                build.refuse(document, "leaked", f"{share:.0%}")
+            else:
+                build.count_kept("validation", document)
+                file.write(_line(document))
+    read.unlink()
 
 
 @contextlib.contextmanager

@@ -135,7 +135,7 @@ def characters_per_token(tokenizer: Tokenizer, documents: Iterable[Document]) ->
 
 
 def even_sample(documents: Iterable[Document], per_language: int) -> list[Document]:
-    """The `per_language` documents of each language with the smallest hashes: from all of a corpus, not its beginning."""
+    """The `per_language` documents of each language with the smallest hashes: from all of a corpus."""
     kept: dict[str, list[tuple[int, int, Document]]] = {}
     for number, document in enumerate(documents):
         held = kept.setdefault(document.lang, [])

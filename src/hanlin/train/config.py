@@ -29,10 +29,10 @@ class OptimizerConfig(Config):
         default=None,
         gt=0,
         le=1000,
-        description="Rate of embeddings and head as a multiple of learning_rate; none: 2.5 with muon, else 1.",
+        description="Rate of embeddings and head as a multiple of learning_rate; none: 7 with muon, else 1.",
     )
     weight_decay: float = Field(
-        default=0.1, ge=0, le=1, description="Decoupled weight decay of matrices; norms and biases have none."
+        default=0.1, ge=0, le=1, description="Decoupled weight decay of the blocks' matrices; all else has none."
     )
     beta1: float = Field(default=0.9, ge=0, lt=1, description="Memory of the gradient's mean in adam and adamw.")
     beta2: float = Field(default=0.95, ge=0, lt=1, description="Memory of its square in adam and adamw.")
@@ -47,7 +47,7 @@ class ScheduleConfig(Config):
         default="wsd", description="wsd (warm-up, stable, decay), cosine, linear or constant, each after a warm-up."
     )
     warmup: float = Field(default=0.02, ge=0, lt=1, description="Share of the run during which the rate rises.")
-    decay: float = Field(default=0.5, ge=0, le=1, description="Share of the run, its last, in which wsd decays.")
+    decay: float = Field(default=0.8, ge=0, le=1, description="Share of the run, its last, in which wsd decays.")
     final: float = Field(default=0.0, ge=0, le=1, description="Rate at the end, as a share of the peak.")
 
     def problems(self) -> Iterator[Problem]:
@@ -69,6 +69,7 @@ def read_duration(value: Any) -> Any:
 
 
 Duration = Annotated[float, BeforeValidator(read_duration)]
+DURATIONS = ["90", "10min", "1h30m"]
 
 
 class TrainingConfig(Config):
@@ -83,7 +84,11 @@ class TrainingConfig(Config):
     steps: int | None = Field(default=None, ge=1, le=10**12, description="Updates of the weights.")
     tokens: int | None = Field(default=None, ge=1, le=10**15, description="Tokens to train on.")
     budget: Duration | None = Field(
-        default=None, gt=0, le=10**8, description="Time to train, in seconds or as 10min; the schedule ends with it."
+        default=None,
+        gt=0,
+        le=10**8,
+        examples=DURATIONS,
+        description="Time to train, in seconds or as 10min; the schedule ends with it.",
     )
 
     seq_len: int | None = Field(default=None, ge=2, le=16_777_216, description="Positions of a row.")
@@ -148,6 +153,7 @@ class PretrainConfig(TrainingConfig):
     size: str = Field(
         default="auto",
         pattern=r"^(auto|\d+(\.\d+)?[kmbKMB])$",
+        examples=["800k", "10m"],
         description="Parameters, as 800k or 10m; auto: by the plan.",
     )
     model: dict[str, Setting | dict[str, Setting]] = Field(
@@ -170,6 +176,6 @@ class FinetuneConfig(TrainingConfig):
         default="drop", description="What happens to a conversation longer than a row: each is counted."
     )
     replay: tuple[Path, ...] = Field(
-        default=(), description="Token shards of pre-training, mixed in against forgetting."
+        default=(), description="Token shards of pre-training, mixed in against forgetting; a recipe takes its own."
     )
-    replay_share: float = Field(default=0.1, gt=0, lt=1, description="Share of the tokens that are replayed.")
+    replay_share: float = Field(default=0.1, ge=0, lt=1, description="Share of the tokens that are replayed; 0: none.")

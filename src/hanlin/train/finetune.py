@@ -154,7 +154,7 @@ def _place(one: Rendered) -> float:
 
 def _mixed(config: FinetuneConfig, learned: ConversationSource, tokenizer: Tokenizer) -> list[WeightedSource]:
     """The conversations, and with `replay` old text beside them for as long as they last."""
-    if not config.replay:
+    if not (config.replay and config.replay_share):
         return [WeightedSource(source=learned, max_epochs=config.epochs)]
     replayed = []
     for path in config.replay:

@@ -1,38 +1,70 @@
-"""The loss curve of a run as an SVG whose text stays text."""
+"""The curves of a run as SVG whose text stays text."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
+from hanlin.base.files import disk_errors
 from hanlin.base.log import read_metrics
 from hanlin.base.messages import say
 
 FONTS = ("Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei", "DejaVu Sans")
+SCORES = "bits_per_byte_"
+"""How the scores of languages are named in the metrics; the language follows."""
+
 MEMORY = 0.95
 """Of the smoothed curve, per step."""
 
 
 def plot_losses(run_folder: Path | str) -> Path | None:
-    """Draw training and validation loss over tokens into plots/loss.svg; None where nothing was trained."""
+    """Draw training and validation loss over tokens into plots/loss.svg; None where nothing was trained.
+
+    Raises DiskFull, MachineError.
+    """
     rows = read_metrics(run_folder)
     trained = [(row["tokens"], row["loss"]) for row in rows if "loss" in row]
     measured = [(row["tokens"], row["validation_loss"]) for row in rows if "validation_loss" in row]
     if not trained:
         return None
-    path = Path(run_folder) / "plots" / "loss.svg"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    return _drawn(Path(run_folder) / "plots" / "loss.svg", lambda axes: _draw_losses(axes, trained, measured))
+
+
+def plot_bits_per_byte(
+    run_folder: Path | str, *, levels: Mapping[str, Mapping[str, float]] | None = None, path: Path | None = None
+) -> Path | None:
+    """Draw bits per byte of held-out text over minutes of training, a line for each language, into `path` or
+    plots/bits_per_byte.svg; None where nothing was scored.
+
+    `levels` holds what others reach on each language: {"zh": {"Kneser-Ney": 2.1}}.
+    """
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for row in read_metrics(run_folder):
+        for name, value in row.items():
+            if name.startswith(SCORES):
+                curves.setdefault(name.removeprefix(SCORES), []).append((row["elapsed"] / 60, value))
+    if not curves:
+        return None
+    path = path or Path(run_folder) / "plots" / "bits_per_byte.svg"
+    return _drawn(path, lambda axes: _draw_bits(axes, curves, levels or {}))
+
+
+def _drawn(path: Path, draw: Callable[[Any], None]) -> Path:
     style: Any = {"svg.fonttype": "none", "font.family": list(FONTS), "svg.hashsalt": "hanlin"}
-    with matplotlib.rc_context(style), _no_word_about_fonts():
-        figure = Figure(figsize=(7, 4), layout="constrained")
-        _draw(figure.add_subplot(), trained, measured)
+    with disk_errors(path), matplotlib.rc_context(style), _no_word_about_fonts():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure = Figure(figsize=(8, 4), layout="constrained")
+        axes = figure.add_subplot()
+        draw(axes)
+        axes.grid(alpha=0.3)
+        figure.legend(loc="outside right upper")  # up to nine lines: over the curves it hid them
         figure.savefig(path, format="svg", metadata={"Date": None})
     return path
 
@@ -51,7 +83,7 @@ def _no_word_about_fonts() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _draw(axes: Any, trained: list[tuple[int, float]], measured: list[tuple[int, float]]) -> None:
+def _draw_losses(axes: Any, trained: list[tuple[int, float]], measured: list[tuple[int, float]]) -> None:
     tokens, losses = zip(*trained, strict=True)
     axes.plot(tokens, losses, color="0.8", linewidth=0.8)
     axes.plot(tokens, _smoothed(losses), label=say("train.plot_training"))
@@ -59,8 +91,17 @@ def _draw(axes: Any, trained: list[tuple[int, float]], measured: list[tuple[int,
         axes.plot(*zip(*measured, strict=True), "o-", markersize=3, label=say("train.plot_validation"))
     axes.set_xlabel(say("train.plot_tokens"))
     axes.set_ylabel(say("train.plot_loss"))
-    axes.grid(alpha=0.3)
-    axes.legend()
+
+
+def _draw_bits(
+    axes: Any, curves: Mapping[str, list[tuple[float, float]]], levels: Mapping[str, Mapping[str, float]]
+) -> None:
+    for number, (lang, points) in enumerate(sorted(curves.items())):
+        axes.plot(*zip(*points, strict=True), "o-", markersize=3, color=f"C{number}", label=lang)
+        for style, (name, level) in zip(("--", ":", "-."), sorted(levels.get(lang, {}).items()), strict=False):
+            axes.axhline(level, linestyle=style, color=f"C{number}", linewidth=1, label=f"{name}, {lang}")
+    axes.set_xlabel(say("train.plot_minutes"))
+    axes.set_ylabel(say("train.plot_bits"))
 
 
 def _smoothed(values: tuple[float, ...]) -> list[float]:

@@ -105,7 +105,7 @@ def _check(config: PretrainConfig) -> None:
     problems = []
     if not config.data:
         problems.append(Problem("data", (), say("train.rule_data"), say("train.remedy_data")))
-    if config.tokenizer is None and config.from_bundle is None:
+    if config.data and config.tokenizer is None and config.from_bundle is None:
         problems.append(Problem("tokenizer", None, say("train.rule_tokenizer"), say("train.remedy_tokenizer")))
     if config.from_bundle is not None and config.model:
         problems.append(Problem("model", config.model, say("train.rule_shape_fixed"), say("train.remedy_shape_fixed")))

@@ -31,7 +31,7 @@ from hanlin.train.loop import Hooks, RunResult, train
 from hanlin.train.objectives import Objective
 from hanlin.train.optimizers import build_optimizer
 from hanlin.train.plan import Plan
-from hanlin.train.plot import plot_losses
+from hanlin.train.plot import plot_bits_per_byte, plot_losses
 from hanlin.train.schedules import build_schedule
 from hanlin.train.state import Horizon, LoopSettings
 from hanlin.train.validation import measured_positions, validation_loss
@@ -138,6 +138,7 @@ def run_training(
         progress=progress,
     )
     plot_losses(run.folder)
+    plot_bits_per_byte(run.folder)
     facts = {"fill": round(loader.packed.fill, 4), "truncated_tokens": loader.num_truncated, **material.facts}
     progress.note(say("train.packed", fill=loader.packed.fill, truncated=loader.num_truncated))
     return dataclasses.replace(result, report={**result.report, **facts})

@@ -112,11 +112,15 @@ def test_two_at_once_do_not_meet(bundle: Path) -> None:
 
 
 def test_the_page_is_told_what_the_bundle_knows(bundle: Path, tmp_path: Path) -> None:
+    said = {
+        "suggestions": [{"skill": "greeting", "zh": "你好", "en": "Hello"}],
+        "skills": [{"skill": "greeting", "zh": "问候", "en": "Greetings", "chance": 0, "before": None, "after": 0.95}],
+    }
     page = {
         "suggestions": [{"zh": "你好", "en": "Hello"}],
         "skills": [{"name": "greeting", "zh": "问候", "en": "Greetings", "accuracy": 0.95}],
     }
-    told = make_bundle(tmp_path / "told", scores={"page": page})
+    told = make_bundle(tmp_path / "told", scores={"demo": said})
     info = page_info_of(load_bundle(told))
     assert [one.model_dump() for one in info.suggestions] == page["suggestions"]
     assert [one.model_dump() for one in info.skills] == page["skills"]
@@ -129,7 +133,7 @@ def test_the_page_is_told_what_the_bundle_knows(bundle: Path, tmp_path: Path) ->
 
 def test_scores_added_later_reach_the_page(tmp_path: Path) -> None:
     folder = make_bundle(tmp_path / "later")
-    annotate_bundle(folder, scores={"page": {"suggestions": [{"zh": "二", "en": "two"}]}})
+    annotate_bundle(folder, scores={"demo": {"suggestions": [{"zh": "二", "en": "two"}]}})
     assert page_info_of(load_bundle(folder)).suggestions[0].en == "two"
 
 

@@ -28,6 +28,7 @@ from hanlin.serve.app import build_app
 from hanlin.serve.page import PageInfo, Skill, Suggestion
 from hanlin.serve.server import Server, listen
 
+SKILLS = "demo"  # where the demo keeps what its model can do, among the scores of the bundle
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Row = Mapping[str, Any]
 
@@ -75,11 +76,15 @@ def warm_engine(bundle: Bundle, job: ServeJob) -> Engine:
 
 
 def page_info_of(bundle: Bundle) -> PageInfo:
-    """What a bundle itself says of its skills and of what to try, in its scores under "page"."""
-    said = bundle.scores.get("page", {})
+    """What a bundle itself says of its skills and of what to try: `{"skills": [{"skill", "zh", "en", "after"}],
+    "suggestions": [{"zh", "en"}]}` among its scores. Nothing where it says nothing."""
+    said = bundle.scores.get(SKILLS, {})
     return PageInfo(
-        suggestions=tuple(Suggestion(**row) for row in said.get("suggestions", ())),
-        skills=tuple(Skill(**row) for row in said.get("skills", ())),
+        suggestions=tuple(Suggestion(zh=row["zh"], en=row["en"]) for row in said.get("suggestions", ())),
+        skills=tuple(
+            Skill(name=row["skill"], zh=row["zh"], en=row["en"], accuracy=row.get("after"))
+            for row in said.get("skills", ())
+        ),
         version=_version(),
     )
 

@@ -62,7 +62,7 @@ def test_rows_tell_how_it_goes_and_a_signal_ends_it(bundle: Path) -> None:
     assert ask(ready["address"], "cat-model").status_code == 200
     os.kill(os.getpid(), signal.SIGTERM)
     assert next(rows) == {"state": "draining", "running": 0}
-    assert next(rows) == {"state": "stopped", "signal": signal.SIGTERM, "answered": 2}, "one of them to warm up"
+    assert next(rows) == {"state": "stopped", "signal": signal.SIGTERM, "answered": 1}
     assert list(rows) == []
     assert signal.getsignal(signal.SIGTERM) is before
     with pytest.raises(httpx.ConnectError):
@@ -74,6 +74,15 @@ def test_it_can_be_ended_from_elsewhere(bundle: Path) -> None:
     threading.Timer(0.3, server.drain).start()
     states = [row["state"] for row in until_stopped(server, Progress("none"))]
     assert states == ["ready", "draining", "stopped"]
+
+
+def test_rows_that_nobody_reads_on_end_it(bundle: Path) -> None:
+    """`hanlin serve | head -1`: the pipe is closed, and with it the server."""
+    rows = serve(str(bundle), port=0)
+    address = next(rows)["address"]
+    rows.close()  # type: ignore[attr-defined]
+    with pytest.raises(httpx.ConnectError):
+        get(address, "/live")
 
 
 def test_inside_a_block_it_serves_and_then_no_more(bundle: Path) -> None:
@@ -103,11 +112,15 @@ def test_two_at_once_do_not_meet(bundle: Path) -> None:
 
 
 def test_the_page_is_told_what_the_bundle_knows(bundle: Path, tmp_path: Path) -> None:
+    said = {
+        "suggestions": [{"skill": "greeting", "zh": "你好", "en": "Hello"}],
+        "skills": [{"skill": "greeting", "zh": "问候", "en": "Greetings", "chance": 0, "before": None, "after": 0.95}],
+    }
     page = {
         "suggestions": [{"zh": "你好", "en": "Hello"}],
         "skills": [{"name": "greeting", "zh": "问候", "en": "Greetings", "accuracy": 0.95}],
     }
-    told = make_bundle(tmp_path / "told", scores={"page": page})
+    told = make_bundle(tmp_path / "told", scores={"demo": said})
     info = page_info_of(load_bundle(told))
     assert [one.model_dump() for one in info.suggestions] == page["suggestions"]
     assert [one.model_dump() for one in info.skills] == page["skills"]
@@ -120,7 +133,7 @@ def test_the_page_is_told_what_the_bundle_knows(bundle: Path, tmp_path: Path) ->
 
 def test_scores_added_later_reach_the_page(tmp_path: Path) -> None:
     folder = make_bundle(tmp_path / "later")
-    annotate_bundle(folder, scores={"page": {"suggestions": [{"zh": "二", "en": "two"}]}})
+    annotate_bundle(folder, scores={"demo": {"suggestions": [{"zh": "二", "en": "two"}]}})
     assert page_info_of(load_bundle(folder)).suggestions[0].en == "two"
 
 

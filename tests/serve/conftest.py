@@ -135,7 +135,7 @@ def serving(model: Transformer, tokenizer: Tokenizer, *, template: bool = True, 
         page_info=PAGE,
     )
     server = Server(app, listener=listen(config.host, config.port), config=config)
-    with server, httpx.Client(base_url=server.address, timeout=20, trust_env=False) as client:
+    with server, httpx.Client(base_url=server.address, timeout=120, trust_env=False) as client:
         yield Live(server, engine, client)
 
 

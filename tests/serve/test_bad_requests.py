@@ -106,7 +106,7 @@ def test_stop_texts_have_a_length(live: Live, stop: Any) -> None:
         ([{"role": "user"}], "messages[0].content"),
         ([{"role": "user", "content": None}], "messages[0].content"),
         ([*HELLO, {"role": "user", "content": 5}], "messages[1].content"),
-        ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://a"}}]}], "messages[0].content"),
+        ([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}], "messages[0].content"),
         ([{"role": "tool", "content": "42"}], "messages[0]"),
         ([{"role": "assistant", "content": "", "tool_calls": [{"id": "a"}]}], "messages[0].tool_calls"),
         (["hello"], "messages[0]"),
@@ -274,7 +274,7 @@ JSON = st.recursive(
 FIELDS = sorted({*ChatRequest.model_fields, *CompletionRequest.model_fields})
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=5))
 def test_whatever_comes_is_a_record_or_a_refusal(table: dict[str, Any]) -> None:
     for cls in (ChatRequest, CompletionRequest):
@@ -284,7 +284,7 @@ def test_whatever_comes_is_a_record_or_a_refusal(table: dict[str, Any]) -> None:
             assert refusal.status == 400 and len(str(refusal)) < 5000
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.binary(max_size=40) | st.text(max_size=40).map(str.encode))
 def test_whatever_bytes_come_are_a_refusal(data: bytes) -> None:
     with pytest.raises(Refusal):

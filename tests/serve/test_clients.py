@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -129,10 +130,16 @@ def test_openai_chats_whole_and_streamed(server: Process) -> None:
 @pytest.mark.peer
 def test_openai_accumulates_a_stream(server: Process) -> None:
     """The client's own helper puts chunks together; it is strict about their form."""
-    with server.client().chat.completions.stream(model="tiny", messages=HELLO, max_tokens=6, logprobs=True) as stream:
-        final = stream.get_final_completion()
-    assert final.choices[0].finish_reason in ("stop", "length")
-    assert final.choices[0].logprobs.content[0].logprob <= 0
+    ask = server.client().chat.completions.stream
+    fields = {"max_tokens": 6, "logprobs": True, "extra_body": {"ignore_eos": True}}
+    with (
+        ask(model="tiny", messages=HELLO, **fields) as stream,
+        pytest.raises(openai.LengthFinishReasonError) as caught,
+    ):
+        stream.get_final_completion()
+    choice = caught.value.completion.choices[0]
+    assert choice.finish_reason == "length" and len(choice.logprobs.content) == 6
+    assert all(entry.logprob <= 0 for entry in choice.logprobs.content)
 
 
 @pytest.mark.peer
@@ -208,9 +215,7 @@ def test_a_killed_server_is_an_error_and_no_short_answer(own_server: Process, st
             own_server.process.kill()
             list(pieces)
         else:
-            subprocess.Popen(
-                [sys.executable, "-c", f"import os, time; time.sleep(.3); os.kill({own_server.process.pid}, 9)"]
-            )
+            threading.Timer(0.3, own_server.process.kill).start()
             client.chat.completions.create(n=16, **ask)
 
 

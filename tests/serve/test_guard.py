@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.routing import APIRoute
 from tests.serve.conftest import Live, fault, serving
 
 from hanlin.serve.guard import CONTENT_POLICY, OPEN_PATHS
@@ -124,6 +123,7 @@ def test_open_to_others_every_name_is_answered_but_the_key_is_needed(serve: Any)
         fault(found.client.get("/v1/models", headers={"host": "models.example"}), 401, "E980")
         same = {"authorization": f"Bearer {KEY}", "host": "a.example:80", "origin": "https://a.example"}
         assert found.client.get("/v1/models", headers=same).status_code == 200
+        assert found.client.get("/v1/models", headers={**same, "host": "a.example"}).status_code == 200
         fault(found.client.get("/v1/models", headers={**same, "origin": "https://b.example"}), 403, "E979")
 
 
@@ -147,7 +147,7 @@ def test_pages_of_this_machine_may(live: Live) -> None:
 
 
 def given_keys() -> list[dict[str, str]]:
-    wrong = ["", KEY.upper(), KEY[:-1], KEY + "x", "' OR 1=1", "x" * 60_000]
+    wrong = ["x", KEY.upper(), KEY[:-1], KEY + "x", "' OR 1=1", "x" * 60_000]
     return [
         {},
         *({"authorization": f"Bearer {key}"} for key in wrong),
@@ -180,10 +180,10 @@ def test_with_the_key_everything_is(locked: Live) -> None:
 def test_every_route_but_the_open_ones_needs_the_key(locked: Live) -> None:
     """The list is the application's own, so that a route added later is closed until somebody opens it."""
     app = locked.server.app
-    routes = [route for route in app.routes if getattr(route, "path", "")]
-    assert len([route for route in routes if isinstance(route, APIRoute)]) >= 8
-    for route, method in itertools.product(routes, ("GET", "POST")):
-        path = route.path.replace("{model:path}", "tiny")  # type: ignore[attr-defined]
+    described = {path.replace("{model}", "tiny") for path in app.openapi()["paths"]}
+    assert len(described) >= 8
+    plain = {route.path for route in app.routes if hasattr(route, "path")}
+    for path, method in itertools.product(described | plain, ("GET", "POST")):
         if path not in OPEN_PATHS:
             fault(locked.client.request(method, path), 401, "E980")
     for path in ("/nowhere", "/v1/nowhere", "//live", "/live/", "/live/../v1/models"):
@@ -207,10 +207,8 @@ def test_the_pages_files_are_open_and_its_data_is_not(serve: Any, built_page: Pa
     [
         ["Content-Length: 5", "Transfer-Encoding: chunked"],
         ["Content-Length: 5", "Content-Length: 6"],
-        ["Content-Length: 5", "Content-Length: 5"],
         ["Content-Length: +5"],
         ["Content-Length: -1"],
-        ["Content-Length: 5, 5"],
         ["Transfer-Encoding: chunked, chunked"],
         ["X: a\0b"],
         ["X: a", " folded"],

@@ -31,7 +31,7 @@ def test_the_models_are_one(live: Live) -> None:
     assert listed["object"] == "list" and card["id"] == "tiny" and card["object"] == "model"
     assert card["max_model_len"] == MAX_SEQ_LEN and isinstance(card["created"], int)
     assert live.client.get("/v1/models/tiny").json() == card
-    fault(live.client.get("/v1/models/../../etc/passwd"), 404, "E974")
+    fault(live.client.get("/v1/models/..%2f..%2fetc/passwd"), 404, "E973")
     fault(live.client.get("/v1/models/other"), 404, "E973")
 
 

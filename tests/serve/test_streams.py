@@ -148,7 +148,7 @@ def test_a_failure_of_the_model_is_told_and_the_next_answer_comes(serve: Callabl
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_bug_in_a_step_ends_these_answers_and_not_the_server(serve: Callable[..., Any], stream: bool) -> None:
     with serve() as live:
-        live.engine.failure = RuntimeError("at 0x7f00 in /home/somebody/secret.py")
+        live.engine.failure = RuntimeError("at 0x7f00 in secret.py")
         response = live.chat(stream=stream)
         text = response.text
         assert "secret" not in text and "0x7f" not in text and "Traceback" not in text
@@ -215,6 +215,13 @@ def test_a_drain_has_an_end_and_streams_say_that_they_were_cut(serve: Callable[.
             text = "\n".join(lines)
         assert '"code": "draining"' in text and "[DONE]" not in text
         assert live.server.wait(8)
+
+
+def test_a_whole_answer_that_was_cut_is_an_error(serve: Callable[..., Any]) -> None:
+    with serve(drain_seconds=0.2) as live:
+        live.engine.seconds = 0.05
+        threading.Timer(0.5, live.server.drain).start()
+        assert fault(live.client.post("/v1/chat/completions", json=question()), 503, "E987")["code"] == "draining"
 
 
 def test_a_stopped_server_breaks_the_line_instead_of_ending_the_answer(serve: Callable[..., Any]) -> None:

@@ -28,6 +28,7 @@ from hanlin.serve.app import build_app
 from hanlin.serve.page import PageInfo, Skill, Suggestion
 from hanlin.serve.server import Server, listen
 
+SKILLS = "demo"  # where the demo keeps what its model can do, among the scores of the bundle
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Row = Mapping[str, Any]
 
@@ -75,11 +76,15 @@ def warm_engine(bundle: Bundle, job: ServeJob) -> Engine:
 
 
 def page_info_of(bundle: Bundle) -> PageInfo:
-    """What a bundle itself says of its skills and of what to try, in its scores under "page"."""
-    said = bundle.scores.get("page", {})
+    """What a bundle itself says of its skills and of what to try: `{"skills": [{"skill", "zh", "en", "after"}],
+    "suggestions": [{"zh", "en"}]}` among its scores. Nothing where it says nothing."""
+    said = bundle.scores.get(SKILLS, {})
     return PageInfo(
-        suggestions=tuple(Suggestion(**row) for row in said.get("suggestions", ())),
-        skills=tuple(Skill(**row) for row in said.get("skills", ())),
+        suggestions=tuple(Suggestion(zh=row["zh"], en=row["en"]) for row in said.get("suggestions", ())),
+        skills=tuple(
+            Skill(name=row["skill"], zh=row["zh"], en=row["en"], accuracy=row.get("after"))
+            for row in said.get("skills", ())
+        ),
         version=_version(),
     )
 
@@ -95,10 +100,9 @@ def until_stopped(server: Server, progress: Progress) -> Iterator[Row]:
     """Serve until a signal comes (where this is the main thread), the server is drained from elsewhere, or nobody asks
     for another row."""
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    with _caught(signals), _log_lines(progress), contextlib.ExitStack() as at_the_end:
+    with _caught(signals), _log_lines(progress), contextlib.ExitStack() as last:
+        last.callback(_cut, server)  # where nobody asks for further rows, nobody is served any more
         server.start()
-        at_the_end.callback(server.wait)
-        at_the_end.callback(server.stop)
         progress.note(say("life.serving", model=server.model_name, address=server.address))
         yield {"state": "ready", "address": server.address, "model": server.model_name, "page": server.has_page}
         signum = _first_signal(server, signals)
@@ -118,12 +122,17 @@ def _first_signal(server: Server, signals: queue.SimpleQueue[int]) -> int | None
     return None
 
 
+def _cut(server: Server) -> None:
+    if not server.wait(0):
+        server.stop()
+        server.wait()
+
+
 def _finish(server: Server, signals: queue.SimpleQueue[int]) -> None:
     """Wait for the drained server; a second signal ends it at once."""
     while not server.wait(0.05):
         if not signals.empty():
-            server.stop()
-            server.wait()
+            _cut(server)
             raise Interrupted("life.serve_cut", signum=signals.get())
 
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,14 +19,18 @@ from hanlin.serve.guard import Guard
 from hanlin.serve.page import PageInfo, load_assets
 from hanlin.serve.prompts import Prompts
 from hanlin.serve.routes import chat, completions, health, models, page
-from hanlin.serve.schema import ChatRequest, CompletionRequest, EngineCompletionRequest
+from hanlin.serve.schema import ChatRequest, CompletionRequest, EngineCompletionRequest, Record
 from hanlin.serve.service import Service
 from hanlin.serve.worker import Worker
 from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 
 _ROUTERS = (health.router, models.router, chat.router, completions.router, page.router)
-_BODIES = {cls.__name__: cls for cls in (ChatRequest, CompletionRequest, EngineCompletionRequest)}
+_BODIES: dict[str, type[Record]] = {
+    "/v1/chat/completions": ChatRequest,
+    "/v1/completions": CompletionRequest,
+    "/v1/engines/{model}/completions": EngineCompletionRequest,
+}
 
 
 def build_app(
@@ -44,31 +47,30 @@ def build_app(
 
     The engine's thread begins with the application's lifespan and ends with it.
     """
-    assets = load_assets() if config.page else {}
-    service = Service(
-        name=name,
-        max_seq_len=engine.max_seq_len,
-        fingerprint=f"fp_{fingerprint[:12] or 'unknown'}",
-        tokenizer=tokenizer,
-        prompts=Prompts(tokenizer, template, max_seq_len=engine.max_seq_len),
-        worker=Worker(
-            engine,
-            max_queue=config.max_queue,
-            stall_seconds=config.stall_seconds,
-            drain_seconds=config.drain_seconds,
-        ),
-        config=config,
-        page=page_info or PageInfo(),
-        assets=assets,
+    return _routed(
+        Service(
+            name=name,
+            max_seq_len=engine.max_seq_len,
+            fingerprint=f"fp_{fingerprint[:12] or 'unknown'}",
+            tokenizer=tokenizer,
+            prompts=Prompts(tokenizer, template, max_seq_len=engine.max_seq_len),
+            worker=Worker(engine, config),
+            config=config,
+            page=page_info or PageInfo(),
+            assets=load_assets() if config.page else {},
+        )
     )
+
+
+def _routed(service: Service) -> FastAPI:
     # No documentation pages: they load scripts from elsewhere. /openapi.json is there for tools.
     app = FastAPI(title="Hanlin", lifespan=_lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.service = service
     for router in _ROUTERS:
         app.include_router(router)
-    for path in assets:
+    for path in service.assets:
         app.add_route(path, page.asset, methods=["GET"], include_in_schema=False)
-    app.add_middleware(Guard, config=config, assets=assets)
+    app.add_middleware(Guard, config=service.config, assets=service.assets)
     app.add_exception_handler(HTTPException, _routing_error)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
@@ -87,16 +89,14 @@ async def _routing_error(request: Request, error: Exception) -> Response:
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's document, with the bodies that our own reader checks: a route is named after its body."""
+    """FastAPI's document, with the bodies that our own reader checks."""
     document: dict[str, Any] = FastAPI.openapi(app)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     _, defined = models_json_schema(
         [(cls, "validation") for cls in _BODIES.values()], ref_template="#/components/schemas/{model}"
     )
     schemas.update(defined["$defs"])
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.name in _BODIES:
-            content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{route.name}"}}}
-            path = route.path_format
-            document["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
+    for path, cls in _BODIES.items():
+        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{cls.__name__}"}}}
+        document["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
     return document

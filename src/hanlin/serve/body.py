@@ -22,7 +22,7 @@ R = TypeVar("R", bound=Record)
 MAX_DEPTH = 32
 MANY_BYTES = 1 << 15  # reading so much JSON takes about a millisecond, which others need not wait for
 MAX_SHOWN = 5
-_ARM = re.compile(r"\W|^(str|int|list|dict|bool|float|function.*)$")  # how pydantic names the arms of a union
+_ARM = re.compile(r"\W|^(str|int|list|dict|bool|float)$")  # how pydantic names the arms of a union
 
 
 @dataclass(frozen=True)

@@ -111,9 +111,10 @@ class Guard:
         origin = headers.get("origin")
         if origin is None:
             return
-        match = _ORIGIN.fullmatch(origin)
-        same = match is not None and match[1].lower() == headers["host"].rpartition(":")[0].lower()
-        if match is None or not (same or match[1].lower() in self._hosts or is_loopback(match[1].strip("[]"))):
+        page, host = _ORIGIN.fullmatch(origin), _HOST.fullmatch(headers["host"])
+        name = page[1].lower().strip("[]") if page else ""
+        same = host is not None and name == host[1].lower().strip("[]")
+        if not name or not (same or name in self._hosts or is_loopback(name)):
             raise Refusal("serve.foreign_origin", status=403, origin=origin[:200])
 
     def _check_key(self, given: list[str]) -> None:

@@ -45,8 +45,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    found = socket.socket(family, kind)
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    # Named as TCP, so that asyncio switches Nagle's algorithm off: it held back every first token for 40 ms.
+    found = socket.socket(family, kind, protocol)
     try:
         # A port is free again at once after a restart; on Windows the option would let two servers share one.
         if hasattr(socket, "SO_REUSEPORT"):
@@ -66,14 +67,9 @@ class Server:
         self.app, service = app, cast(Service, app.state.service)
         self.worker, self.model_name, self.has_page = service.worker, service.name, bool(service.assets)
         self._listener, self._config = listener, config
+        self.port: int = listener.getsockname()[1]
         self._uvicorn = _Uvicorn(self._settings(app), self.worker, config.drain_seconds)
         self._thread = threading.Thread(target=self._run, name="server", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        port: int = self._listener.getsockname()[1]
-        return port
 
     @property
     def address(self) -> str:
@@ -152,6 +148,13 @@ class _Uvicorn(uvicorn.Server):
         if not self._worker.draining:
             self._worker.draining = True
             self._deadline = time.monotonic() + self._drain_seconds
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, gently or, after `Server.stop`, by cutting every connection."""
+        if self.force_exit:
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """uvicorn's heartbeat, ten times a second: whether to leave the main loop."""

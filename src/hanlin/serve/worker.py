@@ -19,6 +19,7 @@ from hanlin.base.errors import MachineError
 from hanlin.infer.config import SamplingParams
 from hanlin.infer.engine import Engine, Event
 from hanlin.infer.request import Finish, Request
+from hanlin.serve.config import ServeConfig
 from hanlin.serve.faults import Refusal, blaming
 
 _log = logging.getLogger("hanlin.serve")
@@ -70,10 +71,9 @@ class Answers:
 class Worker:
     """Drives an engine for the server: admits, steps, delivers, drains."""
 
-    def __init__(self, engine: Engine, *, max_queue: int, stall_seconds: float, drain_seconds: float) -> None:
-        self.engine = engine
-        self._capacity, self._stall_seconds = engine.config.max_batch + max_queue, stall_seconds
-        self._drain_seconds = drain_seconds
+    def __init__(self, engine: Engine, config: ServeConfig) -> None:
+        self.engine, self._config = engine, config
+        self._capacity = engine.config.max_batch + config.max_queue
         self._listeners: dict[str, Answers] = {}
         self._news = threading.Condition()
         self._stopping, self._broken = False, False
@@ -105,6 +105,8 @@ class Worker:
         what the engine refuses, blaming the field `param`.
         """
         self._admit(len(orders))
+        if not self.engine.num_unfinished:
+            self._last_step = time.monotonic()  # an idle engine makes no steps and yet does not hang
         answers = Answers(self, len(orders))
         self._listeners.update(dict.fromkeys(answers.ids, answers))
         try:
@@ -134,11 +136,11 @@ class Worker:
     def check_ready(self) -> None:
         """Raise Refusal 503 where new work would not be done: draining, or an engine that hangs or broke."""
         if self.draining:
-            raise Refusal("serve.draining", status=503, word="draining", retry_after=self._drain_seconds)
+            raise Refusal("serve.draining", status=503, word="draining", retry_after=self._config.drain_seconds)
         if self._broken:
             raise Refusal("serve.broken", status=503, word="broken", retry_after=60)
         idle = time.monotonic() - self._last_step
-        if self.engine.num_unfinished and idle > self._stall_seconds:
+        if self.engine.num_unfinished and idle > self._config.stall_seconds:
             raise Refusal("serve.stalled", status=503, word="stalled", retry_after=10, seconds=round(idle))
 
     def forget(self, answers: Answers) -> None:

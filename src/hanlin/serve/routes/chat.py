@@ -32,9 +32,7 @@ from hanlin.serve.sse import EventStream
 router = APIRouter()
 
 
-@router.post(
-    "/v1/chat/completions", response_model=ChatCompletion, responses={"4XX": {"model": ErrorReply}}, name="ChatRequest"
-)
+@router.post("/v1/chat/completions", response_model=ChatCompletion, responses={"4XX": {"model": ErrorReply}})
 async def chat(request: Request) -> Response:
     """Answer a conversation."""
     service = service_of(request)

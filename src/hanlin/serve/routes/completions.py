@@ -19,11 +19,10 @@ from hanlin.serve.sse import EventStream
 from hanlin.serve.worker import Order
 
 router = APIRouter()
+_ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorReply}}
 
 
-@router.post(
-    "/v1/completions", response_model=Completion, responses={"4XX": {"model": ErrorReply}}, name="CompletionRequest"
-)
+@router.post("/v1/completions", response_model=Completion, responses=_ERRORS)
 async def completions(request: Request) -> Response:
     """Continue texts."""
     service = service_of(request)
@@ -32,12 +31,7 @@ async def completions(request: Request) -> Response:
     return await _complete(service, request, parsed)
 
 
-@router.post(
-    "/v1/engines/{model:path}/completions",
-    response_model=Completion,
-    responses={"4XX": {"model": ErrorReply}},
-    name="EngineCompletionRequest",
-)
+@router.post("/v1/engines/{model:path}/completions", response_model=Completion, responses=_ERRORS)
 async def engine_completions(request: Request, model: str) -> Response:
     """The same where clients of before 2023 look for it: the model in the path."""
     service = service_of(request)

@@ -24,7 +24,7 @@ def test_a_recipe_loads(path: Path | None, tmp_path: Path) -> None:
     stages = importlib.import_module("hanlin.life.stages").STAGES
     # Folders that a recipe may name; nothing is read from them here.
     environ = {"STDLIB": sysconfig.get_path("stdlib"), "SHIPPED": str(tmp_path), "HANLIN_TEST_DATA": str(tmp_path)}
-    recipe = read_recipe(path, environ=environ)
+    recipe = importlib.import_module("hanlin.life.run").with_model(read_recipe(path, environ=environ))
     found = read_sections(recipe, stages, stages, environ={}, overrides={})
     assert set(recipe.sections) <= set(found)
     assert recipe.settings.title, "a recipe says in one line what it makes"

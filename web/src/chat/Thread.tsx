@@ -95,6 +95,7 @@ function useSticky(count: number) {
   const scroller = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const sticks = useRef(true);
+  const top = useRef(0);
   const [atEnd, setAtEnd] = useState(true);
 
   const toEnd = useCallback(() => {
@@ -102,12 +103,17 @@ function useSticky(count: number) {
     if (!element) return;
     sticks.current = true;
     element.scrollTop = element.scrollHeight;
+    top.current = element.scrollTop;
     setAtEnd(true);
   }, []);
   const onScroll = useCallback(() => {
     const element = scroller.current;
     if (!element) return;
-    sticks.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
+    const { scrollTop, scrollHeight, clientHeight } = element;
+    // Text may have come in since the event was sent: only a reader who went up has left the end.
+    if (scrollHeight - scrollTop - clientHeight < NEAR) sticks.current = true;
+    else if (scrollTop < top.current) sticks.current = false;
+    top.current = scrollTop;
     setAtEnd(sticks.current);
   }, []);
   useLayoutEffect(() => {

@@ -41,7 +41,7 @@ describe.skipIf(noBrowser)("the chat", () => {
     await ask(page, "What is 37 + 58?");
     stage.fake.behaviour.answer = "95, of course";
     await page.getByRole("button", { name: "Answer again" }).click();
-    await page.getByText("95, of course").waitFor();
+    await page.locator(".prose").getByText("95, of course").waitFor();
     await page.locator(".answer.complete").waitFor();
     expect(await page.locator(".versions").innerText()).toContain("2/2");
     await page.getByRole("button", { name: "Previous answer" }).click();

@@ -12,14 +12,15 @@ describe.skipIf(noBrowser)("a server that", () => {
       Object.assign(stage.fake.behaviour, { failure, after: 5 });
       await send(page, "Who are you?");
       await page.getByText("The connection to the server broke off in the middle of this answer.").waitFor();
-      expect(await page.locator(".prose").innerText()).toBe("I am Hanlin, a");
+      const kept = await page.locator(".prose").innerText();
+      expect(kept).toMatch(/^I am Hanlin,( a)?$/); // a connection that dies may take its last words along
       await picture(page, `cut-${failure}-en-1280`);
       stage.fake.behaviour.failure = "";
       await page.getByRole("button", { name: "Try again" }).click();
       await page.locator(".answer.complete").waitFor();
       expect(await page.locator(".prose").innerText()).toContain("Anything else I decline.");
       await page.getByRole("button", { name: "Previous answer" }).click();
-      expect(await page.locator(".prose").innerText()).toBe("I am Hanlin, a");
+      expect(await page.locator(".prose").innerText()).toBe(kept);
     },
   );
 

@@ -27,6 +27,7 @@ describe.skipIf(noBrowser)("the page", () => {
     await picture(page, `welcome-${name}`);
     for (const question of QUESTIONS[look.language]) await ask(page, question);
     await expectNoSidewaysScroll(page);
+    expect(await page.locator(".to-end").count(), "the end is in view").toBe(0);
     await picture(page, `chat-${name}`);
     expect(faults).toEqual([]);
   });

@@ -99,6 +99,17 @@ def test_words_that_belong_to_nothing(capsys: pytest.CaptureFixture[str]) -> Non
     assert code == 2 and shows(err, "E906") and "now" in err
 
 
+def test_a_single_word_is_the_question_and_the_newest_model_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    def asked(*words: str) -> dict[str, object]:
+        code, out, _ = said(capsys, "ask", *words, "--show-config", "--json")
+        return {name: json.loads(out)[name]["value"] for name in ("model", "prompt")} if code == 0 else {}
+
+    assert asked("你好") == {"model": "", "prompt": "你好"}
+    assert asked("mine", "你好") == {"model": "mine", "prompt": "你好"}
+    assert asked("--prompt", "你好", "mine") == {"model": "mine", "prompt": "你好"}
+    assert asked("--model", "mine") == {}
+
+
 def test_an_option_given_twice(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = said(capsys, "pretrain", "--epochs", "1", "--epochs", "2")
     assert code == 2 and shows(err, "E907")

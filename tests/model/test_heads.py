@@ -108,3 +108,17 @@ def test_scores_of_tokens_equal_log_softmax():
     assert torch.equal(scores.correct, (logprobs.argmax(dim=-1) == targets) & kept)
     assert torch.equal(scores.scored, kept)
     assert not scores.logprobs[~kept].any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_logits_widened_a_few_rows_at_a_time_cost_the_same(monkeypatch, dtype):
+    monkeypatch.setattr("hanlin.model.kernels.usable", lambda *tensors: False)
+    hidden, head, targets = make(dtype=dtype)
+    found = []
+    for widened in (1, 46, 2**19):  # one row of 23, two, all
+        monkeypatch.setattr("hanlin.model.heads.WIDE_LOGITS", widened)
+        nats, _ = lm_loss(hidden, head, targets)
+        found.append((nats, *torch.autograd.grad(nats, (hidden, head.weight))))
+    for few in found[:2]:
+        for one, other in zip(few, found[2], strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-6, atol=0)

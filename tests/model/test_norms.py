@@ -66,3 +66,14 @@ def test_both_paths_agree(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype) -
     torch.testing.assert_close(native, plain, **close)
     for one, other in zip(native_gradients, gradients(plain, x, weight), strict=True):
         torch.testing.assert_close(one, other, **close)
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_without_a_gradient_the_numbers_are_the_same(dtype: torch.dtype) -> None:
+    x, weight = draw(2, 3, 64, seed=1, dtype=dtype), draw(64, seed=2).float()
+    with torch.no_grad():
+        quick = rms_norm(x, weight, 1e-5)
+    kept = rms_norm(x.requires_grad_(), weight, 1e-5)
+    assert quick.dtype == kept.dtype == dtype
+    torch.testing.assert_close(quick, kept, rtol=1e-2 if dtype == torch.bfloat16 else 1e-6, atol=1e-7)

@@ -12,7 +12,7 @@ from torch import nn
 from hanlin.model.block import PostNormBlock, PreNormBlock
 from hanlin.model.embeddings import Embedding, Embeddings
 from hanlin.model.linear import Linear
-from hanlin.model.mlp import ACTIVATIONS, GatedMLP, PlainMLP
+from hanlin.model.mlp import ACTIVATIONS, GatedMLP, PlainMLP, gate
 from hanlin.model.norms import LayerNorm, RMSNorm
 from hanlin.model.stack import Stack
 
@@ -170,3 +170,17 @@ def test_a_stack_hands_the_memory_to_every_block():
     stack = Stack(blocks=[PreNormBlock(**crossed()) for _ in range(2)], final_norm=nn.Identity())
     with_memory = stack(torch.tensor(3.0), None, None, torch.tensor(100.0))
     assert with_memory != stack(torch.tensor(3.0), None, None, torch.tensor(0.0))
+
+
+@pytest.mark.parametrize("shape", [(3, 8), (2, 5, 14)])
+def test_the_gradient_of_swiglu_without_kernels_is_that_of_its_formula(monkeypatch, shape):
+    monkeypatch.setattr("hanlin.model.kernels.usable", lambda *tensors: False)
+    halves = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    before = halves.detach().clone()
+    first, second = halves.chunk(2, dim=-1)
+    written, wanted = gate(halves, ACTIVATIONS["silu"]), first * torch.sigmoid(first) * second
+    torch.testing.assert_close(written, wanted)
+    upstream = torch.randn_like(wanted)
+    found, expected = (torch.autograd.grad(y, halves, upstream)[0] for y in (written, wanted))
+    torch.testing.assert_close(found, expected)
+    assert torch.equal(halves, before)

@@ -81,7 +81,7 @@ def test_shards_become_a_bundle_that_loads(prepared: Prepared) -> None:
     assert bundle.config.vocab_size == bundle.tokenizer.vocab_size
     assert bundle.lineage is not None
     assert bundle.lineage.stage == "pretrain"
-    assert list(bundle.lineage.data) == ["train"]
+    assert list(bundle.lineage.data) == ["train: poem"]
     assert result.report["truncated_tokens"] == 0
     assert abs(losses(result.path)[0] - math.log(bundle.config.vocab_size)) < 0.2
     assert (result.path / "plots" / "loss.svg").is_file()

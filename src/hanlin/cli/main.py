@@ -161,7 +161,20 @@ def _parsed(words: Sequence[str], command: Command) -> Mapping[str, Any]:
         raise UsageError("cli.option_repeated", option=_flag(error)) from None
     except cyclopts.CycloptsError as error:
         raise UsageError("cli.cannot_parse", reason=str(error)) from None
-    return bound.arguments
+    return _one_word(bound.arguments, words, command)
+
+
+def _one_word(given: Mapping[str, Any], words: Sequence[str], command: Command) -> Mapping[str, Any]:
+    """A single word is the setting that cannot be done without: `hanlin ask QUESTION` asks the newest model."""
+    options = {option.name: option for option in options_of(command.config_class())}
+    ordered = [options[name] for name in command.positional]
+    if command.many or len(ordered) != 2 or not ordered[1].is_required:
+        return given
+    first, second = ordered
+    is_named = any(word.partition("=")[0] in first.flags() for word in words)
+    if is_named or given.get(first.name) is None or given.get(second.name) is not None:
+        return given
+    return {**given, first.name: None, second.name: given[first.name]}
 
 
 def _flag(error: cyclopts.CycloptsError) -> str:

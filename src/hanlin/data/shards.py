@@ -157,6 +157,11 @@ class ShardSet:
         """SHA-256 over tokenizer and contents."""
         return sha256_bytes(repr((self.manifest.tokenizer, sorted(self.manifest.checksums.items()))).encode())
 
+    @property
+    def title(self) -> str:
+        """The folder's name and the sources that were read into it, as lineage and cards tell it."""
+        return f"{self.path.name}: {', '.join(self.manifest.sources)}"
+
     def document(self, number: int) -> npt.NDArray[np.integer[Any]]:
         """Ids (num_tokens,) of one document, bos and eos included."""
         shard = int(np.searchsorted(self._first, number, side="right")) - 1

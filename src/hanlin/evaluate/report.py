@@ -71,11 +71,12 @@ def _data(lineage: Lineage | None) -> str:
 
 
 def language_table(languages: Mapping[str, Mapping[str, Any]]) -> str:
-    """Bits per byte of every language beside what it has to beat."""
-    return _table(
+    """Bits per byte of every language beside what it has to beat, and what the columns are."""
+    table = _table(
         ("language", "bits_per_byte", "error", "perplexity", "accuracy", "kneser_ney", "xz", "untrained"),
         (language_row(lang, score) for lang, score in languages.items()),
     )
+    return f"{table}\n\n{say('evaluate.card_scores_legend')}" if table else ""
 
 
 def language_row(lang: str, score: Mapping[str, Any]) -> tuple[str, ...]:

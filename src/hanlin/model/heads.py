@@ -15,9 +15,11 @@ from torch import Tensor, nn
 
 from hanlin.model import kernels
 
-# Logits held at once. torch makes three float32 copies of them on its way to the gradient, which should stay near the
-# caches (16 MB each); our kernel overwrites them in place, and then larger products win (32 MB in bfloat16).
-CHUNK_LOGITS, CHUNK_LOGITS_IN_PLACE = 2**22, 2**24
+# Logits held at once by the loss, which overwrites them: large products win (32 MB in bfloat16); and by whoever keeps
+# float32 copies of them.
+CHUNK_LOGITS, CHUNK_COPIED_LOGITS = 2**24, 2**22
+# Logits that torch widens at once on the way to their gradient: three float32 copies should stay in the caches.
+WIDE_LOGITS = 2**19
 
 
 class LmHead(nn.Module):
@@ -51,7 +53,7 @@ def lm_loss(
 
 def _chunk_size(hidden: Tensor, num_classes: int) -> int:
     """Tokens of a chunk: as many as CHUNK_LOGITS allows, all chunks of one length."""
-    most = max(1, (CHUNK_LOGITS_IN_PLACE if kernels.usable(hidden) else CHUNK_LOGITS) // num_classes)
+    most = max(1, CHUNK_LOGITS // num_classes)
     return math.ceil(len(hidden) / math.ceil(len(hidden) / most)) if len(hidden) else 1
 
 
@@ -70,12 +72,11 @@ class _ChunkedLoss(torch.autograd.Function):
             part = slice(start, start + size)
             logits = F.linear(hidden[part], cast)  # (C, V)
             wants = hidden_grad is not None or weight_grad is not None
-            some, narrow = _nats_and_slopes(logits, targets[part], wide, wants)
-            nats += some
+            nats += _take_slopes(logits, targets[part], wide, wants)
             if hidden_grad is not None:
-                torch.mm(narrow, cast, out=hidden_grad[part])
+                torch.mm(logits, cast, out=hidden_grad[part])
             if weight_grad is not None:
-                weight_grad += narrow.T @ hidden[part]
+                weight_grad += logits.T @ hidden[part]
         ctx.save_for_backward(hidden_grad, weight_grad)
         return nats
 
@@ -87,17 +88,19 @@ class _ChunkedLoss(torch.autograd.Function):
         return (*scaled, None, None, None)
 
 
-def _nats_and_slopes(logits: Tensor, targets: Tensor, wide: torch.dtype, slopes: bool) -> tuple[Tensor, Tensor]:
-    """Sum of nats of logits (C, V), and d nats / d logits in their dtype if wanted; the logits may be overwritten."""
+def _take_slopes(logits: Tensor, targets: Tensor, wide: torch.dtype, wanted: bool) -> Tensor:
+    """Sum of nats of logits (C, V), which become d nats / d logits if wanted."""
     if kernels.usable(logits):
-        return kernels.cross_entropy(logits, targets, gradient=slopes).sum(), logits
-    scores = logits.to(wide).log_softmax(dim=-1)
-    nats = -scores.gather(1, targets[:, None]).sum()
-    if not slopes:
-        return nats, logits
-    scores = scores.exp_()
-    scores[torch.arange(len(scores), device=scores.device), targets] -= 1
-    return nats, scores.to(logits.dtype)
+        return kernels.cross_entropy(logits, targets, gradient=wanted).sum()
+    nats = torch.zeros((), dtype=wide, device=logits.device)
+    rows = max(1, WIDE_LOGITS // logits.shape[1])
+    for part, chosen in zip(logits.split(rows), targets[:, None].split(rows), strict=True):
+        scores = part.to(wide).log_softmax(dim=-1)
+        nats -= scores.gather(1, chosen).sum()
+        if wanted:
+            slopes = scores.exp_().scatter_add_(1, chosen, scores.new_full(chosen.shape, -1))
+            part.copy_(slopes)
+    return nats
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def token_scores(
     flat, scored = hidden.flatten(0, -2), targets != ignore
     kept = scored.flatten().nonzero().squeeze(1)
     wanted = targets.flatten()[kept]
-    size = chunk or max(1, CHUNK_LOGITS // head.weight.shape[0])
+    size = chunk or max(1, CHUNK_COPIED_LOGITS // head.weight.shape[0])
     logprobs = torch.zeros(targets.numel(), device=hidden.device)
     correct = torch.zeros(targets.numel(), dtype=torch.bool, device=hidden.device)
     for places, ids in zip(kept.split(size), wanted.split(size), strict=True):

@@ -6,7 +6,9 @@ Legend: * any leading dimensions, D width, F ffn width.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -38,8 +40,32 @@ def gate(gate_up: Tensor, activation: Activation) -> Tensor:
     """activation(first half) * second half of the last dimension (Shazeer 2020). (*, 2F) -> (*, F)."""
     if activation is F.silu and kernels.usable(gate_up):
         return kernels.swiglu(gate_up)
+    if activation is F.silu:
+        out: Tensor = _PlainSwiglu.apply(gate_up)
+        return out
     first, second = gate_up.chunk(2, dim=-1)
     return activation(first) * second
+
+
+class _PlainSwiglu(torch.autograd.Function):
+    """silu(a) b that writes both gradients where they belong, instead of joining them."""
+
+    @staticmethod
+    def forward(ctx: Any, halves: Tensor) -> Tensor:
+        first, second = halves.chunk(2, dim=-1)
+        opened = F.silu(first)
+        ctx.save_for_backward(halves, opened)
+        return opened * second
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> Tensor:
+        """With y the gradient of the product: db = y silu(a), da = y b silu'(a)."""
+        halves, opened = ctx.saved_tensors
+        slopes = torch.empty_like(halves)
+        (first, second), (d_first, d_second) = halves.chunk(2, dim=-1), slopes.chunk(2, dim=-1)
+        torch.mul(upstream[0], opened, out=d_second)
+        torch.ops.aten.silu_backward.grad_input(upstream[0] * second, first, grad_input=d_first)
+        return slopes
 
 
 class GatedMLP(nn.Module):

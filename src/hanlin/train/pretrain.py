@@ -72,7 +72,7 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
         objective=CausalLM(),
         sources=_weighted(settled, shards),
         validation=[ShardSource(_open(path, tokenizer)) for path in config.validation],
-        data={one.path.name: one.fingerprint for one in shards},
+        data={one.title: one.fingerprint for one in shards},
         **ancestry(parent),
     )
     return plan, settled, material

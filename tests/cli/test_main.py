@@ -301,3 +301,10 @@ def test_fix_lines_belong_to_errors() -> None:
 def test_hanlin_errors_know_their_exit_codes() -> None:
     classes = [HanlinError, *HanlinError.__subclasses__()]
     assert {cls.exit_code for cls in classes} <= {1, 2, 3, 4, 5, 6}
+
+
+def test_a_server_open_to_others_needs_a_key(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, "serve", "--host", "0.0.0.0", "--port", "70000")
+    assert code == 2 and shows(err, "E101") and "port" in err and out == ""
+    code, _, err = said(capsys, "serve", "--host", "0.0.0.0")
+    assert code == 2 and "api_key" in err and "127.0.0.1" in err

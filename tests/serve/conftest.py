@@ -109,12 +109,13 @@ class Live:
         return received
 
     def settles(self) -> bool:
-        """Whether, within two seconds, nothing runs and every block of the cache is free again."""
-        deadline = time.monotonic() + 2
+        """Whether, within ten seconds, nothing runs and every block of the cache is free again."""
+        deadline = time.monotonic() + 10
         whole = self.engine._tables.num_blocks
         while time.monotonic() < deadline:
-            if not self.engine.num_unfinished and self.engine.num_free_blocks == whole:
-                return not self.server.worker.num_waited_for
+            busy = self.engine.num_unfinished or self.server.worker.num_waited_for
+            if not busy and self.engine.num_free_blocks == whole:
+                return True
             time.sleep(0.01)
         return False
 

@@ -30,6 +30,7 @@ class Script:
         self.cancelled: set[str] = set()
         self.threads: set[str] = set()
         self.raises: list[Exception] = []
+        self.driven_elsewhere, self.done_elsewhere = False, list[Token | Finish]()
         self.held = threading.Event()
         self.held.set()
 
@@ -41,6 +42,8 @@ class Script:
         if not request.prompt_ids:
             raise InputError("infer.prompt_empty")
         self.running[request.id] = 0
+        if self.driven_elsewhere:
+            self.finish_elsewhere()
         return request.id
 
     def cancel(self, request_id: str) -> bool:
@@ -52,7 +55,13 @@ class Script:
         self.threads.add(threading.current_thread().name)
         if self.raises:
             raise self.raises.pop()
-        return [event for request_id in list(self.running) for event in self._advance(request_id)]
+        done, self.done_elsewhere = self.done_elsewhere, []
+        return done + [event for request_id in list(self.running) for event in self._advance(request_id)]
+
+    def finish_elsewhere(self) -> None:
+        """Somebody else drove the engine to the end of all its requests; what came of it waits for the next step."""
+        while self.running:
+            self.done_elsewhere += [event for request_id in list(self.running) for event in self._advance(request_id)]
 
     def _advance(self, request_id: str) -> list[Token | Finish]:
         written = self.running[request_id]
@@ -112,6 +121,18 @@ def test_nothing_to_write_is_an_answer_without_the_engine() -> None:
     async def scene(worker: Worker, engine: Script) -> None:
         said = await whole(worker.submit([Order((1, 2), None), order()], param="prompt"))
         assert (0, "length") in said and (0, "0") not in said and (1, "2") in said
+
+    with_worker(scene)
+
+
+def test_answers_that_somebody_else_brought_to_an_end_arrive() -> None:
+    """`engine.generate` beside the server takes steps for all; the worker saw nothing running and slept on."""
+
+    async def scene(worker: Worker, engine: Script) -> None:
+        engine.driven_elsewhere = True
+        answers = worker.submit([order()], param="prompt")
+        assert engine.num_unfinished == 0
+        assert await whole(answers) == [(0, "0"), (0, "1"), (0, "2"), (0, "length")]
 
     with_worker(scene)
 

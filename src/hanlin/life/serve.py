@@ -108,7 +108,8 @@ def until_stopped(server: Server, progress: Progress) -> Iterator[Row]:
         signum = _first_signal(server, signals)
         running = server.worker.num_waited_for
         server.drain()
-        progress.note(say("life.draining", running=running))
+        if running:
+            progress.note(say("life.draining", running=running))
         yield {"state": "draining", "running": running}
         _finish(server, signals)
     progress.note(say("life.stopped", answered=server.worker.num_answered))

@@ -62,17 +62,16 @@ class Fault:
         return "server_error" if self.status >= 500 else "invalid_request_error"
 
     def body(self) -> dict[str, Any]:
-        """The error as JSON; half a surrogate pair that the user sent comes back as a question mark."""
-        message = self.message.encode("utf-8", "replace").decode()
-        return {"error": {"message": message, "type": self.type, "param": self.param, "code": self.code}}
+        """The error as JSON."""
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
     def response(self) -> Response:
         """The error as an HTTP response."""
         return Response(self.encoded(), self.status, self.all_headers(), "application/json")
 
     def encoded(self) -> bytes:
-        """The body's bytes."""
-        return json.dumps(self.body()).encode()
+        """The body's bytes; half a surrogate pair that the user sent comes back as a question mark."""
+        return json.dumps(self.body(), ensure_ascii=False).encode("utf-8", "replace")
 
     def all_headers(self) -> dict[str, str]:
         """Headers of its own, our code among them."""

@@ -7,7 +7,6 @@ raise, nobody takes half an answer for a whole one.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -66,7 +65,7 @@ class EventStream(Response):
             if isinstance(event, Token):
                 await _send(send, self._script.token(place, event))
             elif fault := cut(event, request_id):
-                await _send_text(send, json.dumps(fault.body()), more=False)
+                await _send_text(send, fault.encoded().decode(), more=False)
                 return
             else:
                 await _send(send, self._script.finish(place, event))

@@ -24,6 +24,8 @@ from hanlin.serve.faults import Refusal, blaming
 
 _log = logging.getLogger("hanlin.serve")
 
+_LOOK_AGAIN_SECONDS = 0.05
+
 
 @dataclass(frozen=True)
 class Order:
@@ -177,11 +179,17 @@ class Worker:
             self._last_step = time.monotonic()
 
     def _has_work(self) -> bool:
-        """Wait for something to do; False when it is time to end."""
+        """Wait for something to do; False when it is time to end.
+
+        Whoever else drives the engine, in Python, may have brought an answer to its end, whose events then lie there:
+        as long as somebody waits for answers, a step is made now and then although nothing runs.
+        """
         with self._news:
             while not self._stopping and not self.engine.num_unfinished:
-                self._news.wait()
+                self._news.wait(_LOOK_AGAIN_SECONDS if self._listeners else None)
                 self._last_step = time.monotonic()
+                if self._listeners:
+                    return True
             return not self._stopping or self.engine.num_unfinished > 0
 
     def _deliver(self, events: Sequence[Event]) -> None:

@@ -40,7 +40,7 @@ def test_scores_have_chance_and_error_bar_and_stand_in_the_bundle(finished: Worl
     scores = report["figures"]["evaluate"]
     assert set(scores["language"]) >= {"zh", "en"}
     for row in scores["language"].values():
-        assert set(row["baselines"]) == {"kneser_ney", "xz", "untrained"}
+        assert set(row["baselines"]) == {"kneser_ney", "xz", "curve", "untrained"}
         assert row["bits_per_byte"] > 0
     (task,) = scores["tasks"]
     assert task["chance"] >= 1 / 3 and len(task["interval"]) == 2

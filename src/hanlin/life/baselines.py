@@ -10,7 +10,7 @@ from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.evaluate.baselines import kneser_ney_bits_per_byte, xz_bits_per_byte
 from hanlin.evaluate.config import EvaluateConfig
-from hanlin.life.measure import HeldOut, document_ids, held_out
+from hanlin.life.measure import CURVE_BYTES, HeldOut, document_ids, held_out
 from hanlin.text.corpus import read_corpus
 from hanlin.text.tokenizer import Tokenizer
 
@@ -20,19 +20,23 @@ Baselines = dict[str, dict[str, float]]
 def compute_baselines(
     corpus: Path, tokenizer: Path, config: EvaluateConfig, *, out: Path | None, progress: Progress
 ) -> Baselines:
-    """Bits per byte of xz and of a Kneser-Ney 5-gram, per language, learned from the training part of all languages.
+    """Bits per byte of xz and of a Kneser-Ney 5-gram, per language, learned from the training part of all languages;
+    under "curve" that of the 5-gram on the documents that a training scores as it goes on.
 
     Both see at most `max_baseline_bytes` of training text. Writes `out/baselines.json` where a folder is given.
     """
     encoder = Tokenizer.load(tokenizer)
     texts = list(_training_texts(corpus, config.max_baseline_bytes))
     slices = held_out(read_corpus(corpus, "validation"), config.max_bytes)
+    curve = {f"{lang} curve": part for lang, part in held_out(read_corpus(corpus, "validation"), CURVE_BYTES).items()}
     progress.note(say("life.computing_baselines", megabytes=f"{sum(len(t.encode()) for t in texts) / 1e6:.1f}"))
     counted = kneser_ney_bits_per_byte(
-        document_ids(encoder, texts), _validation_ids(encoder, slices), vocab_size=encoder.vocab_size
+        document_ids(encoder, texts), _validation_ids(encoder, {**slices, **curve}), vocab_size=encoder.vocab_size
     )
     packed = xz_bits_per_byte(texts, {lang: part.texts for lang, part in slices.items()})
-    figures = {lang: {"kneser_ney": counted[lang], "xz": packed[lang]} for lang in slices}
+    figures = {
+        lang: {"kneser_ney": counted[lang], "xz": packed[lang], "curve": counted[f"{lang} curve"]} for lang in slices
+    }
     if out is not None:
         write_json(out / "baselines.json", figures)
     return figures

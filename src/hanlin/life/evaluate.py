@@ -133,18 +133,11 @@ def keep(
 
 
 def _curve(run: Path, languages: Mapping[str, Any], out: Path) -> None:
-    """Bits per byte over the minutes of the pre-training, beside what counting and compressing reach."""
-    if not (run / "metrics.jsonl").is_file():
-        return
-    levels = {
-        lang: {
-            say(f"evaluate.column_{name}"): row["baselines"][name]
-            for name in ("kneser_ney", "xz")
-            if name in row["baselines"]
-        }
-        for lang, row in languages.items()
-    }
-    plot_bits_per_byte(run, levels=levels, path=out / "bits_per_byte.svg")
+    """Bits per byte over the minutes of the pre-training, beside what counting reaches on the same documents."""
+    if (run / "metrics.jsonl").is_file():
+        found = {lang: row["baselines"] for lang, row in languages.items() if "curve" in row["baselines"]}
+        levels = {lang: {say("evaluate.column_kneser_ney"): row["curve"]} for lang, row in found.items()}
+        plot_bits_per_byte(run, levels=levels, path=out / "bits_per_byte.svg")
 
 
 # ---------------------------------------------------------------- for people

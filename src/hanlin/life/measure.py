@@ -19,6 +19,10 @@ from hanlin.model.transformer import Transformer
 from hanlin.text.document import Document
 from hanlin.text.tokenizer import Tokenizer
 
+CURVE_BYTES = 32_768
+"""Held-out text of each language that is scored with every evaluation of a training, for the curve: 2 % of the time of
+twenty minutes. So few documents have a level of their own; baselines are worked out for them too."""
+
 
 @dataclass(frozen=True)
 class HeldOut:

@@ -11,7 +11,7 @@ from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text, value_text
 from hanlin.life.held_out import decoded
 from hanlin.life.hooks import writing_hooks
-from hanlin.life.measure import held_out
+from hanlin.life.measure import CURVE_BYTES, held_out
 from hanlin.life.places import find_bundle
 from hanlin.life.prepare import BYTES_PER_TOKEN, is_shards, prepare_text, text_bytes
 from hanlin.life.report import Report, Table
@@ -23,9 +23,6 @@ from hanlin.train.config import PretrainConfig
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.plan import Plan
 from hanlin.train.session import stored_config
-
-SCORED_BYTES = 32_768
-"""Held-out text of each language that is scored with every evaluation: 2 % of the time of a run of twenty minutes."""
 
 
 def pretrain(
@@ -74,7 +71,7 @@ def _hooks(job: PretrainConfig) -> Hooks:
         return Hooks()
     tokenizer = Tokenizer.load(folder)
     documents = (one for path in settings.validation if is_shards(path) for one in decoded(path, tokenizer))
-    return writing_hooks(tokenizer, held_out(documents, SCORED_BYTES))
+    return writing_hooks(tokenizer, held_out(documents, CURVE_BYTES))
 
 
 def plan_report(job: PretrainConfig) -> Report:

@@ -145,6 +145,7 @@ STAGES: tuple[Stage, ...] = (
         {"evaluate": EvaluateConfig},
         run_baselines,
         needs=("corpus", "tokenizer"),
+        version=2,
         describe=baselines_result,
     ),
     Stage(

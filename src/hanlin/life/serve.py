@@ -23,12 +23,12 @@ from hanlin.life.config import ServeJob
 from hanlin.life.models import name_of
 from hanlin.life.open import open_bundle
 from hanlin.life.settings import Given, settled
+from hanlin.life.skills import SCORES
 from hanlin.life.talk import answers
 from hanlin.serve.app import build_app
 from hanlin.serve.page import PageInfo, Skill, Suggestion
 from hanlin.serve.server import Server, listen
 
-SKILLS = "demo"  # where the demo keeps what its model can do, among the scores of the bundle
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Row = Mapping[str, Any]
 
@@ -78,7 +78,7 @@ def warm_engine(bundle: Bundle, job: ServeJob) -> Engine:
 def page_info_of(bundle: Bundle) -> PageInfo:
     """What a bundle itself says of its skills and of what to try: `{"skills": [{"skill", "zh", "en", "after"}],
     "suggestions": [{"zh", "en"}]}` among its scores. Nothing where it says nothing."""
-    said = bundle.scores.get(SKILLS, {})
+    said = bundle.scores.get(SCORES, {})
     return PageInfo(
         suggestions=tuple(Suggestion(zh=row["zh"], en=row["en"]) for row in said.get("suggestions", ())),
         skills=tuple(

@@ -9,6 +9,7 @@
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "vite";
 
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PACKAGE = "/node_modules/@chatui/core/";
 const ALERT = /role: "alert",\s*"aria-live": "assertive",\s*"aria-atomic": "false"/;
 const CHINESE_LABEL = /"aria-label": "\\u5FEB[^\n]*\n/;
@@ -37,19 +38,13 @@ export function repaired(id: string, code: string): string | null {
   return repair.file.endsWith(".css") ? `@layer chatui{${text}}` : text;
 }
 
-/** The plugin: aliases, the repairs, and leave to drop whatever the page does not import. */
-export function chatui(): Plugin {
-  const root = fileURLToPath(new URL("..", import.meta.url));
+/** The repairs, and leave to drop whatever the page does not import; for the build, and for what Vite bundles in advance. */
+function repairs(): Plugin {
   return {
     name: "hanlin-chatui",
-    enforce: "pre",
-    config: () => ({
-      resolve: { alias: [{ find: /^@chatui\/core$/, replacement: `${root}node_modules/@chatui/core/es/index.js` }] },
-      optimizeDeps: { exclude: ["@chatui/core"] },
-    }),
     async resolveId(source, importer) {
       if (!importer?.includes(PACKAGE)) return null;
-      if (source === "react-dom") return `${root}plugins/react-dom-shim.js`;
+      if (source === "react-dom") return `${ROOT}plugins/react-dom-shim.js`;
       if (source === "intersection-observer") return { id: "\0hanlin-nothing", moduleSideEffects: false };
       const found = await this.resolve(source, importer, { skipSelf: true });
       return found && !found.external ? { ...found, moduleSideEffects: false } : found;
@@ -59,5 +54,18 @@ export function chatui(): Plugin {
       const text = repaired(id, code);
       return text === null ? null : { code: text, map: null, moduleSideEffects: id.endsWith(".css") };
     },
+  };
+}
+
+/** The plugin: the right entry, and the repairs. */
+export function chatui(): Plugin {
+  return {
+    ...repairs(),
+    enforce: "pre",
+    config: () => ({
+      resolve: { alias: [{ find: /^@chatui\/core$/, replacement: `${ROOT}node_modules/@chatui/core/es/index.js` }] },
+      // The development server bundles packages without the page's plugins: this one needs its repairs there too.
+      optimizeDeps: { include: ["@chatui/core"], rolldownOptions: { plugins: [repairs()] } },
+    }),
   };
 }

@@ -70,8 +70,8 @@ describe("a streamed answer", () => {
     const chunks: OpenAI.ChatCompletionChunk[] = [];
     for await (const chunk of stream) chunks.push(chunk);
     const text = chunks.map((chunk) => chunk.choices[0]?.delta.content ?? "").join("");
+    // Also where a model writes half a character: both ways must show the same. So no test for U+FFFD of its own.
     expect(text).toBe(whole.choices[0]?.message.content);
-    expect(text).not.toContain("\ufffd");
     expect(chunks.every((chunk) => chunk.object === "chat.completion.chunk" && chunk.id === chunks[0]?.id)).toBe(true);
     const reasons = chunks.flatMap((chunk) => chunk.choices[0]?.finish_reason ?? []);
     expect(reasons).toEqual([whole.choices[0]?.finish_reason]);

@@ -255,14 +255,15 @@ def test_three_hundred_megabytes_in_one_line_need_little_memory(tmp_path: Path) 
 
 
 @pytest.mark.peer
-def test_of_real_collections_nothing_is_lost_but_exact_duplicates(test_data: Path, tmp_path: Path) -> None:
+def test_of_real_collections_nothing_is_lost_but_copies(test_data: Path, tmp_path: Path) -> None:
     sources = [test_data / "pretrain-zh" / "*.zst", test_data / "pretrain-en" / "*.zst"]
     report = build_corpus(CorpusConfig(sources=[str(source) for source in sources]), tmp_path / "out")
     rows = [json.loads(row)["text"] for source in sources for row in rows_of(source.parent)]
-    assert set(report.figures["dropped"]) == {"duplicate"}
+    dropped = report.figures["dropped"]
+    assert set(dropped) == {"duplicate", "leaked"} and dropped["leaked"] < 10
     assert report.figures["read"] == len(rows) + extra_pieces(report)
     kept = all_texts(tmp_path / "out")
-    assert sum(map(len, kept.values())) == report.figures["read"] - report.figures["dropped"]["duplicate"]
+    assert sum(map(len, kept.values())) == report.figures["read"] - sum(dropped.values())
     letters = sum(len("".join(text.split())) for text in set(rows))
     assert sum(len("".join(text.split())) for part in kept.values() for text in part) == pytest.approx(
         letters, rel=1e-3

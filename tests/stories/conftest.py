@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hanlin.recipe.shipped import cases, stories
+from hanlin.recipe.shipped import stories
+from hanlin.recipe.world.world import SKILLS, conversations, held_out
 
 RECIPE = """
 [recipe]
@@ -93,10 +94,10 @@ def make_world(folder: Path) -> World:
         (texts / f"{lang}.jsonl").write_text("".join(json.dumps({"text": t}, ensure_ascii=False) + "\n" for t in told))
     (texts / "note.md").write_text("# A note\n\nOne page in Markdown.\n")
     (texts / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8)
-    chosen = [case for case in cases() if case.skill in ("greeting", "identity")]
-    rows = [json.dumps(case.conversation(), ensure_ascii=False) for case in chosen]
+    rows = [json.dumps(row, ensure_ascii=False) for row in conversations(60, seed=1)]
     (folder / "chat.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    asked = [case.task() for case in cases() if case.skill == "sentiment" and case.held_out][:12]
+    sentiment = next(skill for skill in SKILLS if skill.name == "sentiment")
+    asked = [case.task() for case in held_out(sentiment, 12, seed=1)]
     (folder / "task.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in asked))
     (folder / "life.toml").write_text(RECIPE)
     return World(folder)

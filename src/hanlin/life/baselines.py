@@ -27,8 +27,9 @@ def compute_baselines(
     """
     encoder = Tokenizer.load(tokenizer)
     texts = list(_training_texts(corpus, config.max_baseline_bytes))
-    slices = held_out(read_corpus(corpus, "validation"), config.max_bytes)
-    curve = {f"{lang} curve": part for lang, part in held_out(read_corpus(corpus, "validation"), CURVE_BYTES).items()}
+    documents = list(read_corpus(corpus, "validation"))
+    slices = held_out(documents, config.max_bytes)
+    curve = {f"{lang} curve": part for lang, part in held_out(documents, CURVE_BYTES).items()}
     progress.note(say("life.computing_baselines", megabytes=f"{sum(len(t.encode()) for t in texts) / 1e6:.1f}"))
     counted = kneser_ney_bits_per_byte(
         document_ids(encoder, texts), _validation_ids(encoder, {**slices, **curve}), vocab_size=encoder.vocab_size

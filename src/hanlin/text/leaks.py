@@ -23,7 +23,7 @@ def leaked_shares(held_out: Iterable[str], training: Iterable[str]) -> list[floa
     texts = [[(text_digest(line), len(line)) for line in _lines(text)] for text in held_out]
     wanted = {digest for lines in texts for digest, length in lines if length >= LEAST_CHARS}
     seen: set[bytes] = set()
-    for text in training:
+    for text in training if wanted else ():  # the training text is not read where nothing is looked for
         seen |= wanted & {text_digest(line) for line in _lines(text) if len(line) >= LEAST_CHARS}
     return [_share(lines, seen) for lines in texts]
 

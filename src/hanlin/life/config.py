@@ -26,6 +26,17 @@ class BuildDataConfig(CorpusConfig):
     out: Path = Field(default=Path("corpus"), description="Folder of the cleaned corpus.")
 
 
+class WhyConfig(Config):
+    """`hanlin data why`: which document, and of which corpus."""
+
+    section: ClassVar[str] = "why"
+
+    id: str = Field(
+        min_length=1, max_length=4096, description="Id of a document, its file and line, or a part of either."
+    )
+    corpus: Path = Field(default=Path("corpus"), description="Folder of the built corpus.")
+
+
 class TrainTokenizerConfig(TokenizerConfig):
     """`hanlin tokenizer train`: the tokenizer settings, what it learns from, and where it goes."""
 

@@ -5,17 +5,23 @@ Never NFKC: it would turn ① into 1, full-width forms into narrow ones and brea
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import opencc
 
 from hanlin.text.config import NormaliseConfig
 
 _LINE_ENDS = re.compile(r"\r\n?|\u2028|\u2029|\x85")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 # Zero width space, word joiner, byte order mark, soft hyphen. Joiners (200c, 200d) shape emoji and Indic scripts: kept.
-_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
+# Tag characters (plane 14) outside of an emoji flag are text that people cannot see and models can.
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]|(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0000-\U000e007f]+")
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 # Only from where a run of spaces begins: tried from each of n spaces, a run inside a line would take n * n steps.
 _TRAILING = re.compile(r"(?<![ \t\u3000\u00a0])[ \t\u3000\u00a0]+$", re.MULTILINE)
 
@@ -28,10 +34,13 @@ class Normalised:
     changes: Mapping[str, int]
 
 
-def normalise(text: str, config: NormaliseConfig | None = None) -> Normalised:
-    """Apply the rules that are switched on, in a fixed order; doing it twice changes nothing more."""
+def normalise(text: str, config: NormaliseConfig | None = None, *, lang: str = "") -> Normalised:
+    """Apply the rules that are switched on, in a fixed order; doing it twice changes nothing more.
+
+    Only text of the language "zh" is converted to another script.
+    """
     changes: dict[str, int] = {}
-    for name, rule in _rules(config or NormaliseConfig()):
+    for name, rule in _rules(config or NormaliseConfig(), lang):
         text, count = rule(text)
         if count:
             changes[name] = count
@@ -41,7 +50,7 @@ def normalise(text: str, config: NormaliseConfig | None = None) -> Normalised:
 Rule = Callable[[str], tuple[str, int]]
 
 
-def _rules(config: NormaliseConfig) -> list[tuple[str, Rule]]:
+def _rules(config: NormaliseConfig, lang: str) -> list[tuple[str, Rule]]:
     rules: list[tuple[str, Rule]] = []
     if config.line_ends:
         rules.append(("line_ends", lambda text: _LINE_ENDS.subn("\n", text)))
@@ -49,13 +58,24 @@ def _rules(config: NormaliseConfig) -> list[tuple[str, Rule]]:
         rules.append(("control_characters", lambda text: _CONTROL.subn("", text)))
     if config.invisible_characters:
         rules.append(("invisible_characters", lambda text: _INVISIBLE.subn("", text)))
+    if config.bidi_controls:
+        rules.append(("bidi_controls", _left_to_right))
     if config.compose:  # after the removals: what stood between two characters may have kept them apart
         rules.append(("compose", _compose))
     if config.trailing_spaces:
         rules.append(("trailing_spaces", lambda text: _TRAILING.subn("", text)))
     if config.max_blank_lines is not None:
         rules.append(("blank_lines", _blank_lines(config.max_blank_lines)))
+    if config.script != "keep" and lang == "zh":
+        rules.append(("script", _converted(config.script)))
     return rules
+
+
+def _left_to_right(text: str) -> tuple[str, int]:
+    """Controls of direction do nothing in Chinese and English but hide what a line says."""
+    if not _BIDI.search(text) or _RIGHT_TO_LEFT.search(text):
+        return text, 0
+    return _BIDI.subn("", text)
 
 
 def _compose(text: str) -> tuple[str, int]:
@@ -68,3 +88,18 @@ def _compose(text: str) -> tuple[str, int]:
 def _blank_lines(most: int) -> Rule:
     too_many = re.compile(rf"\n{{{most + 2},}}")
     return lambda text: too_many.subn("\n" * (most + 1), text)
+
+
+_SCRIPTS = {"simplified": "t2s", "traditional": "s2t", "taiwan": "s2tw", "hongkong": "s2hk"}
+
+
+@functools.cache
+def _converted(script: str) -> Rule:
+    """OpenCC's conversion; the count is that of characters that are others now."""
+    converter = opencc.OpenCC(_SCRIPTS[script])
+
+    def rule(text: str) -> tuple[str, int]:
+        converted = converter.convert(text)
+        return converted, sum(map(str.__ne__, text, converted)) + abs(len(text) - len(converted))
+
+    return rule

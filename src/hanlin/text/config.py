@@ -13,6 +13,9 @@ def _as_source(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
 
+Kind = Literal["text", "web", "book", "code", "verse", "chat"]
+
+
 class SourceConfig(Config):
     """One source of text: a folder, a file or a pattern such as `books/**/*.txt`. A plain path stands for one."""
 
@@ -21,7 +24,7 @@ class SourceConfig(Config):
     language: Literal["auto", "zh", "en", "code", "other"] = Field(
         default="auto", description="Language of all its documents; auto decides by the script of each."
     )
-    kind: Literal["text", "web", "book", "code", "verse", "chat"] = Field(
+    kind: Kind = Field(
         default="text", description="Kind of its documents, kept with each; code also sets the language of auto."
     )
     format: Literal["auto", "text", "jsonl", "csv", "tsv", "html"] = Field(
@@ -48,9 +51,46 @@ class NormaliseConfig(Config):
     line_ends: bool = Field(default=True, description="Turn every kind of line end into a line feed.")
     control_characters: bool = Field(default=True, description="Remove control characters except line feed and tab.")
     invisible_characters: bool = Field(default=True, description="Remove zero-width characters and byte order marks.")
+    bidi_controls: bool = Field(
+        default=True, description="Remove controls of writing direction from texts without right-to-left letters."
+    )
     trailing_spaces: bool = Field(default=True, description="Remove white space at the end of lines.")
     max_blank_lines: int | None = Field(
         default=2, ge=0, le=1000, description="Most blank lines in a row; none leaves them alone."
+    )
+    script: Literal["keep", "simplified", "traditional", "taiwan", "hongkong"] = Field(
+        default="keep", description="Convert Chinese text to one script, by OpenCC; keep leaves it as it is."
+    )
+
+
+class RulesConfig(Config):
+    """Which documents are too poor to learn from, and what of a page is none of its text; see docs/cleaning.md."""
+
+    preset: str = Field(
+        default="none",
+        min_length=1,
+        max_length=4096,
+        description="Thresholds: none, hanlin, c4, gopher, fineweb, fineweb2-zh, or a TOML file of your own.",
+    )
+    kinds: dict[Kind, str] = Field(
+        default_factory=dict, description="Another preset for the documents of a kind, as verse=none."
+    )
+    thresholds: dict[str, float | Literal["off"]] = Field(
+        default_factory=dict,
+        description="Single thresholds, as max_dup_lines=0.4, zh.verse.min_words=5 or web.max_urls=off.",
+    )
+    html_debris: bool | None = Field(default=None, description="Remove leftovers of HTML; none: as the preset says.")
+    watermarks: bool | None = Field(
+        default=None, description="Remove lines that recur in many disguises; none: as the preset says."
+    )
+    c4_lines: bool | None = Field(
+        default=None, description="Keep only lines that are sentences, as C4 does; none: as the preset says."
+    )
+    least_spellings: int = Field(
+        default=5, ge=2, le=1000, description="Spellings of the same letters that betray a watermark."
+    )
+    bad_words: tuple[str, ...] = Field(
+        default=(), description="Lists of unwanted words, one a line; max_bad_words is their share that is allowed."
     )
 
 
@@ -64,6 +104,7 @@ class CorpusConfig(Config):
     )
     read: ReadConfig = Field(default=ReadConfig(), description="Limits of reading.")
     normalise: NormaliseConfig = Field(default=NormaliseConfig(), description="What is evened out in every text.")
+    rules: RulesConfig = Field(default=RulesConfig(), description="Which documents are too poor to learn from.")
     dedup: bool = Field(default=True, description="Drop a document whose text was already kept.")
     min_chars: int = Field(default=1, ge=1, le=1_000_000, description="Drop documents with fewer characters.")
     validation_fraction: float = Field(
@@ -71,6 +112,9 @@ class CorpusConfig(Config):
     )
     most_leaked: float = Field(
         default=0.5, ge=0, le=1, description="Drop a held-out document with more of its lines in training; 1: keep all."
+    )
+    keep_removed: bool = Field(
+        default=True, description="Keep removed texts beside the corpus, so that other settings need no reading."
     )
     max_examples: int = Field(default=3, ge=0, le=100, description="Examples in the report for each reason of a drop.")
     seed: int = Field(default=1, ge=0, le=2**63 - 1, description="Seed of the choice of validation documents.")

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from hanlin.base.errors import InputError
-from hanlin.base.messages import say
 from hanlin.text.config import ReadConfig, SourceConfig
 from hanlin.text.document import Document, Dropped
 from hanlin.text.encodings import HEAD_BYTES, decoded_stream, doubtful_part, encoding_of
 from hanlin.text.files import UNREADABLE, PassedOver, chunks_of, files_of, head_of, kind_suffix, shown
 from hanlin.text.html import main_text
 from hanlin.text.language import language_of
+from hanlin.text.reasons import reason_text
 
 Source = SourceConfig | Path | str
 OnDrop = Callable[[Dropped], None]
@@ -289,5 +289,5 @@ def _border(text: str, start: int, end: int) -> int:
 
 def nothing_readable(paths: Iterable[str], first: Dropped | None, num_dropped: int) -> InputError:
     """The error for sources that gave no document at all."""
-    named = f"{first.location} ({say(f'text.drop_{first.reason}')})" if first else "-"
+    named = f"{first.location} ({reason_text(first.reason)})" if first else "-"
     return InputError("text.nothing_readable", paths=", ".join(paths), num_dropped=num_dropped, first=named)

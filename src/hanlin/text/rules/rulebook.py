@@ -1,0 +1,177 @@
+"""The rules as a corpus applies them: which thresholds and edits concern a document, and what they say to it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from hanlin.base.errors import ConfigError, Problem
+from hanlin.base.messages import say
+from hanlin.text.config import RulesConfig
+from hanlin.text.document import Document
+from hanlin.text.rules.badwords import read_bad_words
+from hanlin.text.rules.debris import remove_debris
+from hanlin.text.rules.lines import remove_lines
+from hanlin.text.rules.measures import measure
+from hanlin.text.rules.presets import (
+    EDITS,
+    NONE,
+    OFF,
+    Preset,
+    Threshold,
+    is_threshold,
+    known_sections,
+    load_preset,
+    near,
+    sections_for,
+    set_threshold,
+    threshold_names,
+)
+from hanlin.text.rules.watermarks import WatermarkFinder, Watermarks
+
+SETTINGS = "settings"
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A text after the edits: how much each took out, and the first things it took."""
+
+    text: str
+    changes: Mapping[str, int]
+    examples: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A threshold that a document does not keep, and its value."""
+
+    threshold: Threshold
+    value: float
+
+
+class Rulebook:
+    """The rules of one corpus. Raises ConfigError for settings that name nothing, InputError for a bad file."""
+
+    def __init__(self, config: RulesConfig) -> None:
+        self.config = config
+        self._overrides = list(_overrides(config))
+        self.bad_words = read_bad_words(config.bad_words)
+        self.watermarks = Watermarks(frozenset())
+        self._finder = WatermarkFinder(config.least_spellings)
+        for name in {config.preset, *config.kinds.values()}:
+            load_preset(name)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no rule and no edit is asked for at all."""
+        presets = {self.config.preset, *self.config.kinds.values()}
+        asked = any(getattr(self.config, edit) for edit in EDITS)
+        return presets == {NONE} and not self._overrides and not asked
+
+    def _preset_of(self, kind: str) -> Preset:
+        names = {str(name): preset for name, preset in self.config.kinds.items()}
+        return load_preset(names.get(kind, self.config.preset))
+
+    @functools.cache  # noqa: B019 - a rulebook lives as long as its build
+    def thresholds(self, lang: str, kind: str) -> tuple[Threshold, ...]:
+        """Return the bounds for documents of one language and kind."""
+        found = self._preset_of(kind).thresholds(lang, kind)
+        for wanted in sections_for(lang, kind):
+            for section, name, limit in self._overrides:
+                if section == wanted:
+                    set_threshold(found, name, limit, SETTINGS)
+        return tuple(found.values())
+
+    @functools.cache  # noqa: B019
+    def edits(self, lang: str, kind: str) -> tuple[str, ...]:
+        """Return the edits for documents of one language and kind, in the order they are made."""
+        asked = self._preset_of(kind).edits_for(lang, kind)
+        chosen = {edit: getattr(self.config, edit) for edit in EDITS}
+        return tuple(edit for edit in EDITS if (edit in asked if chosen[edit] is None else chosen[edit]))
+
+    def learn(self, document: Document) -> None:
+        """Note the disguised lines of a document, where watermarks are looked for in its kind."""
+        if "watermarks" in self.edits(document.lang, kind_of(document)):
+            self._finder.learn(document.text)
+
+    def learned(self) -> None:
+        """From now on remove what was learned."""
+        self.watermarks = self._finder.found()
+
+    @property
+    def has_to_learn(self) -> bool:
+        """Whether some kind of document has its watermarks removed, so that all have to be seen first."""
+        presets = [load_preset(name) for name in {self.config.preset, *self.config.kinds.values()}]
+        asked = any(
+            "watermarks" in section.get("edits", ()) for preset in presets for section in preset.sections.values()
+        )
+        asked |= any("watermarks" in preset.edits for preset in presets)
+        return asked if self.config.watermarks is None else self.config.watermarks
+
+    def edit(self, document: Document) -> Edited:
+        """Make the edits for a document's language and kind."""
+        makers: dict[str, Callable[[str], tuple[str, list[str]]]] = {
+            "html_debris": remove_debris,
+            "watermarks": self.watermarks.remove,
+            "c4_lines": remove_lines,
+        }
+        text, changes, examples = document.text, {}, {}
+        for edit in self.edits(document.lang, kind_of(document)):
+            text, removed = makers[edit](text)
+            if removed:
+                changes[edit], examples[edit] = len(removed), tuple(line[:120] for line in removed[:3])
+        return Edited(text, changes, examples)
+
+    def measures(self, document: Document, known: Mapping[str, float] | None) -> dict[str, float]:
+        """Return the measures of a document as it was read, taken anew only where none are known."""
+        found = dict(known or measure(document.text))
+        found.pop("bad_words", None)
+        if self.bad_words is not None:  # other lists give other shares
+            found["bad_words"] = self.bad_words.share(document.text)
+        return found
+
+    def broken(self, document: Document, measures: Mapping[str, float]) -> list[Broken]:
+        """Return every threshold a document does not keep."""
+        return [
+            Broken(threshold, measures[threshold.measure])
+            for threshold in self.thresholds(document.lang, kind_of(document))
+            if threshold.measure in measures and threshold.is_broken(measures[threshold.measure])
+        ]
+
+
+def kind_of(document: Document) -> str:
+    """The kind of a document's source."""
+    return str(document.meta.get("kind", "text"))
+
+
+def _overrides(config: RulesConfig) -> Iterable[tuple[str, str, float | str]]:
+    """Single thresholds of the settings as (section, name, limit). Raises ConfigError with all that name nothing."""
+    problems = []
+    for dotted, limit in config.thresholds.items():
+        section, _, name = dotted.rpartition(".")
+        section = section or "all"
+        if section not in known_sections():
+            problems.append(_problem(dotted, limit, near(section, known_sections())))
+        elif not is_threshold(name, limit):
+            problems.append(_problem(dotted, limit, near(name, threshold_names())))
+        else:
+            yield section, name, limit
+    if config.bad_words and not _allows_bad_words(config):
+        remedy = say("text.bad_words_remedy")
+        problems.append(Problem("rules.bad_words", config.bad_words, say("text.bad_words_rule"), remedy))
+    if problems:
+        raise ConfigError(problems=problems)
+
+
+def _allows_bad_words(config: RulesConfig) -> bool:
+    """Whether some threshold makes use of the lists."""
+    named = any(name.endswith("max_bad_words") and limit != OFF for name, limit in config.thresholds.items())
+    presets = [load_preset(name) for name in {config.preset, *config.kinds.values()}]
+    return named or any("max_bad_words" in section for preset in presets for section in preset.sections.values())
+
+
+def _problem(name: str, value: object, closest: str) -> Problem:
+    return Problem(
+        f"rules.thresholds.{name}", value, say("text.threshold_rule"), say("text.threshold_remedy", near=closest)
+    )

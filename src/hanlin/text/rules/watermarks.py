@@ -1,0 +1,193 @@
+"""Watermarks of copying sites, found by themselves: one line in hundreds of spellings, so that no list can hold them.
+
+    www.xiaＯＳhuＯtxＴ.Ｎｅtt，xt,小,说,天,堂     w w w.x iaoshu otx t.nett@xt`小$说$天"堂
+
+What hides from a list gives itself away: letters that never change, written with ever other widths, scripts and marks
+between them. Nobody writes "小/说$天" by accident; a heading or a line of code recurs, but in one spelling or two.
+
+    learn    around every odd place of a text (see _ODD): its letters, and how each stretch of them was spelled
+    find     stretches met in `least_spellings` spellings or more
+    remove   wherever these letters stand, in whatever spelling, also the plain one: the line, or the part of it
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WIDE = "\uff21-\uff3a\uff41-\uff5a"
+_PROSE = "，。、；：？！“”‘’（）《》〈〉【】〔〕—…·「」『』～"
+_BETWEEN = rf"[^\w\s{_PROSE}]{{1,2}}"
+_APART = r"[^\w\n]{1,2}"
+_FOREIGN = "\u0391-\u03c9\u0400-\u045f"
+# Places that prose, lists and code seldom have; each is short, so that the search is linear.
+_ODD = re.compile(
+    "|".join((
+        rf"[{_WIDE}][^\w\n]{{0,2}}[A-Za-z]|[A-Za-z][^\w\n]{{0,2}}[{_WIDE}]",  # one word in two widths
+        rf"[{_HAN}]{_BETWEEN}[{_HAN}]{_BETWEEN}[{_HAN}]",  # Han characters with marks between them
+        rf"(?<![A-Za-z])[A-Za-z]{_APART}[A-Za-z]{_APART}[A-Za-z](?![A-Za-z])",  # letters that stand alone
+        rf"[A-Za-z][{_FOREIGN}]|[{_FOREIGN}][A-Za-z]",  # one word in two alphabets
+    ))
+)  # fmt: skip
+# Letters of other alphabets that look Latin, after casefold (Unicode Technical Standard 39, the common ones).
+_LOOK_ALIKES = str.maketrans("аеорсухіјѕԁһӏԛԝοανρτυκι", "aeopcyxijsdhlqwoavptuki")
+_FOREIGN_LETTER = re.compile(f"[{_FOREIGN}ԁһӏԛԝ]")
+_NO_LETTER = re.compile(r"[\W\d_]+")
+# A spelling proves something where a letter is foreign or wide, or where marks break it twice; those of formulas and
+# code prove nothing: x^2 has as many spellings as authors.
+_DISGUISE = re.compile(rf"[{_WIDE}{_FOREIGN}]|\w[^\w\n]+\w+[^\w\n]+\w")
+_FORMULA = re.compile(r"[\\{}=<>^_\d]")
+
+REACH = 40
+"""Characters to each side of an odd place that are looked at."""
+WEIGHT = 8
+"""What a stretch must weigh: a Latin letter 1, a Han character 2, which says as much."""
+MOST_STRETCHES = 1_000_000
+LEFT_OVER = 6
+"""A line with no more letters than this besides a watermark goes whole."""
+
+
+@dataclass(frozen=True)
+class _Letters:
+    """The letters of a raw text, folded, and the place of each in it."""
+
+    text: str
+    places: list[int]
+
+
+class WatermarkFinder:
+    """Learns from texts, one after the other, which letters are spelled in too many ways."""
+
+    def __init__(self, least_spellings: int = 5) -> None:
+        self.least_spellings = least_spellings
+        self._spellings: dict[str, set[str]] = {}
+
+    def learn(self, text: str) -> None:
+        """Note how the stretches around the odd places of a text are spelled."""
+        for window in _odd_windows(text):
+            letters = _letters_of(window)
+            for start, end in _stretches(letters.text):
+                spelled = window[letters.places[start] : letters.places[end - 1] + 1]
+                if _DISGUISE.search(spelled) and not _FORMULA.search(spelled):
+                    known = self._spellings.setdefault(letters.text[start:end], set())
+                    if len(known) < self.least_spellings:
+                        known.add(spelled)
+        if len(self._spellings) > MOST_STRETCHES:  # what was met in one spelling only has the least to lose
+            self._spellings = {key: known for key, known in self._spellings.items() if len(known) > 1}
+
+    def found(self) -> Watermarks:
+        """The watermarks learned so far."""
+        return Watermarks(
+            frozenset(key for key, known in self._spellings.items() if len(known) >= self.least_spellings)
+        )
+
+
+@dataclass(frozen=True)
+class Watermarks:
+    """Stretches of letters that betray a watermark."""
+
+    stretches: frozenset[str]
+
+    def remove(self, text: str) -> tuple[str, list[str]]:
+        """Return the text without its watermarks, and what was taken out."""
+        if not self._may_hold(text):
+            return text, []
+        kept: list[str] = []
+        removed: list[str] = []
+        for line in text.split("\n"):
+            rest = self._cleaned(line, removed) if self._may_hold(line) else line
+            if rest is not None:
+                kept.append(rest)
+        return ("\n".join(kept), removed) if removed else (text, [])
+
+    def _may_hold(self, text: str) -> bool:
+        """Whether any known stretch stands among the letters of a text: nearly all texts are done with here."""
+        if not self.stretches:
+            return False
+        letters = _folded(text)
+        return any(stretch in letters for stretch in self.stretches)
+
+    def _cleaned(self, line: str, removed: list[str]) -> str | None:
+        """A line without its watermarks; None where nothing else was in it."""
+        letters = _letters_of(line)
+        spans = list(self._spans(letters.text))
+        if not spans:
+            return line
+        if len(letters.text) - sum(end - start for start, end in spans) <= LEFT_OVER:
+            removed.append(line)
+            return None
+        for start, end in reversed(spans):
+            first, last = letters.places[start], letters.places[end - 1] + 1
+            removed.append(line[first:last])
+            line = line[:first] + line[last:]
+        return line
+
+    def _spans(self, letters: str) -> Iterator[tuple[int, int]]:
+        """Where known stretches stand, those that touch or nearly touch as one."""
+        open_span: tuple[int, int] | None = None
+        for start, end in _stretches(letters):
+            if letters[start:end] not in self.stretches:
+                continue
+            if open_span and start <= open_span[1] + LEFT_OVER:
+                open_span = open_span[0], end
+                continue
+            if open_span:
+                yield open_span
+            open_span = start, end
+        if open_span:
+            yield open_span
+
+
+def _odd_windows(text: str) -> Iterator[str]:
+    """The neighbourhoods of odd places, each within its line; those that overlap as one of up to 400 characters."""
+    start = end = -1
+    for found in _ODD.finditer(text):
+        first = max(text.rfind("\n", max(0, found.start() - REACH), found.start()) + 1, found.start() - REACH, 0)
+        last = text.find("\n", found.end(), found.end() + REACH)
+        last = min(len(text), found.end() + REACH) if last < 0 else last
+        if first <= end and last - start <= 10 * REACH:
+            end = last
+            continue
+        if start >= 0:
+            yield text[start:end]
+        start, end = max(first, end), last
+    if start >= 0:
+        yield text[start:end]
+
+
+def _folded(text: str) -> str:
+    """Only the letters of a text: one width, one case, Latin for what looks Latin."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    if _FOREIGN_LETTER.search(folded):
+        folded = folded.translate(_LOOK_ALIKES)
+    return _NO_LETTER.sub("", folded)
+
+
+def _letters_of(line: str) -> _Letters:
+    parts: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(line):
+        letters = _folded(character)
+        parts.append(letters)
+        places += [place] * len(letters)
+    return _Letters("".join(parts), places)
+
+
+def _stretches(letters: str) -> Iterator[tuple[int, int]]:
+    """From every letter the shortest stretch that weighs enough."""
+    end = weight = 0
+    for start in range(len(letters)):
+        while weight < WEIGHT and end < len(letters):
+            weight += _weight(letters[end])
+            end += 1
+        if weight < WEIGHT:
+            return
+        yield start, end
+        weight -= _weight(letters[start])
+
+
+def _weight(letter: str) -> int:
+    return 2 if letter > "\u2fff" else 1

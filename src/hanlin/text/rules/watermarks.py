@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -46,6 +47,8 @@ REACH = 40
 WEIGHT = 8
 """What a stretch must weigh: a Latin letter 1, a Han character 2, which says as much."""
 MOST_STRETCHES = 1_000_000
+EDGE = 4
+"""How much more frequent the neighbour of a stretch is where a watermark ends."""
 LEFT_OVER = 6
 """A line with no more letters than this besides a watermark goes whole."""
 
@@ -64,6 +67,7 @@ class WatermarkFinder:
     def __init__(self, least_spellings: int = 5) -> None:
         self.least_spellings = least_spellings
         self._spellings: dict[str, set[str]] = {}
+        self._counts: Counter[str] = Counter()
 
     def learn(self, text: str) -> None:
         """Note how the stretches around the odd places of a text are spelled."""
@@ -72,17 +76,28 @@ class WatermarkFinder:
             for start, end in _stretches(letters.text):
                 spelled = window[letters.places[start] : letters.places[end - 1] + 1]
                 if _DISGUISE.search(spelled) and not _FORMULA.search(spelled):
+                    self._counts[letters.text[start:end]] += 1
                     known = self._spellings.setdefault(letters.text[start:end], set())
                     if len(known) < self.least_spellings:
                         known.add(spelled)
         if len(self._spellings) > MOST_STRETCHES:  # what was met in one spelling only has the least to lose
             self._spellings = {key: known for key, known in self._spellings.items() if len(known) > 1}
+            self._counts = Counter({key: self._counts[key] for key in self._spellings})
 
     def found(self) -> Watermarks:
         """The watermarks learned so far."""
-        return Watermarks(
-            frozenset(key for key, known in self._spellings.items() if len(known) >= self.least_spellings)
-        )
+        found = {key: self._counts[key] for key, known in self._spellings.items() if len(known) >= self.least_spellings}
+        return Watermarks(frozenset(found) - _edges(found))
+
+
+def _edges(found: dict[str, int]) -> set[str]:
+    """Stretches that begin or end in the prose around a watermark: their neighbour is far more frequent."""
+    heads: dict[str, int] = {}
+    tails: dict[str, int] = {}
+    for key, number in found.items():
+        heads[key[:-1]] = max(number, heads.get(key[:-1], 0))
+        tails[key[1:]] = max(number, tails.get(key[1:], 0))
+    return {key for key, number in found.items() if max(tails.get(key[:-1], 0), heads.get(key[1:], 0)) >= EDGE * number}
 
 
 @dataclass(frozen=True)

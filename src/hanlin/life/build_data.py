@@ -23,7 +23,7 @@ def build_data(
     """Clean raw files into a corpus under `out`; every drop is counted. Raises InputError, DiskFull."""
     job = settled(BuildDataConfig, config, settings, first="sources").value
     fields = {name: getattr(job, name) for name in CorpusConfig.model_fields}
-    built = build_corpus(CorpusConfig(**fields), job.out, progress=progress)
+    built = build_corpus(CorpusConfig(**fields), job.out, earlier=job.earlier, progress=progress)
     steps = (f"hanlin tokenizer train {job.out}", f"hanlin pretrain {job.out}")
     return Report("data build", built.path, built.figures, built.lines, next_steps=steps)
 

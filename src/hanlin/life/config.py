@@ -24,6 +24,9 @@ class BuildDataConfig(CorpusConfig):
     """`hanlin data build`: the corpus settings, and where the corpus goes."""
 
     out: Path = Field(default=Path("corpus"), description="Folder of the cleaned corpus.")
+    earlier: Path | None = Field(
+        default=None, description="Corpus built earlier of the same sources, whose texts are taken instead of reading."
+    )
 
 
 class WhyConfig(Config):

@@ -18,8 +18,10 @@ from hanlin.text.config import NormaliseConfig
 _LINE_ENDS = re.compile(r"\r\n?|\u2028|\u2029|\x85")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 # Zero width space, word joiner, byte order mark, soft hyphen. Joiners (200c, 200d) shape emoji and Indic scripts: kept.
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
 # Tag characters (plane 14) outside of an emoji flag are text that people cannot see and models can.
-_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]|(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0000-\U000e007f]+")
+_TAG_CHARACTER = re.compile("[\U000e0000-\U000e007f]")
+_HIDDEN_TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0000-\U000e007f]+")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 # Only from where a run of spaces begins: tried from each of n spaces, a run inside a line would take n * n steps.
@@ -57,7 +59,7 @@ def _rules(config: NormaliseConfig, lang: str) -> list[tuple[str, Rule]]:
     if config.control_characters:
         rules.append(("control_characters", lambda text: _CONTROL.subn("", text)))
     if config.invisible_characters:
-        rules.append(("invisible_characters", lambda text: _INVISIBLE.subn("", text)))
+        rules.append(("invisible_characters", _visible))
     if config.bidi_controls:
         rules.append(("bidi_controls", _left_to_right))
     if config.compose:  # after the removals: what stood between two characters may have kept them apart
@@ -69,6 +71,14 @@ def _rules(config: NormaliseConfig, lang: str) -> list[tuple[str, Rule]]:
     if config.script != "keep" and lang == "zh":
         rules.append(("script", _converted(config.script)))
     return rules
+
+
+def _visible(text: str) -> tuple[str, int]:
+    text, number = _INVISIBLE.subn("", text)
+    if _TAG_CHARACTER.search(text):  # a look-behind at every character would cost more than all other rules
+        text, more = _HIDDEN_TAGS.subn("", text)
+        number += more
+    return text, number
 
 
 def _left_to_right(text: str) -> tuple[str, int]:

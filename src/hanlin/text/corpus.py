@@ -41,7 +41,17 @@ from hanlin.text.ledger import (
     rows_of,
 )
 from hanlin.text.readers import nothing_readable
-from hanlin.text.reading import READING, Draft, Event, Spool, is_readable_again, read_again, read_sources, reading_key
+from hanlin.text.reading import (
+    READING,
+    Draft,
+    Event,
+    Spool,
+    is_readable_again,
+    read_again,
+    read_sources,
+    reading_key,
+    what_was_learned,
+)
 from hanlin.text.rules.rulebook import Rulebook, kind_of
 from hanlin.text.tally import SPLITS, Tally, count, report_lines
 
@@ -60,17 +70,21 @@ class CorpusReport:
     lines: tuple[str, ...]
 
 
-def build_corpus(config: CorpusConfig, out: Path, *, progress: Progress | None = None) -> CorpusReport:
+def build_corpus(
+    config: CorpusConfig, out: Path, *, earlier: Path | None = None, progress: Progress | None = None
+) -> CorpusReport:
     """Write the corpus to the folder `out`, whole or not at all.
 
-    The same sources and settings give the same bytes, whether they are read or an earlier build in `out` is read again.
+    The same sources and settings give the same bytes, whether they are read, or the texts of a build of the same
+    sources, in `out` or in `earlier`, are taken again.
     Raises ConfigError for rules that do not exist, InputError where nothing could be read, DiskFull.
     """
     build = _Build(config, progress or Progress("none"))
     key = reading_key(config)
-    known = is_readable_again(out, key)
+    known = next((folder for folder in (out, earlier) if folder and is_readable_again(folder, key)), None)
+    build.has_to_learn = build.rules.has_to_learn and not build.rules.recall(what_was_learned(known))
     with building_folder(out) as folder:
-        _write_parts(build, read_again(out) if known else read_sources(config), folder)
+        _write_parts(build, read_again(known) if known else read_sources(config), folder)
         _drop_leaks(build, folder)
         if not sum(amount.documents for amount in build.tally.splits.values()):
             raise nothing_readable(
@@ -82,8 +96,8 @@ def build_corpus(config: CorpusConfig, out: Path, *, progress: Progress | None =
         (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
         write_json(folder / MANIFEST, figures)
         if config.keep_removed:
-            write_json(folder / READING, {**key, "sha256": sums})
-    return CorpusReport(out, figures, (*lines, say("text.report_read_again", path=out)) if known else lines)
+            write_json(folder / READING, {**key, "learned": build.rules.to_recall(), "sha256": sums})
+    return CorpusReport(out, figures, (*lines, say("text.report_read_again", path=known)) if known else lines)
 
 
 @dataclass(frozen=True)
@@ -117,6 +131,7 @@ class _Build:
     def __init__(self, config: CorpusConfig, progress: Progress) -> None:
         self.config, self.progress, self.tally = config, progress, Tally()
         self.rules = Rulebook(config.rules)
+        self.has_to_learn = False
         self.dedup = ExactDedup()
         self.first_drop: Dropped | None = None
         self.last_path: object = None  # encodings are counted once a file
@@ -224,7 +239,7 @@ class _Build:
 
 def _write_parts(build: _Build, events: Iterator[Event], folder: Path) -> None:
     """Take every document through the steps and write it, and what became of it, where it belongs."""
-    if build.rules.has_to_learn:
+    if build.has_to_learn:
         events = _all_seen(build, events, folder)
     with contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(packed(path_of(folder, name))) for name in _files_of(build)}

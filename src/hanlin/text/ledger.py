@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +63,10 @@ class Entry:
 
 def row(value: Any) -> bytes:
     """One line of a corpus file; what has its default is left out of entries."""
-    table = asdict(value)
+    table = vars(value)  # dataclasses.asdict would copy every measure of every document
     if isinstance(value, Entry):
         table = {name: content for name, content in table.items() if content not in ("", None, {})}
-    return (json.dumps(table, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(table, ensure_ascii=False, default=vars) + "\n").encode()
 
 
 def path_of(folder: Path, name: str) -> Path:
@@ -75,9 +75,9 @@ def path_of(folder: Path, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def packed(path: Path) -> Iterator[Any]:
+def packed(path: Path, level: int = 6) -> Iterator[Any]:
     """A file for rows. Every file has a compressor of its own: two streams of one would mix."""
-    with path.open("wb") as file, zstandard.ZstdCompressor(level=6).stream_writer(file) as stream:
+    with path.open("wb") as file, zstandard.ZstdCompressor(level=level).stream_writer(file) as stream:
         yield stream
 
 

@@ -93,7 +93,7 @@ class Spool:
 
     def fill(self, events: Iterator[Event]) -> Iterator[Draft]:
         """Store everything, and yield each document on the way."""
-        with packed(self.path) as file:
+        with packed(self.path, level=1) as file:  # read once, then deleted
             for event in events:
                 file.write(row(event))
                 if isinstance(event, Draft):
@@ -122,6 +122,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return dict(leaves(value))
+
+
+def what_was_learned(folder: Path | None) -> Mapping[str, Any]:
+    """Return what the rules of an earlier build learned; nothing without one."""
+    learned: dict[str, Any] = read_json(folder / READING)["learned"] if folder else {}
+    return learned
 
 
 def is_readable_again(folder: Path, key: Mapping[str, Any]) -> bool:

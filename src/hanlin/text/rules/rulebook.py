@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hanlin.base.errors import ConfigError, Problem
 from hanlin.base.messages import say
@@ -16,6 +17,8 @@ from hanlin.text.rules.lines import remove_lines
 from hanlin.text.rules.measures import measure
 from hanlin.text.rules.presets import (
     EDITS,
+    KINDS,
+    LANGUAGES,
     NONE,
     OFF,
     Preset,
@@ -98,6 +101,23 @@ class Rulebook:
     def learned(self) -> None:
         """From now on remove what was learned."""
         self.watermarks = self._finder.found()
+
+    def recall(self, learned: Mapping[str, Any]) -> bool:
+        """Take up what an earlier build learned from the same documents by the same settings, if it did."""
+        if learned.get("by") != self._learning():
+            return False
+        self.watermarks = Watermarks(frozenset(learned["watermarks"]))
+        return True
+
+    def to_recall(self) -> dict[str, Any]:
+        """What was learned, and by which settings, for `recall`."""
+        return {"by": self._learning(), "watermarks": sorted(self.watermarks.stretches)}
+
+    def _learning(self) -> list[str]:
+        """From which documents watermarks are learned, and how many spellings make one."""
+        pairs = ((lang, kind) for lang in LANGUAGES for kind in KINDS)
+        told = (f"{lang}.{kind}" for lang, kind in pairs if "watermarks" in self.edits(lang, kind))
+        return [str(self.config.least_spellings), *told]
 
     @property
     def has_to_learn(self) -> bool:

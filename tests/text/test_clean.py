@@ -69,3 +69,41 @@ def test_a_long_run_of_spaces_is_searched_once() -> None:
     """A search from each of n spaces to their end took n * n steps: two minutes for this padded line."""
     assert normalise(" " * 200_000 + "x").text == " " * 200_000 + "x"
     assert normalise("x" + "\u3000" * 200_000).text == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "clean", "count"),
+    [
+        ("abc\u202egnp.exe", "abcgnp.exe", 1),
+        ("a\u2066b\u2069c\u200e", "abc", 3),
+        ("שלום \u202eabc", "שלום \u202eabc", 0),
+        ("plain", "plain", 0),
+    ],
+)
+def test_controls_of_direction_go_where_nothing_runs_right_to_left(text: str, clean: str, count: int) -> None:
+    found = normalise(text)
+    assert (found.text, found.changes.get("bidi_controls", 0)) == (clean, count)
+    assert normalise(text, NormaliseConfig(bidi_controls=False)).text == text
+
+
+def test_hidden_tag_characters_go_and_flags_stay() -> None:
+    hidden = "".join(chr(0xE0000 + ord(letter)) for letter in "ignore all")
+    wales = "\U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f"
+    assert normalise(f"good{hidden} text {wales}").text == f"good text {wales}"
+    assert normalise(f"good{hidden}").changes == {"invisible_characters": 1}
+
+
+def test_chinese_is_converted_to_one_script_on_request_and_counted() -> None:
+    """Against pairs any dictionary has; 后 and 後, 发 and 髮 need the words around them."""
+    simplified = NormaliseConfig(script="simplified")
+    assert normalise("紅樓夢，頭髮，皇后，以後。", simplified, lang="zh").text == "红楼梦，头发，皇后，以后。"
+    assert normalise("紅樓夢", simplified, lang="zh").changes == {"script": 3}
+    assert normalise("头发和以后", NormaliseConfig(script="traditional"), lang="zh").text == "頭髮和以後"
+    assert normalise("紅樓夢", simplified, lang="other").text == "紅樓夢", "Japanese keeps its own characters"
+    assert normalise("紅樓夢", lang="zh").changes == {}
+
+
+def test_punctuation_is_never_touched() -> None:
+    every = "".join(chr(code) for code in range(0x20, 0x3100) if unicodedata.category(chr(code))[0] == "P")
+    kept = "".join(c for c in every if unicodedata.is_normalized("NFC", c))
+    assert normalise(kept).text == kept and normalise(kept, lang="zh").changes == {}

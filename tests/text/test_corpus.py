@@ -230,6 +230,30 @@ def test_every_reason_of_a_loss_is_said_in_both_languages(tmp_path: Path, lang: 
         assert any(say(f"text.drop_{reason}") in line for line in report.lines)
 
 
+def test_rules_are_counted_and_shown_with_value_and_place(tmp_path: Path, lang: str) -> None:
+    sources = []
+    for kind, text in (("web", "the cheap shoes " * 60), ("verse", "And miles to go before I sleep.\n" * 2)):
+        (tmp_path / f"{kind}.txt").write_text(f"{text}")
+        sources.append(SourceConfig(path=str(tmp_path / f"{kind}.txt"), kind=kind))
+    (tmp_path / "page.txt").write_text(f"<p>{CHINESE}&nbsp;</p>")
+    sources.append(SourceConfig(path=str(tmp_path / "page.txt"), kind="web"))
+    report = build_corpus(CorpusConfig(sources=sources, rules={"preset": "hanlin"}), tmp_path / "out")
+    assert report.figures["dropped"] == {"max_top_2gram_chars": 1}
+    assert report.figures["edits"] == {"html_debris": 3} and report.figures["edited"] == {"html_debris": 1}
+    assert report.figures["rules"]["preset"] == "hanlin"
+    lines = (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert "max_top_2gram_chars" in lines and "web.txt: 0." in lines and "<p> | &nbsp; | </p>" in lines
+    assert say("text.measure_top_2gram_chars") in lines
+
+
+def test_a_corpus_of_nothing_but_junk_says_which_rule_emptied_it(tmp_path: Path, lang: str) -> None:
+    (tmp_path / "a.txt").write_text("buy cheap shoes " * 60)
+    with pytest.raises(InputError) as caught:
+        build(tmp_path / "a.txt", tmp_path / "out", rules={"preset": "gopher"})
+    assert caught.value.code == "E203"
+    assert say("text.measure_stop_words") in str(caught.value)
+
+
 @pytest.mark.story
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the memory of a process")
 def test_three_hundred_megabytes_in_one_line_need_little_memory(tmp_path: Path) -> None:

@@ -242,7 +242,7 @@ def test_rules_are_counted_and_shown_with_value_and_place(tmp_path: Path, lang: 
     assert report.figures["edits"] == {"html_debris": 3} and report.figures["edited"] == {"html_debris": 1}
     assert report.figures["rules"]["preset"] == "hanlin"
     lines = (tmp_path / "out" / "report.md").read_text("utf-8")
-    assert "max_top_2gram_chars" in lines and "web.txt: 0." in lines and "<p> | &nbsp; | </p>" in lines
+    assert "max_top_2gram_chars" in lines and "web.txt: 0." in lines and "<p> | </p> | &nbsp;" in lines
     assert say("text.measure_top_2gram_chars") in lines
 
 

@@ -1,6 +1,7 @@
 """Raw files to a cleaned corpus in two parts, with every loss counted.
 
-    sources -> read -> normalise -> too short? -> seen before? -> train | validation -> in train, line by line?
+    sources -> read -> normalise -> too short? -> seen before? -> train | validation
+            -> near duplicate? repeated lines? evaluation rows? -> held out, but in train line by line?
 
 A built corpus is a folder: `train.jsonl.zst`, `validation.jsonl.zst` (one document a line), `corpus.json` (all counts,
 examples of what was dropped, checksums) and `report.md` (the same for people).
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +32,9 @@ from hanlin.text.encodings import decoded_stream
 from hanlin.text.files import chunks_of
 from hanlin.text.leaks import leaked_shares
 from hanlin.text.readers import lines_of, nothing_readable, read_documents
+from hanlin.text.refine import Refinement
+from hanlin.text.refine_report import refined_lines
+from hanlin.text.split import Splitter
 
 SPLITS = ("train", "validation")
 MANIFEST = "corpus.json"
@@ -64,6 +69,8 @@ class Tally:
     changes: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    groups: dict[str, int] = field(default_factory=dict)
+    refined: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,9 +89,13 @@ def build_corpus(config: CorpusConfig, out: Path, *, progress: Progress | None =
     """
     build = _Build(config, progress or Progress("none"))
     with building_folder(out) as folder:
+        refinement = Refinement(config, folder / "refining", build.refuse, build.progress, build.tally.refined)
         with _writers(folder) as files:
-            for split, document in build.documents():
+            for split, document in refinement.refined(build.documents()):
+                if split == "train":
+                    build.count_kept(split, document)
                 files[split].write(_line(document))
+        shutil.rmtree(folder / "refining", ignore_errors=True)
         _drop_leaks(build, folder)
         if not sum(amount.documents for amount in build.tally.splits.values()):
             raise nothing_readable(
@@ -105,7 +116,7 @@ class _Build:
         self.dedup = ExactDedup()
         self.first_drop: Dropped | None = None
         self.last_path: object = None  # encodings are counted once a file
-        self.seed = Seeds(config.seed).derive("split")
+        self.splitter = Splitter(Seeds(config.seed).derive("split"), config.validation_fraction, config.split_by)
 
     def documents(self) -> Iterator[tuple[str, Document]]:
         """Yield what is kept, with the split it belongs to."""
@@ -113,10 +124,8 @@ class _Build:
         for raw in read_documents(self.config.sources, options=self.config.read, on_drop=self.drop):
             self._count_read(raw)
             if (document := self._cleaned(raw)) is not None:
-                split = self._split(document.text)
-                if split == "train":
-                    self.count_kept(split, document)
-                yield split, document
+                yield self.splitter.part_of(document), document
+        self.tally.groups = self.splitter.groups()
         self.progress.done(self.tally.read)
 
     def _cleaned(self, raw: Document) -> Document | None:
@@ -144,11 +153,6 @@ class _Build:
         if len(examples) < self.config.max_examples:
             examples.append(asdict(dropped))
         self.first_drop = self.first_drop or dropped
-
-    def _split(self, text: str) -> str:
-        """By the text's own hash, so that neither order nor later additions move a document."""
-        share = int.from_bytes(text_digest(f"{self.seed}\n{text}")[:8], "big") / 2**64
-        return "validation" if share < self.config.validation_fraction else "train"
 
     def _count_read(self, raw: Document) -> None:
         self.tally.read += 1
@@ -233,6 +237,7 @@ def _report_lines(figures: Mapping[str, Any]) -> Iterator[str]:
         if figures[section]:
             counts = ", ".join(f"{name} {number:,}" for name, number in sorted(figures[section].items()))
             yield say(f"text.report_{section}", counts=counts)
+    yield from refined_lines(figures)
     for reason, number in figures["dropped"].items():
         places = ", ".join(example["location"] for example in figures["examples"].get(reason, ()))
         yield say("text.report_dropped", number=f"{number:,}", reason=say(f"text.drop_{reason}"), places=places or "-")

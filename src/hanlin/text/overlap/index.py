@@ -1,0 +1,145 @@
+"""Which evaluation rows stand in a text: runs of 13 words, or of 16 characters of Chinese, that both have.
+
+Case, punctuation, white space, width and script count for nothing, so that a question is found in a PDF's line breaks,
+in Traditional characters and inside the markup of another format. A row's shorter text must stand there as a whole.
+Words in a row as evidence: GPT-3 (Brown et al. 2020, appendix C) used 13.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import opencc
+
+from hanlin.base.errors import CheckFailed, InputError
+from hanlin.text.config import AgainstConfig
+from hanlin.text.folding import Hashes, Words, windows, words_of
+from hanlin.text.overlap.rows import EvaluationRow
+
+PLANTED = 20
+"""Rows of each set that are looked for in a text made of them, before any answer of the index is believed."""
+_FILTER_BITS = np.uint64(22)
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """A passage `text[start:end]` that stands in an evaluation row."""
+
+    row: EvaluationRow
+    start: int
+    end: int
+
+
+class _Table:
+    """Hashes of runs of `size` words with the number of their row, found fast where almost nothing is there."""
+
+    def __init__(self, size: int, entries: Iterable[tuple[Hashes, int]]) -> None:
+        parts = [(keys, np.full(len(keys), row, np.int64)) for keys, row in entries]
+        keys = np.concatenate([np.empty(0, np.uint64), *(part for part, _ in parts)])
+        rows = np.concatenate([np.empty(0, np.int64), *(part for _, part in parts)])
+        order = np.lexsort((rows, keys))
+        self.size, self.keys, self.rows = size, keys[order], rows[order]
+        self._filter = np.zeros(1 << int(_FILTER_BITS), np.bool_)
+        self._filter[self.keys >> (np.uint64(64) - _FILTER_BITS)] = True
+
+    def find(self, words: Words) -> Iterator[tuple[int, int]]:
+        """Yield (row, place of the first word) of every run that is in the table."""
+        keys = windows(words.hashes, self.size)
+        for place in np.flatnonzero(self._filter[keys >> (np.uint64(64) - _FILTER_BITS)]).tolist():
+            first, last = np.searchsorted(self.keys, keys[place]), np.searchsorted(self.keys, keys[place], "right")
+            yield from ((row, place) for row in self.rows[first:last].tolist())
+
+
+@dataclass
+class OverlapIndex:
+    """Evaluation rows by what they say. Build with `index_of`, ask with `find`."""
+
+    config: AgainstConfig
+    rows: list[EvaluationRow]
+    tables: list[_Table]
+    num_unusable: Counter[str] = field(default_factory=Counter)
+
+    def find(self, text: str) -> list[Overlap]:
+        """Return the passages of a text that stand in evaluation rows, those of one row joined where they touch."""
+        words = words_of(text)
+        found = sorted({(row, place, place + t.size) for t in self.tables for row, place in t.find(words)})
+        joined: list[tuple[int, int, int]] = []
+        for row, start, end in found:
+            if joined and joined[-1][0] == row and start <= joined[-1][2]:
+                joined[-1] = (row, joined[-1][1], max(end, joined[-1][2]))
+            else:
+                joined.append((row, start, end))
+        return [Overlap(self.rows[row], int(words.starts[a]), int(words.ends[b - 1])) for row, a, b in joined]
+
+    @property
+    def sets(self) -> dict[str, int]:
+        """The sets by name, with the number of rows that can be found."""
+        return dict(Counter(row.set for row in self.rows))
+
+    def check(self) -> dict[str, int]:
+        """Plant rows of every set in a text, in other case and the other script, and look for them.
+
+        Returns how many were planted for each set. Raises CheckFailed when nothing of a set is found: a blind index
+        would report clean text for ever.
+        """
+        planted: dict[str, list[EvaluationRow]] = {}
+        for row in self.rows:
+            planted.setdefault(row.set, []).append(row)
+        for name, rows in planted.items():
+            chosen = rows[:: max(1, len(rows) // PLANTED)][:PLANTED]
+            text = "\n\n".join(f"(a) {_disguised(' / '.join(row.texts))} — ..." for row in chosen)
+            found = {overlap.row.place for overlap in self.find(text)}
+            if missed := [row.place for row in chosen if row.place not in found]:
+                raise CheckFailed("text.index_blind", set=name, num=len(chosen), missed=len(missed), place=missed[0])
+            planted[name] = chosen
+        return {name: len(chosen) for name, chosen in planted.items()}
+
+
+def index_of(rows: Iterable[EvaluationRow], config: AgainstConfig) -> OverlapIndex:
+    """Return the index of some rows, tested. Raises InputError where a set has no row that could be found, CheckFailed."""
+    kept: list[EvaluationRow] = []
+    entries: dict[int, list[tuple[Hashes, int]]] = {}
+    unusable: Counter[str] = Counter()
+    for row in rows:
+        found = list(_runs(row.texts, config))
+        unusable[row.set] += not found
+        for size, keys in found:
+            entries.setdefault(size, []).append((keys, len(kept)))
+        kept += [row] if found else []
+    usable = {row.set for row in kept}
+    if blind := [name for name in unusable if name not in usable]:
+        raise InputError("text.evaluation_too_short", set=blind[0], num=unusable[blind[0]], least=config.least)
+    tables = [_Table(size, entries[size]) for size in sorted(entries)]
+    index = OverlapIndex(config, kept, tables, +unusable)
+    index.check()
+    return index
+
+
+def _runs(texts: Sequence[str], config: AgainstConfig) -> Iterator[tuple[int, Hashes]]:
+    """The runs that prove an overlap with a row, by their length in words."""
+    for text in texts:
+        words = words_of(text)
+        num = len(words.hashes)
+        if num >= config.least:
+            size = min(num, config.characters if 2 * words.num_han >= num else config.words)
+            yield size, windows(words.hashes, size)
+
+
+def _disguised(text: str) -> str:
+    """The same text as another publisher would print it."""
+    return opencc.OpenCC("s2t").convert(text).upper().replace(" ", "\n")
+
+
+def overlap_shares(text: str, overlaps: Sequence[Overlap]) -> float:
+    """Return the share of a text's characters that stands in some overlap."""
+    inside = np.zeros(len(text), np.bool_)
+    for one in overlaps:
+        inside[one.start : one.end] = True
+    return float(inside.mean()) if len(text) else 0.0
+
+
+Mask = npt.NDArray[np.bool_]

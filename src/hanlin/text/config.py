@@ -93,7 +93,10 @@ class LinesConfig(Config):
         default=None, ge=2, le=10**9, description="Cut a line from all documents of a source if so many have it."
     )
     passages: int | None = Field(
-        default=None, ge=50, le=100_000, description="Cut a passage of so many characters that stood in an earlier text."
+        default=None,
+        ge=50,
+        le=100_000,
+        description="Cut a passage of so many characters that an earlier text has.",
     )
     least_chars: int = Field(
         default=10, ge=1, le=100_000, description="Shorter lines and paragraphs stand everywhere and stay."

@@ -26,7 +26,7 @@ from hanlin.base.progress import Progress
 from hanlin.base.seeds import Seeds
 from hanlin.text.clean import normalise
 from hanlin.text.config import CorpusConfig
-from hanlin.text.dedup import ExactDedup, text_digest
+from hanlin.text.dedup import ExactDedup
 from hanlin.text.document import Document, Dropped
 from hanlin.text.encodings import decoded_stream
 from hanlin.text.files import chunks_of

@@ -1,8 +1,8 @@
 """Text as numbers for comparing: Traditional characters as Simplified, a whole text at a time, places kept.
 
-For comparing only; no text is ever changed by it. Every character stands for exactly one number, so that a place in the
-numbers is a place in the text and what was found can be cut. Hence OpenCC is asked for each character alone: its phrases
-change lengths, and for comparing it is enough that both scripts come out alike (乾 becomes 干 even in 乾隆, in both).
+For comparing only; no text is ever changed by it. Every character stands for exactly one number, so that a place in
+the numbers is a place in the text and what was found can be cut. Hence OpenCC is asked for each character alone: its
+phrases change lengths, and for comparing it is enough that both scripts come out alike (乾 becomes 干 even in 乾隆).
 """
 
 from __future__ import annotations

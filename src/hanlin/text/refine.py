@@ -1,6 +1,6 @@
 """What only a look at the whole corpus can tell: near duplicates, repeated lines, rows of evaluation sets.
 
-    documents -> disk -> near duplicates out -> repeated lines and passages cut -> evaluation rows out or cut -> documents
+    documents -> disk -> near duplicates out -> repeated lines and passages cut -> evaluation rows out or cut
 
 Without any of these set, documents pass straight through. What is set aside on disk goes when the work ends, however.
 """
@@ -161,13 +161,14 @@ class _ClusterFigures:
             heapq.heappop(self._largest)
 
     def figures(self, action: str, staged: Staged) -> dict[str, Any]:
+        largest = sorted(self._largest, key=lambda one: one[:2], reverse=True)
         return {
             "action": action,
             "documents": len(staged),
             "clusters": self._sizes.total(),
             "near_duplicates": self._num_near,
             "sizes": {str(size): number for size, number in sorted(self._sizes.items())},
-            "examples": [_told(cluster, staged) for _, _, cluster in sorted(self._largest, key=lambda one: one[:2])[::-1]],
+            "examples": [_told(cluster, staged) for _, _, cluster in largest],
         }
 
 

@@ -69,7 +69,7 @@ class Candidates:
         self._held = []
         self._spill.add(band_keys(signatures, self._bands).ravel(), np.repeat(numbers, self._bands))
         with disk_errors(self._path), self._path.open("ab") as file:
-            file.write(signatures.astype(np.uint32).tobytes())  # the low half tells hashes apart well enough to estimate
+            file.write(signatures.astype(np.uint32).tobytes())  # the low half is enough to estimate by
 
     def _sharing(self, records: Hashes) -> Iterator[Pairs]:
         """Pairs of texts with an equal key, by how far they stand apart among its texts in order of length."""

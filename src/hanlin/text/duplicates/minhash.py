@@ -87,14 +87,13 @@ def band_keys(signatures: Hashes, bands: int) -> Hashes:
     return total
 
 
-def agreement(one: Hashes, other: Hashes) -> npt.NDArray[np.float64]:
+def agreement(one: npt.NDArray[np.unsignedinteger], other: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.float64]:
     """Return (n,) estimates of the Jaccard similarity of (n, length) signatures, row by row."""
     return np.count_nonzero(one == other, axis=1) / one.shape[1]
 
 
 @functools.cache
 def _orders(length: int) -> npt.NDArray[np.int64]:
-    """(length, length): for each range, all ranges in an order by hash; numpy's generators may change, hashes do not."""
+    """(length, length): for each range, all ranges by hash; numpy's generators may change, hashes do not."""
     numbers = np.arange(1, length * length + 1, dtype=np.uint64).reshape(length, length)
     return np.argsort(mixed(mixed(numbers)), axis=1, kind="stable")
-

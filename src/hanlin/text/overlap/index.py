@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import opencc
 
 from hanlin.base.errors import CheckFailed, InputError
@@ -100,7 +99,10 @@ class OverlapIndex:
 
 
 def index_of(rows: Iterable[EvaluationRow], config: AgainstConfig) -> OverlapIndex:
-    """Return the index of some rows, tested. Raises InputError where a set has no row that could be found, CheckFailed."""
+    """Return the index of some rows, tested by planted ones.
+
+    Raises InputError where a set has no row that could ever be found, CheckFailed where the planted ones are not.
+    """
     kept: list[EvaluationRow] = []
     entries: dict[int, list[tuple[Hashes, int]]] = {}
     unusable: Counter[str] = Counter()
@@ -132,14 +134,3 @@ def _runs(texts: Sequence[str], config: AgainstConfig) -> Iterator[tuple[int, Ha
 def _disguised(text: str) -> str:
     """The same text as another publisher would print it."""
     return opencc.OpenCC("s2t").convert(text).upper().replace(" ", "\n")
-
-
-def overlap_shares(text: str, overlaps: Sequence[Overlap]) -> float:
-    """Return the share of a text's characters that stands in some overlap."""
-    inside = np.zeros(len(text), np.bool_)
-    for one in overlaps:
-        inside[one.start : one.end] = True
-    return float(inside.mean()) if len(text) else 0.0
-
-
-Mask = npt.NDArray[np.bool_]

@@ -27,7 +27,12 @@ def test_words_are_han_characters_and_runs_of_letters() -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("紅樓夢", "红 楼、梦"), ("HELLO, World", "hello\nworld!"), ("ＡＢＣ１２３", "abc123"), ("ÉCOLE Привет", "école привет")],
+    [
+        ("紅樓夢", "红 楼、梦"),
+        ("HELLO, World", "hello\nworld!"),
+        ("ＡＢＣ１２３", "abc123"),
+        ("ÉCOLE Привет", "école привет"),
+    ],
 )
 def test_case_width_script_and_punctuation_count_for_nothing(one: str, other: str) -> None:
     assert (words_of(one).hashes == words_of(other).hashes).all()

@@ -15,7 +15,13 @@ from hanlin.text.config import LinesConfig
 from hanlin.text.document import Document
 from hanlin.text.duplicates import spill as spill_module
 from hanlin.text.duplicates.repeated import (
-    RepeatedLines, SharedPassages, lines_of_text, paragraphs_of_text, places_of, twins_of, without,
+    RepeatedLines,
+    SharedPassages,
+    lines_of_text,
+    paragraphs_of_text,
+    places_of,
+    twins_of,
+    without,
 )  # fmt: skip
 from hanlin.text.duplicates.spill import Spill
 from hanlin.text.duplicates.staged import Staged
@@ -151,8 +157,15 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_documents_are_read_in_order_or_by_number(tmp_path: Path) -> None:
-    staged = Staged(tmp_path / "documents")
-    documents = [Document(f"text {number}\u2028 好\ud800", str(number), "s", "zh", {"line": number}) for number in range(5)]
+    with Staged(tmp_path / "documents") as staged:
+        check_staged(staged)
+    assert list(tmp_path.iterdir()) == []
+
+
+def check_staged(staged: Staged) -> None:
+    documents = [
+        Document(f"text {number}\u2028 好\ud800", str(number), "s", "zh", {"line": number}) for number in range(5)
+    ]
     for document in documents[:3]:
         staged.add("train", document)
     assert staged[1] == ("train", documents[1])
@@ -160,5 +173,3 @@ def test_documents_are_read_in_order_or_by_number(tmp_path: Path) -> None:
         staged.add("validation", document)
     assert [document for _, document in staged] == documents and len(staged) == 5
     assert staged[4] == ("validation", documents[4])
-    staged.remove()
-    assert list(tmp_path.iterdir()) == []

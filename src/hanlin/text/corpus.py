@@ -90,8 +90,8 @@ def build_corpus(config: CorpusConfig, out: Path, *, progress: Progress | None =
     build = _Build(config, progress or Progress("none"))
     with building_folder(out) as folder:
         refinement = Refinement(config, folder / "refining", build.refuse, build.progress, build.tally.refined)
-        with _writers(folder) as files:
-            for split, document in refinement.refined(build.documents()):
+        with _writers(folder) as files, contextlib.closing(refinement.refined(build.documents())) as documents:
+            for split, document in documents:
                 if split == "train":
                     build.count_kept(split, document)
                 files[split].write(_line(document))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ class Refinement:
     def __post_init__(self) -> None:
         self.against = _Against(self.config.against, self.config.max_examples) if self.config.against.paths else None
 
-    def refined(self, documents: Iterable[Labelled]) -> Iterator[Labelled]:
+    def refined(self, documents: Iterable[Labelled]) -> Generator[Labelled, None, None]:
         """Yield what stays, in order, each with its label. Raises DiskFull."""
         lines = self.config.lines
         looks_at_all = self.config.near_dup.action != "off" or _cuts_lines(lines) or lines.passages
@@ -64,9 +64,13 @@ class Refinement:
     def _after_a_look_at_all(self, documents: Iterable[Labelled]) -> Iterator[Labelled]:
         with disk_errors(self.folder):
             self.folder.mkdir()
-        staged = Staged(self.folder / "documents")
-        for label, document in documents:
-            staged.add(label, document)
+        with Staged(self.folder / "documents") as staged:
+            for label, document in documents:
+                staged.add(label, document)
+            yield from self._compared(staged)
+
+    def _compared(self, staged: Staged) -> Iterator[Labelled]:
+        """What is left of documents that stand on disk."""
         gone = self._near_duplicates(staged)
         cutter = _Cutter(self.config.lines, self.folder, self.config.max_examples, staged)
         cutter.look((number, document) for number, (_, document) in enumerate(staged) if number not in gone.twins)
@@ -81,7 +85,6 @@ class Refinement:
             else:
                 self.refuse(document, "nothing_left", document.text[:80])
         self.figures.update(cutter.figures())
-        staged.remove()
 
     # ------------------------------------------------------------ near duplicates
 

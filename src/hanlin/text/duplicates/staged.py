@@ -15,7 +15,8 @@ from hanlin.text.document import Document
 class Staged:
     """Documents with a word beside each (the part of the corpus it is meant for), numbered from 0.
 
-    Takes the room of the text on disk and 8 bytes a document in memory. `add` raises DiskFull.
+    Takes the room of the text on disk and 8 bytes a document in memory. `add` raises DiskFull. As a context it
+    removes its file at the end.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,7 +50,10 @@ class Staged:
         with disk_errors(self.path):
             self._file.flush()
 
-    def remove(self) -> None:
+    def __enter__(self) -> Staged:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         """Give the disk its room back."""
         self._file.close()
         self._reader.close()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanlin.text.folding import codes_of, mixed, simplified, windows, words_of
+from hanlin.text.folding import codes_of, mixed, simplified, windows, windows_by_size, words_of
 
 
 def spoken(text: str) -> list[str]:
@@ -58,6 +58,18 @@ def test_windows_are_equal_where_the_text_is(text: str, size: int) -> None:
     plain = [text[place : place + size] for place in range(len(text) - size + 1)]
     assert len(hashes) == len(plain)
     assert [hashes.index(each) for each in hashes] == [plain.index(each) for each in plain]
+
+
+@given(st.text(max_size=30), st.sets(st.integers(1, 12)))
+def test_windows_of_many_sizes_are_those_of_each(text: str, sizes: set[int]) -> None:
+    hashes = words_of(text).hashes
+    found = dict(windows_by_size(hashes, sizes))
+    assert list(found) == sorted(size for size in sizes if size <= len(hashes))
+    assert all((keys == windows(hashes, size)).all() for size, keys in found.items())
+
+
+def test_numbers_are_told_from_words() -> None:
+    assert words_of("x 12 ３ y4 4y 五").are_numbers.tolist() == [False, True, True, False, True, False]
 
 
 def test_mixing_is_one_to_one_and_reaches_every_bit() -> None:

@@ -93,7 +93,7 @@ def test_the_same_bytes_every_time_and_nothing_changes_by_default(tmp_path: Path
     sums = {build(tmp_path, texts, **settings)[1].figures["sha256"]["train"] for _ in range(2)}
     assert len(sums) == 1
     kept, report = build(tmp_path, texts)
-    assert texts_of(kept) == texts and report.figures["refined"] == {} and report.figures["groups"] == {}
+    assert texts_of(kept) == texts and not {"refined", "groups"} & set(report.figures)
 
 
 @pytest.mark.parametrize("settings", [{"near_dup": {"threshold": 0.9}}, {"lines": {"least_chars": 5}}])

@@ -218,7 +218,8 @@ def _line(document: Document) -> bytes:
 
 def _figures(tally: Tally, folder: Path) -> dict[str, Any]:
     checksums = {split: sha256_file(_file(folder, split)) for split in SPLITS}
-    return {"format": FORMAT, **asdict(tally), "sha256": checksums}
+    found = {name: value for name, value in asdict(tally).items() if value or name not in ("groups", "refined")}
+    return {"format": FORMAT, **found, "sha256": checksums}
 
 
 def _report_lines(figures: Mapping[str, Any]) -> Iterator[str]:

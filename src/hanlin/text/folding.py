@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import unicodedata
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,7 @@ class Words:
     hashes: Hashes
     starts: Places
     ends: Places
+    are_numbers: npt.NDArray[np.bool_]
     num_han: int
 
 
@@ -60,7 +62,7 @@ def words_of(text: str) -> Words:
     starts = np.flatnonzero(begins)
     ends = np.flatnonzero(inside & ~np.concatenate((inside[1:] & ~begins[1:], [False]))) + 1
     hashes = _run_hashes(codes, inside, starts)
-    return Words(hashes, starts, ends, int(np.count_nonzero(kinds == _KIND_HAN)))
+    return Words(hashes, starts, ends, kinds[starts] == _KIND_DIGIT, int(np.count_nonzero(kinds == _KIND_HAN)))
 
 
 def windows(hashes: npt.NDArray[np.unsignedinteger], size: int) -> Hashes:
@@ -79,6 +81,16 @@ def windows(hashes: npt.NDArray[np.unsignedinteger], size: int) -> Hashes:
     return mixed(total)
 
 
+def windows_by_size(hashes: Hashes, sizes: Collection[int]) -> Iterator[tuple[int, Hashes]]:
+    """Yield each size, smallest first, with `windows` of it: one pass for all."""
+    total = hashes + np.uint64(1)
+    for size in range(1, min(max(sizes, default=0), len(hashes)) + 1):
+        if size > 1:
+            total = total[:-1] * np.uint64(_PRIME) + hashes[size - 1 :]
+        if size in sizes:
+            yield size, mixed(total)
+
+
 def mixed(values: Hashes) -> Hashes:
     """Return 64-bit numbers scattered evenly, one to one (the end of xxHash64)."""
     values = values ^ (values >> np.uint64(33))
@@ -91,7 +103,7 @@ def mixed(values: Hashes) -> Hashes:
 
 # ---------------------------------------------------------------- tables of characters
 
-_KIND_LETTER, _KIND_HAN = 1, 2
+_KIND_LETTER, _KIND_HAN, _KIND_DIGIT = 1, 2, 3
 
 
 @functools.cache
@@ -119,10 +131,11 @@ def _fold_table() -> Codes:
 
 @functools.cache
 def _kinds() -> npt.NDArray[np.uint8]:
-    """0 between words, 1 letters, digits and marks on letters, 2 Han."""
+    """0 between words, 1 letters and marks on them, 2 Han, 3 digits and other numbers."""
     kinds = np.zeros(_NUM_CODES, np.uint8)
+    by_category = {"L": _KIND_LETTER, "M": _KIND_LETTER, "N": _KIND_DIGIT}
     for code in range(0x30, 0x32000):
-        kinds[code] = _KIND_LETTER if unicodedata.category(chr(code))[0] in "LNM" else 0
+        kinds[code] = by_category.get(unicodedata.category(chr(code))[0], 0)
     for start, end in HAN:
         kinds[start:end] = _KIND_HAN
     return kinds

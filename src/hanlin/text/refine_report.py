@@ -10,9 +10,9 @@ from hanlin.base.messages import say
 
 def refined_lines(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines of the report on groups, near duplicates, repeated lines and evaluation sets."""
-    if groups := figures["groups"]:
+    if groups := figures.get("groups"):
         yield say("text.report_groups", **{part: f"{number:,}" for part, number in groups.items()})
-    refined = figures["refined"]
+    refined = figures.get("refined", {})
     if "near_dup" in refined:
         yield from _near_duplicates(refined["near_dup"])
     for kind, found in refined.get("lines", {}).items():

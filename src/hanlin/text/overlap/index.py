@@ -16,11 +16,13 @@ import opencc
 
 from hanlin.base.errors import CheckFailed, InputError
 from hanlin.text.config import AgainstConfig
-from hanlin.text.folding import Hashes, Words, windows, words_of
+from hanlin.text.folding import Hashes, windows, windows_by_size, words_of
 from hanlin.text.overlap.rows import EvaluationRow
 
 PLANTED = 20
 """Rows of each set that are looked for in a text made of them, before any answer of the index is believed."""
+MOST_NUMBERS = 0.5
+"""A run of which more are numbers proves nothing: 1 to 16 stands in every table."""
 _FILTER_BITS = np.uint64(22)
 
 
@@ -34,23 +36,24 @@ class Overlap:
 
 
 class _Table:
-    """Hashes of runs of `size` words with the number of their row, found fast where almost nothing is there."""
+    """Hashes of runs of words of one length with the number of their row, found fast where almost nothing is there."""
 
-    def __init__(self, size: int, entries: Iterable[tuple[Hashes, int]]) -> None:
+    def __init__(self, entries: Iterable[tuple[Hashes, int]]) -> None:
         parts = [(keys, np.full(len(keys), row, np.int64)) for keys, row in entries]
         keys = np.concatenate([np.empty(0, np.uint64), *(part for part, _ in parts)])
         rows = np.concatenate([np.empty(0, np.int64), *(part for _, part in parts)])
         order = np.lexsort((rows, keys))
-        self.size, self.keys, self.rows = size, keys[order], rows[order]
+        self.keys, self.rows = keys[order], rows[order]
         self._filter = np.zeros(1 << int(_FILTER_BITS), np.bool_)
         self._filter[self.keys >> (np.uint64(64) - _FILTER_BITS)] = True
 
-    def find(self, words: Words) -> Iterator[tuple[int, int]]:
+    def find(self, keys: Hashes) -> Iterator[tuple[int, int]]:
         """Yield (row, place of the first word) of every run that is in the table."""
-        keys = windows(words.hashes, self.size)
-        for place in np.flatnonzero(self._filter[keys >> (np.uint64(64) - _FILTER_BITS)]).tolist():
-            first, last = np.searchsorted(self.keys, keys[place]), np.searchsorted(self.keys, keys[place], "right")
-            yield from ((row, place) for row in self.rows[first:last].tolist())
+        places = np.flatnonzero(self._filter[keys >> (np.uint64(64) - _FILTER_BITS)])
+        firsts = np.searchsorted(self.keys, keys[places])
+        lasts = np.searchsorted(self.keys, keys[places], "right")
+        for place in np.flatnonzero(firsts < lasts).tolist():
+            yield from ((row, int(places[place])) for row in self.rows[firsts[place] : lasts[place]].tolist())
 
 
 @dataclass
@@ -59,13 +62,16 @@ class OverlapIndex:
 
     config: AgainstConfig
     rows: list[EvaluationRow]
-    tables: list[_Table]
+    tables: dict[int, _Table]
     num_unusable: Counter[str] = field(default_factory=Counter)
 
     def find(self, text: str) -> list[Overlap]:
         """Return the passages of a text that stand in evaluation rows, those of one row joined where they touch."""
         words = words_of(text)
-        found = sorted({(row, place, place + t.size) for t in self.tables for row, place in t.find(words)})
+        by_size = windows_by_size(words.hashes, self.tables)
+        found = sorted(
+            (row, place, place + size) for size, keys in by_size for row, place in self.tables[size].find(keys)
+        )
         joined: list[tuple[int, int, int]] = []
         for row, start, end in found:
             if joined and joined[-1][0] == row and start <= joined[-1][2]:
@@ -115,7 +121,7 @@ def index_of(rows: Iterable[EvaluationRow], config: AgainstConfig) -> OverlapInd
     usable = {row.set for row in kept}
     if blind := [name for name in unusable if name not in usable]:
         raise InputError("text.evaluation_too_short", set=blind[0], num=unusable[blind[0]], least=config.least)
-    tables = [_Table(size, entries[size]) for size in sorted(entries)]
+    tables = {size: _Table(entries[size]) for size in sorted(entries)}
     index = OverlapIndex(config, kept, tables, +unusable)
     index.check()
     return index
@@ -128,7 +134,10 @@ def _runs(texts: Sequence[str], config: AgainstConfig) -> Iterator[tuple[int, Ha
         num = len(words.hashes)
         if num >= config.least:
             size = min(num, config.characters if 2 * words.num_han >= num else config.words)
-            yield size, windows(words.hashes, size)
+            numbers = np.convolve(words.are_numbers, np.ones(size), "valid")
+            keys = windows(words.hashes, size)[numbers <= MOST_NUMBERS * size]
+            if len(keys):
+                yield size, keys
 
 
 def _disguised(text: str) -> str:

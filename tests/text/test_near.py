@@ -14,6 +14,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hanlin.base.errors import ConfigError
 from hanlin.text.config import NearDupConfig
 from hanlin.text.duplicates import candidates as candidates_module
 from hanlin.text.duplicates.forest import Forest
@@ -192,6 +193,26 @@ def test_words_may_be_compared_instead_of_characters() -> None:
     config = ON.replaced(unit="words")
     assert [(one, other) for one, other, _ in near_pairs([once, again], config)] == [(0, 1)]
     assert near_pairs([once, again]) == []
+
+
+def test_a_signature_that_would_fill_the_memory_is_refused(lang: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ON.replaced(bands=500, rows=100)
+    assert [problem.name for problem in caught.value.problems] == ["bands"]
+    assert "50000" in str(caught.value) and "2000" in str(caught.value)
+
+
+def test_more_bands_find_what_fewer_miss() -> None:
+    """At a similarity of 0.5 a text shares one of 5 bands of 5 with odds of 0.15, one of 200 bands of 2 always."""
+    chance = random.Random(9)
+    bodies = [versions(1, seed)[0] for seed in range(30)]
+    texts = [*bodies, *(changed(body, 0.06, chance) for body in bodies)]
+    truth = brute_force(texts, 0.5)
+    found = {
+        bands: {(one, other) for one, other, _ in near_pairs(texts, ON.replaced(threshold=0.5, bands=bands, rows=rows))}
+        for bands, rows in ((5, 5), (200, 2))
+    }
+    assert len(truth) > 20 and found[200] == truth and len(found[5]) < len(truth)
 
 
 def test_empty_and_tiny_texts_do_no_harm() -> None:

@@ -103,6 +103,25 @@ def test_settings_of_a_step_that_is_off_are_refused(settings: dict[str, Any], la
     assert any(name in str(caught.value) for name in ("near_dup.action", "lines.repeated"))
 
 
+def test_twins_in_two_scripts_are_one_and_the_text_itself_is_left_alone(tmp_path: Path) -> None:
+    simple = "话说宝玉一日正在园中闲坐，忽见黛玉来了，便起身让座，说道：妹妹来得正好，我正有一事要与你商量。" * 4
+    traditional = "話說寶玉一日正在園中閒坐，忽見黛玉來了，便起身讓座，說道：妹妹來得正好，我正有一事要與你商量。" * 4
+    texts = [traditional + "（完）", simple, page(1)]
+    kept, report = build(tmp_path, texts, near_dup={"action": "drop"})
+    assert texts_of(kept) == [traditional + "（完）", page(1)]
+    kept, report = build(tmp_path, texts, near_dup={"action": "drop", "across_scripts": False})
+    assert texts_of(kept) == texts and report.figures["refined"]["near_dup"]["clusters"] == 0
+
+
+def test_clusters_beyond_the_examples_are_counted_and_the_largest_shown(tmp_path: Path) -> None:
+    texts = [page(group) + " x" * copy for group in range(6) for copy in range(2 + (group == 4))]
+    _, report = build(tmp_path, texts, near_dup={"action": "drop"}, max_examples=2)
+    found = report.figures["refined"]["near_dup"]
+    assert found["sizes"] == {"2": 5, "3": 1}
+    assert [example["size"] for example in found["examples"]] == [3, 2]
+    assert found["examples"][1]["kept"][0].endswith(":2"), "of equal ones the first"
+
+
 # ---------------------------------------------------------------- lines and passages
 
 

@@ -57,6 +57,10 @@ class NormaliseConfig(Config):
     )
 
 
+MOST_SIGNATURE = 2000
+"""Numbers of a signature: bands x rows."""
+
+
 class NearDupConfig(Config):
     """Documents that share most of their text with one that is kept."""
 
@@ -78,9 +82,12 @@ class NearDupConfig(Config):
     )
 
     def problems(self) -> Iterator[Problem]:
-        """Settings of what is off would have no effect."""
+        """Settings of what is off would have no effect; long signatures take memory by the square."""
         if self.action == "off":
             yield from _idle(self, "near_dup.action", {"action"})
+        if self.bands * self.rows > MOST_SIGNATURE:
+            rule = say("text.rule_signature", length=self.bands * self.rows, most=MOST_SIGNATURE)
+            yield Problem("bands", self.bands, rule, say("text.remedy_signature", most=MOST_SIGNATURE // self.rows))
 
 
 class LinesConfig(Config):

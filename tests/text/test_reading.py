@@ -68,11 +68,13 @@ SETTINGS = {
     "no duplicates dropped": {"dedup": False, "rules": RULES},
     "leaks kept": {"most_leaked": 1.0},
     "another seed": {"seed": 9, "rules": RULES},
+    "near duplicates": {"near_dup": {"action": "drop"}, "rules": RULES},
+    "repeated lines": {"lines": {"repeated": "lines", "boilerplate": 10}, "near_dup": {"action": "drop"}},
 }
 
 
 @pytest.mark.parametrize("second", SETTINGS)
-@pytest.mark.parametrize("first", ["no rules", "rules", "no edits"])
+@pytest.mark.parametrize("first", ["no rules", "rules", "no edits", "repeated lines"])
 def test_built_again_is_built_anew(
     first: str, second: str, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,7 +88,11 @@ def test_built_again_is_built_anew(
     monkeypatch.setattr(reading, "read_documents", forbidden)
     report = build(texts, tmp_path / "again", **SETTINGS[second])
     fresh, again = content(tmp_path / "fresh"), content(tmp_path / "again")
-    if second in ("no rules", "leaks kept"):  # the earlier build's measures stay, though no rule asks for them
+    if second in (
+        "no rules",
+        "leaks kept",
+        "repeated lines",
+    ):  # the earlier build's measures stay, though no rule asks for them
         for files in (fresh, again):
             for name in ("ledger.jsonl.zst", "corpus.json", "reading.json"):
                 del files[name]

@@ -111,6 +111,20 @@ def test_what_is_left_out_is_counted_and_said(home: Path, monkeypatch: pytest.Mo
     assert any(note.startswith("1 rows could not be used") and "mixed.jsonl:3" in note for note in heard.notes)
 
 
+def test_rows_of_an_evaluation_set_are_not_learned(home: Path) -> None:
+    """Refused before a run folder is made, left out on request; the rows to measure on are the user's own affair."""
+    question = "one of ten words in a row that stand in both the exam and the lessons"
+    exam = write_rows(home / "exam.jsonl", [{"question": question}])
+    rows = [{"prompt": question, "response": "blue"}, {"prompt": "Say red", "response": "red"}]
+    data = write_rows(home / "leaky.jsonl", rows)
+    settings = {"data": (data,), "evaluation": (exam,), "steps": 1, "validation_share": 0, "runs": home / "leaky-runs"}
+    with pytest.raises(InputError) as caught:
+        finetune(config(home, **settings))
+    assert caught.value.code == "E505"
+    assert not (home / "leaky-runs").exists()
+    assert finetune(config(home, leaked="drop", **settings)).report["conversations_given"] == 1
+
+
 def test_long_conversations_are_cut_only_when_asked(home: Path) -> None:
     data = write_rows(home / "long.jsonl", [{"prompt": "long", "response": "word " * 200}])
     result = finetune(config(home, data=(data,), steps=1, validation_share=0, too_long="truncate"))

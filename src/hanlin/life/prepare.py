@@ -80,7 +80,8 @@ def fields_of(config: Config) -> dict[str, Any]:
 
 
 def _source_paths(configs: Mapping[str, Resolved[Any]]) -> list[str]:
-    return [source.path for source in configs["corpus"].value.sources]
+    config: CorpusConfig = configs["corpus"].value
+    return [*(source.path for source in config.sources), *config.against.paths]
 
 
 def text_bytes(files: Iterable[Path]) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
 from hanlin.base.config import Config
+from hanlin.base.errors import Problem
+from hanlin.base.messages import say
 
 
 def _as_source(value: Any) -> Any:
@@ -94,6 +97,94 @@ class RulesConfig(Config):
     )
 
 
+MOST_SIGNATURE = 2000
+"""Numbers of a signature: bands x rows."""
+
+
+class NearDupConfig(Config):
+    """Documents that share most of their text with one that is kept."""
+
+    action: Literal["off", "report", "drop"] = Field(
+        default="off", description="off, report (count and show clusters, keep all) or drop (keep the best of each)."
+    )
+    threshold: float = Field(
+        default=0.8, gt=0, le=1, description="Jaccard similarity of their shingles from which two are near duplicates."
+    )
+    unit: Literal["characters", "words"] = Field(
+        default="characters", description="What a shingle is made of; a Han character is a word too."
+    )
+    shingle: int = Field(default=5, ge=1, le=100, description="Characters or words of a shingle.")
+    bands: int = Field(default=20, ge=1, le=500, description="Bands of a signature: more find more.")
+    rows: int = Field(default=5, ge=1, le=100, description="Numbers of a band: more look at fewer candidates.")
+    across_scripts: bool = Field(default=True, description="Compare Traditional characters as Simplified ones.")
+    keep: Literal["longest", "first", "source"] = Field(
+        default="longest", description="Best of a cluster: the longest, the first read, or by order of the sources."
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Settings of what is off would have no effect; long signatures take memory by the square."""
+        if self.action == "off":
+            yield from _idle(self, "near_dup.action", {"action"})
+        if self.bands * self.rows > MOST_SIGNATURE:
+            rule = say("text.rule_signature", length=self.bands * self.rows, most=MOST_SIGNATURE)
+            yield Problem("bands", self.bands, rule, say("text.remedy_signature", most=MOST_SIGNATURE // self.rows))
+
+
+class LinesConfig(Config):
+    """Lines, paragraphs and passages that stand in many documents: cut, never a whole document for their sake."""
+
+    repeated: Literal["off", "lines", "paragraphs"] = Field(
+        default="off", description="Cut lines or paragraphs that stood before, in the same or another document."
+    )
+    boilerplate: int | None = Field(
+        default=None, ge=2, le=10**9, description="Cut a line from all documents of a source if so many have it."
+    )
+    passages: int | None = Field(
+        default=None,
+        ge=50,
+        le=100_000,
+        description="Cut a passage of so many characters that an earlier text has.",
+    )
+    least_chars: int = Field(
+        default=10, ge=1, le=100_000, description="Shorter lines and paragraphs stand everywhere and stay."
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """The least length is that of lines and paragraphs."""
+        if self.repeated == "off" and self.boilerplate is None:
+            yield from _idle(self, "lines.repeated", {"repeated", "boilerplate", "passages"})
+
+
+class AgainstConfig(Config):
+    """Evaluation sets whose rows must not stand in the training part."""
+
+    paths: tuple[str, ...] = Field(default=(), description="Files or folders of evaluation rows; none: not looked for.")
+    action: Literal["report", "cut", "drop"] = Field(
+        default="drop", description="report only, cut the sentences, or drop the document."
+    )
+    fields: tuple[str, ...] = Field(default=(), description="Columns to look for; none: every column of text.")
+    words: int = Field(default=13, ge=3, le=100, description="Words in a row that prove an overlap.")
+    characters: int = Field(default=16, ge=4, le=200, description="Han characters in a row that prove an overlap.")
+    least: int = Field(
+        default=8, ge=3, le=100, description="Shorter texts of a row prove nothing; up to words they count whole."
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Nothing can be set where nothing is looked for; a whole text must be shorter than a part of one."""
+        if not self.paths:
+            yield from _idle(self, "against.paths", {"paths"})
+        if self.least > min(self.words, self.characters):
+            remedy = say("text.remedy_least", most=min(self.words, self.characters))
+            yield Problem("least", self.least, say("text.rule_least"), remedy)
+
+
+def _idle(config: Config, switch: str, switches: set[str]) -> Iterator[Problem]:
+    for name, field in type(config).model_fields.items():
+        if name not in switches and getattr(config, name) != field.default:
+            rule, remedy = say("text.rule_idle", switch=switch), say("text.remedy_idle", switch=switch)
+            yield Problem(name, getattr(config, name), rule, remedy)
+
+
 class CorpusConfig(Config):
     """How raw files become a cleaned corpus in two parts."""
 
@@ -106,9 +197,17 @@ class CorpusConfig(Config):
     normalise: NormaliseConfig = Field(default=NormaliseConfig(), description="What is evened out in every text.")
     rules: RulesConfig = Field(default=RulesConfig(), description="Which documents are too poor to learn from.")
     dedup: bool = Field(default=True, description="Drop a document whose text was already kept.")
+    near_dup: NearDupConfig = Field(default=NearDupConfig(), description="Documents almost equal to another.")
+    lines: LinesConfig = Field(default=LinesConfig(), description="Lines and passages that many documents share.")
+    against: AgainstConfig = Field(default=AgainstConfig(), description="Evaluation sets to keep out of training.")
     min_chars: int = Field(default=1, ge=1, le=1_000_000, description="Drop documents with fewer characters.")
     validation_fraction: float = Field(
         default=0.02, ge=0, le=0.5, description="Share of documents, by hash, kept to measure the model."
+    )
+    split_by: str = Field(
+        default="",
+        max_length=200,
+        description="Keep documents together that agree in this field (book, site, path, ...); if empty, by document.",
     )
     most_leaked: float = Field(
         default=0.5, ge=0, le=1, description="Drop a held-out document with more of its lines in training; 1: keep all."

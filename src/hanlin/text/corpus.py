@@ -2,6 +2,7 @@
 
     reading   sources -> read -> even out                  or the texts of an earlier build (`reading.py`)
     steps     edit -> too short? -> beyond a threshold? -> seen before? -> train | validation
+    all       near duplicate? -> repeated lines and passages -> evaluation rows in train (`refine.py`)
     leaks     of validation, what stands in train line by line
 
 A built corpus is a folder: `train.jsonl.zst`, `validation.jsonl.zst` (one document a line), `corpus.json` (all counts,
@@ -12,6 +13,7 @@ document (`ledger.py`), from which `hanlin data why` answers.
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,7 +26,7 @@ from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.base.seeds import Seeds
 from hanlin.text.config import CorpusConfig
-from hanlin.text.dedup import ExactDedup, text_digest
+from hanlin.text.dedup import ExactDedup
 from hanlin.text.document import Document, Dropped
 from hanlin.text.leaks import leaked_shares
 from hanlin.text.ledger import (
@@ -52,8 +54,11 @@ from hanlin.text.reading import (
     reading_key,
     what_was_learned,
 )
+from hanlin.text.refine import Outcome, Refinement
 from hanlin.text.rules.rulebook import Rulebook, kind_of
+from hanlin.text.split import Splitter
 from hanlin.text.tally import SPLITS, Tally, count, report_lines
+from hanlin.text.work import Fate, FateSpool, Refusal, Work
 
 MANIFEST = "corpus.json"
 FORMAT = 1
@@ -100,31 +105,6 @@ def build_corpus(
     return CorpusReport(out, figures, (*lines, say("text.report_read_again", path=known)) if known else lines)
 
 
-@dataclass(frozen=True)
-class _Refusal:
-    """Why a step lets a document go: the rule, and for thresholds the value, the bound and who set it."""
-
-    reason: str
-    example: str = ""
-    value: float | None = None
-    limit: float | None = None
-    origin: str = ""
-
-
-@dataclass
-class _Work:
-    """One document on its way through the steps: as it was read, as it is now, and what was learned of it."""
-
-    draft: Draft
-    document: Document
-    edits: Mapping[str, int]
-    measures: Mapping[str, float] | None
-
-    @property
-    def read(self) -> Document:
-        return self.draft.document
-
-
 class _Build:
     """The steps in order, and the tally they fill."""
 
@@ -135,41 +115,61 @@ class _Build:
         self.dedup = ExactDedup()
         self.first_drop: Dropped | None = None
         self.last_path: object = None  # encodings are counted once a file
-        self.seed = Seeds(config.seed).derive("split")
+        self.splitter = Splitter(Seeds(config.seed).derive("split"), config.validation_fraction, config.split_by)
         self.steps = (self._edit, self._too_short, self._beyond_threshold, self._duplicate)
 
-    def entries(self, events: Iterator[Event]) -> Iterator[tuple[Entry, _Work | None]]:
-        """Yield what became of everything that was read; the work is None for what was no document."""
+    def fates(self, events: Iterator[Event]) -> Iterator[Fate]:
+        """Yield what the steps make of everything that was read."""
         self.progress.start(say("text.building_corpus"))
         for event in events:
             if isinstance(event, Dropped):
-                self._count_drop(event)
-                yield (
-                    Entry(event.id, event.source, event.location, UNREAD, reason=event.reason, example=event.example),
-                    None,
+                entry = Entry(
+                    event.id, event.source, event.location, UNREAD, reason=event.reason, example=event.example
                 )
+                yield Fate(self._refused(entry))
                 continue
             self._count_read(event)
-            work = _Work(event, event.document, {}, event.measures)
-            yield self._fate(work, next(filter(None, (step(work) for step in self.steps)), None)), work
+            work = Work(event, event.document, {}, event.measures)
+            yield self._fate(work, next(filter(None, (step(work) for step in self.steps)), None))
+        self.tally.groups = self.splitter.groups()
         self.progress.done(self.tally.read)
 
-    def _fate(self, work: _Work, refusal: _Refusal | None) -> Entry:
+    def _fate(self, work: Work, refusal: Refusal | None) -> Fate:
         document = work.document
-        known = Entry(
+        entry = Entry(
             document.id, document.source, place_of(document), "", str(document.meta.get("id", "")), document.lang,
             kind_of(document), changes=work.draft.changes, edits=work.edits, measures=work.measures,
         )  # fmt: skip
         if refusal is not None:
-            return self.refused(replace(known, fate=REMOVED, **asdict(refusal)))
-        split = self._split(document.text)
-        if split == "train":
-            self.tally.count_kept(split, document)
-        return replace(known, fate=split)
+            return Fate(self.refused(entry, REMOVED, refusal), work.read, document)
+        return Fate(replace(entry, fate=self.splitter.part_of(document)), work.read, document)
+
+    def settled(self, fates: Iterator[Fate], refinement: Refinement) -> Iterator[Fate]:
+        """Yield the same fates after the steps that look at other documents and at evaluation sets."""
+        if not refinement.looks_at_all:
+            yield from (self._settled(fate, Outcome(fate.kept), refinement) if fate.kept else fate for fate in fates)
+            return
+        spool = FateSpool(path_of(refinement.folder.parent, "fates"), fates)
+        kept = ((fate.entry.fate, fate.kept) for fate in spool if fate.kept)
+        with contextlib.closing(refinement.after_a_look_at_all(kept)) as outcomes:
+            for fate in spool:
+                yield self._settled(fate, next(outcomes), refinement) if fate.kept else fate
+            next(outcomes, None)  # its figures come after the last document
+        spool.remove()
+
+    def _settled(self, fate: Fate, outcome: Outcome, refinement: Refinement) -> Fate:
+        if fate.entry.fate == "train":
+            outcome = refinement.without_evaluation_rows(outcome)
+        if outcome.refusal:
+            return replace(fate, entry=self.refused(fate.entry, REMOVED, outcome.refusal), document=outcome.document)
+        if fate.entry.fate == "train":
+            self.tally.count_kept("train", outcome.document)
+        entry = replace(fate.entry, edits={**fate.entry.edits, **outcome.cuts})
+        return replace(fate, entry=entry, document=outcome.document)
 
     # ------------------------------------------------------------ the steps: each may alter the work or refuse it
 
-    def _edit(self, work: _Work) -> _Refusal | None:
+    def _edit(self, work: Work) -> Refusal | None:
         edited = self.rules.edit(work.document)
         for edit, number in edited.changes.items():
             count(self.tally.edits, edit, number)
@@ -180,13 +180,13 @@ class _Build:
             work.document, work.edits = replace(work.document, text=edited.text), edited.changes
         return None
 
-    def _too_short(self, work: _Work) -> _Refusal | None:
+    def _too_short(self, work: Work) -> Refusal | None:
         size = len(work.document.text.strip())
         if size >= self.config.min_chars:
             return None
-        return _Refusal("too_short", work.document.text[:80], size, self.config.min_chars)
+        return Refusal("too_short", work.document.text[:80], size, self.config.min_chars)
 
-    def _beyond_threshold(self, work: _Work) -> _Refusal | None:
+    def _beyond_threshold(self, work: Work) -> Refusal | None:
         if self.rules.is_idle:
             return None
         work.measures = self.rules.measures(work.read, work.measures)
@@ -194,17 +194,20 @@ class _Build:
         if not broken:
             return None
         threshold, value = broken[0].threshold, broken[0].value
-        return _Refusal(threshold.name, f"{value:g}", value, threshold.limit, threshold.origin)
+        return Refusal(threshold.name, f"{value:g}", value, threshold.limit, threshold.origin)
 
-    def _duplicate(self, work: _Work) -> _Refusal | None:
+    def _duplicate(self, work: Work) -> Refusal | None:
         if not self.config.dedup or (twin := self.dedup.first(work.document.text, work.document.id)) is None:
             return None
-        return _Refusal("duplicate", twin)
+        return Refusal("duplicate", twin)
 
     # ------------------------------------------------------------ counting
 
-    def refused(self, entry: Entry) -> Entry:
+    def refused(self, entry: Entry, fate: str, refusal: Refusal) -> Entry:
         """Count a document that was read and is not kept."""
+        return self._refused(replace(entry, fate=fate, **vars(refusal)))
+
+    def _refused(self, entry: Entry) -> Entry:
         self._count_drop(entry.dropped())
         return entry
 
@@ -218,11 +221,6 @@ class _Build:
         examples = self.tally.examples.setdefault(example.reason, [])
         if len(examples) < self.config.max_examples:
             examples.append(asdict(example))
-
-    def _split(self, text: str) -> str:
-        """By the text's own hash, so that neither order nor later additions move a document."""
-        share = int.from_bytes(text_digest(f"{self.seed}\n{text}")[:8], "big") / 2**64
-        return "validation" if share < self.config.validation_fraction else "train"
 
     def _count_read(self, draft: Draft) -> None:
         meta = draft.document.meta
@@ -241,13 +239,15 @@ def _write_parts(build: _Build, events: Iterator[Event], folder: Path) -> None:
     """Take every document through the steps and write it, and what became of it, where it belongs."""
     if build.has_to_learn:
         events = _all_seen(build, events, folder)
+    refinement = Refinement(build.config, folder / "refining", build.progress, build.tally.refined)
     with contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(packed(path_of(folder, name))) for name in _files_of(build)}
         files["validation"] = files[CANDIDATES]
-        for entry, work in build.entries(events):
-            files[LEDGER].write(row(entry))
-            if work is not None:
-                _write(files, entry, work)
+        for fate in build.settled(build.fates(events), refinement):
+            files[LEDGER].write(row(fate.entry))
+            _write(files, fate)
+    refinement.done()
+    shutil.rmtree(refinement.folder, ignore_errors=True)
 
 
 def _files_of(build: _Build) -> tuple[str, ...]:
@@ -255,11 +255,11 @@ def _files_of(build: _Build) -> tuple[str, ...]:
     return (*kept, REMOVED) if build.config.keep_removed else kept
 
 
-def _write(files: Mapping[str, IO[bytes]], entry: Entry, work: _Work) -> None:
-    if entry.fate in SPLITS:
-        files[entry.fate].write(_line(work.document))
-    if REMOVED in files and (entry.fate == REMOVED or entry.edits):
-        files[REMOVED].write(_line(work.read))
+def _write(files: Mapping[str, IO[bytes]], fate: Fate) -> None:
+    if fate.kept:
+        files[fate.entry.fate].write(_line(fate.kept))
+    if REMOVED in files and fate.read and (fate.entry.fate == REMOVED or fate.entry.edits):
+        files[REMOVED].write(_line(fate.read))
 
 
 def _all_seen(build: _Build, events: Iterator[Event], folder: Path) -> Iterator[Event]:
@@ -296,8 +296,8 @@ def _settle_ledger(build: _Build, shares: Iterator[float], folder: Path) -> None
     with packed(path_of(folder, LEDGER)) as file:
         for entry in (Entry(**table) for table in rows_of(draft)):
             if entry.fate == "validation" and (share := next(shares)) > build.config.most_leaked:
-                refusal = _Refusal("leaked", f"{share:.0%}", round(share, 6), build.config.most_leaked)
-                entry = build.refused(replace(entry, fate=LEAKED, **asdict(refusal)))
+                refusal = Refusal("leaked", f"{share:.0%}", round(share, 6), build.config.most_leaked)
+                entry = build.refused(entry, LEAKED, refusal)
             file.write(row(entry))
     draft.unlink()
 
@@ -308,7 +308,7 @@ def _line(document: Document) -> bytes:
 
 def _figures(build: _Build, sums: Mapping[str, str]) -> dict[str, Any]:
     """What corpus.json holds; the rules stand there so that `why` can tell how far a document was from each."""
-    return {"format": FORMAT, **asdict(build.tally), "rules": dict(leaves(build.config.rules)), "sha256": dict(sums)}
+    return {"format": FORMAT, **build.tally.figures(), "rules": dict(leaves(build.config.rules)), "sha256": dict(sums)}
 
 
 def read_corpus(folder: Path | str, split: str = "train") -> Iterator[Document]:

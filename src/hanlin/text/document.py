@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+TWINS = "near_duplicates"
+"""Number in `meta` of the near duplicates a document stands for, itself among them. No reader takes such a column."""
+
 
 @dataclass(frozen=True)
 class Document:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from hanlin.base.config import leaves
 from hanlin.base.files import read_json, recover, sha256_bytes, sha256_file
 from hanlin.text.clean import normalise
 from hanlin.text.config import CorpusConfig
-from hanlin.text.document import Document, Dropped
+from hanlin.text.document import TWINS, Document, Dropped
 from hanlin.text.files import files_of
 from hanlin.text.ledger import (
     KEPT,
@@ -82,6 +82,8 @@ def read_again(folder: Path) -> Iterator[Event]:
         document = next(texts[entry.fate])
         if entry.edits and entry.fate != REMOVED:  # what was edited lies there as it was read
             document = next(texts[REMOVED])
+        if TWINS in document.meta:  # told by the earlier build, of its own corpus
+            document = replace(document, meta={name: value for name, value in document.meta.items() if name != TWINS})
         yield Draft(document, entry.changes, entry.measures)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hanlin.base.messages import say
 from hanlin.text.document import Document
 from hanlin.text.ledger import KEPT
 from hanlin.text.reasons import reason_text
+from hanlin.text.refine_report import refined_lines
 from hanlin.text.rules.presets import is_threshold
 
 SPLITS = KEPT
@@ -45,6 +46,12 @@ class Tally:
     edited: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    groups: dict[str, int] = field(default_factory=dict)
+    refined: dict[str, Any] = field(default_factory=dict)
+
+    def figures(self) -> dict[str, Any]:
+        """All counts; those of steps that are off by default only where they were on."""
+        return {name: value for name, value in asdict(self).items() if value or name not in ("groups", "refined")}
 
     def count_kept(self, split: str, document: Document) -> None:
         """Count a document in its part."""
@@ -85,6 +92,7 @@ def report_lines(figures: Mapping[str, Any]) -> Iterator[str]:
             documents=f"{figures['edited'][edit]:,}",
             examples=" | ".join(example["example"] for example in figures["examples"].get(edit, ())) or "-",
         )
+    yield from refined_lines(figures)
     for reason, number in figures["dropped"].items():
         places = ", ".join(_place(example) for example in figures["examples"].get(reason, ()))
         yield say("text.report_dropped", number=f"{number:,}", reason=reason_text(reason), places=places or "-")

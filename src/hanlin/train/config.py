@@ -179,3 +179,15 @@ class FinetuneConfig(TrainingConfig):
         default=(), description="Token shards of pre-training, mixed in against forgetting; a recipe takes its own."
     )
     replay_share: float = Field(default=0.1, ge=0, lt=1, description="Share of the tokens that are replayed; 0: none.")
+    evaluation: tuple[str, ...] = Field(
+        default=(), description="Evaluation sets (files or folders) whose rows must not be among the conversations."
+    )
+    leaked: Literal["refuse", "drop", "allow"] = Field(
+        default="refuse", description="What happens where conversations hold rows of them: refuse, drop those or allow."
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Nothing can have leaked where no evaluation set is named."""
+        yield from super().problems()
+        if self.leaked != "refuse" and not self.evaluation and self.resume is None:
+            yield Problem("leaked", self.leaked, say("train.rule_leaked"), say("train.remedy_leaked"))

@@ -25,6 +25,7 @@ from hanlin.text.document import Dropped
 from hanlin.text.records import read_conversations
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import FinetuneConfig
+from hanlin.train.leaked import without_leaked
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.objectives import SupervisedFinetune
 from hanlin.train.plan import SEQ_LEN, Plan, plan_loop
@@ -113,7 +114,7 @@ def _read(
     config: FinetuneConfig, tokenizer: Tokenizer, template: Template, seq_len: int, progress: Progress
 ) -> tuple[ConversationSource, ConversationSource | None]:
     """Conversations to learn and to measure on; whatever is left out is said."""
-    rows = _render(config.data, tokenizer, template, progress)
+    rows = _render(config.data, tokenizer, template, progress, config)
     learned, held_out = rows.rendered, []
     if config.validation:
         held_out = _render(config.validation, tokenizer, template, progress).rendered
@@ -127,14 +128,22 @@ def _read(
     return source, _measurable(held_out, seq_len)
 
 
-def _render(paths: Sequence[str], tokenizer: Tokenizer, template: Template, progress: Progress) -> _Rows:
+def _render(
+    paths: Sequence[str],
+    tokenizer: Tokenizer,
+    template: Template,
+    progress: Progress,
+    to_learn: FinetuneConfig | None = None,
+) -> _Rows:
+    """Conversations as ids; of those to learn, none that stands in an evaluation set."""
     rows = _Rows([], Counter())
 
     def on_drop(dropped: Dropped) -> None:
         rows.dropped[dropped.reason] += 1
         rows.example = rows.example or f"{dropped.location}: {dropped.example}"
 
-    for conversation in read_conversations(list(paths), on_drop=on_drop):
+    conversations = list(read_conversations(list(paths), on_drop=on_drop))
+    for conversation in without_leaked(conversations, to_learn, progress) if to_learn else conversations:
         rows.rendered.append(template.render(conversation, tokenizer=tokenizer))
     if rows.dropped:
         progress.note(say("train.rows_dropped", num_dropped=rows.dropped.total(), example=rows.example))

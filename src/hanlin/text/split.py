@@ -1,0 +1,51 @@
+"""Training or validation: by the hash of a document, or of the group it belongs to, never by chance or order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from hanlin.base.errors import InputError
+from hanlin.text.dedup import text_digest
+from hanlin.text.document import Document
+
+PARTS = ("train", "validation")
+
+
+class Splitter:
+    """Gives each document its part, the same in every build that has it; whole groups where `field` names one.
+
+    A document without the field is a group of its own. `site` is the host of its `url` where it has no such field.
+    Memory: 16 bytes and a set's entry for each group.
+    """
+
+    def __init__(self, seed: int, validation_fraction: float, field: str = "") -> None:
+        self._seed, self._fraction, self._field = seed, validation_fraction, field
+        self._groups: dict[str, set[bytes]] = {part: set() for part in PARTS}
+        self._num_documents, self._fields = 0, set[str]()
+
+    def part_of(self, document: Document) -> str:
+        """Return "train" or "validation"."""
+        group = self._group(document.meta) if self._field else None
+        digest = text_digest(f"{self._seed}\n{document.text if group is None else group}")
+        part = "validation" if int.from_bytes(digest[:8], "big") / 2**64 < self._fraction else "train"
+        if group is not None:
+            self._groups[part].add(digest)
+        self._num_documents += 1
+        self._fields |= document.meta.keys()
+        return part
+
+    def groups(self) -> dict[str, int]:
+        """Return how many groups each part got; nothing without a field. Raises InputError where no document has it."""
+        if not self._field:
+            return {}
+        if self._num_documents and not any(self._groups.values()):
+            raise InputError("text.no_such_group", field=self._field, known=", ".join(sorted(self._fields)))
+        return {part: len(groups) for part, groups in self._groups.items()}
+
+    def _group(self, meta: Mapping[str, str | int | float]) -> str | None:
+        if self._field in meta:
+            return str(meta[self._field])
+        if self._field == "site" and "url" in meta:
+            return urlsplit(str(meta["url"])).hostname
+        return None

@@ -30,7 +30,7 @@ def test_what_extraction_left_is_removed_or_read(text: str, clean: str) -> None:
     [
         "if a < b and b > c: pass", "vector<int> v; map<string, a>", "Use `<br>` and `&nbsp;` in HTML.", "R&D; AT&T",
         "```html\n<p>&nbsp;</p>\n```", "    <div>&amp;</div>", "\t<b>x</b>", "<Intro> and <DeepDive>", "1 < 2 & 3 > 2",
-        "~~~\n<br>\n~~~", "x <- y", "<https://a.example/>", "&notanentity;",
+        "~~~\n<br>\n~~~", "x <- y", "<https://a.example/>", "x<sup>2</sup>", "&notanentity;",
     ],
 )  # fmt: skip
 def test_text_that_only_looks_like_it_stays(text: str) -> None:

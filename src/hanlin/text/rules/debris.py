@@ -1,7 +1,8 @@
 """What extraction left of HTML in a text: tags, comments and entities. Code that speaks of HTML keeps it.
 
 Only outside of fenced and indented code and of `inline code`, only tags of HTML that a page of prose may leave behind:
-`<Intro>` of a component library or `vector<int>` is no debris. Entities are read ("&nbsp;" a space, "&amp;lt;" a "<").
+`<Intro>` of a component library or `vector<int>` is no debris, and x<sup>2</sup> would become x2. Entities are read
+("&nbsp;" a space, "&amp;lt;" a "<").
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 _NAMES = (
     "a|abbr|article|aside|b|big|blockquote|body|br|center|cite|dd|del|div|dl|dt|em|figcaption|figure|font|footer|form|h[1-6]"
     "|head|header|hr|html|i|iframe|img|input|ins|label|li|link|main|meta|nav|noscript|ol|option|p|script|section|select"
-    "|small|span|strike|strong|style|sub|sup|table|tbody|td|tfoot|th|thead|title|tr|tt|u|ul"
+    "|small|span|strike|strong|style|table|tbody|td|tfoot|th|thead|title|tr|tt|u|ul"
 )
 _TAG = re.compile(rf"<(?:/?(?P<name>{_NAMES})(?=[\s/>])[^<>]{{0,1000}}|!--[^<>]{{0,1000}}--)>", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:amp;){0,5}(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8}[0-9]{0,2});")

@@ -6,6 +6,7 @@ character is another (Jaccard similarity about 0.4, so that many pairs share a b
 near duplicate for every fifty texts. Turns alternate; a ratio is the median over the turns. Promise: at least 3 times
 datasketch, at least rensa, at a recall no lower than theirs.
 
+    pip install rensa==0.5.0 datasketch==2.0.0     # the peers; nothing else needs them
     HANLIN_TEST_DATA=/path/to/data python benchmarks/dedup.py [--megabytes 12] [--rounds 3] [--memory 25 50 100]
 """
 

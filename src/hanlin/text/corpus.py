@@ -1,6 +1,7 @@
 """Raw files to a cleaned corpus in two parts, with every loss counted.
 
-    sources -> read -> normalise -> too short? -> seen before? -> train | validation -> in train, line by line?
+    sources -> read -> normalise -> personal data -> too short? -> seen before?
+            -> train | validation -> in train, line by line?
 
 A built corpus is a folder: `train.jsonl.zst`, `validation.jsonl.zst` (one document a line), `corpus.json` (all counts,
 examples of what was dropped, checksums) and `report.md` (the same for people).
@@ -29,6 +30,7 @@ from hanlin.text.document import Document, Dropped
 from hanlin.text.encodings import decoded_stream
 from hanlin.text.files import chunks_of
 from hanlin.text.leaks import leaked_shares
+from hanlin.text.privacy.treat import Privacy, personal_lines
 from hanlin.text.readers import lines_of, nothing_readable, read_documents
 
 SPLITS = ("train", "validation")
@@ -62,6 +64,7 @@ class Tally:
     sources: dict[str, Amount] = field(default_factory=dict)
     encodings: dict[str, int] = field(default_factory=dict)
     changes: dict[str, int] = field(default_factory=dict)
+    personal: dict[str, Any] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
@@ -103,6 +106,8 @@ class _Build:
     def __init__(self, config: CorpusConfig, progress: Progress) -> None:
         self.config, self.progress, self.tally = config, progress, Tally()
         self.dedup = ExactDedup()
+        self.privacy = Privacy(config.privacy, config.max_examples)
+        self.tally.personal = self.privacy.figures
         self.first_drop: Dropped | None = None
         self.last_path: object = None  # encodings are counted once a file
         self.seed = Seeds(config.seed).derive("split")
@@ -123,26 +128,28 @@ class _Build:
         even = normalise(raw.text, self.config.normalise)
         for rule, number in even.changes.items():
             _count(self.tally.changes, rule, number)
-        if len(even.text.strip()) < self.config.min_chars:
-            self.refuse(raw, "too_short", even.text[:80])
+        text, too_many = self.privacy.treated(even.text, _place(raw))
+        if too_many:
+            self.refuse(raw, "personal", too_many)
             return None
-        if self.config.dedup and (twin := self.dedup.first(even.text, raw.id)) is not None:
+        if len(text.strip()) < self.config.min_chars:
+            self.refuse(raw, "too_short", text[:80])
+            return None
+        if self.config.dedup and (twin := self.dedup.first(text, raw.id)) is not None:
             self.refuse(raw, "duplicate", twin)
             return None
-        return Document(even.text, raw.id, raw.source, raw.lang, raw.meta)
+        return Document(text, raw.id, raw.source, raw.lang, raw.meta)
 
     def refuse(self, document: Document, reason: str, example: str) -> None:
         """Drop a document that was read."""
-        place = str(document.meta.get("path", document.id))
-        line = f":{document.meta['line']}" if "line" in document.meta else ""
-        self.drop(Dropped(reason, document.id, document.source, place + line, example))
+        self.drop(Dropped(reason, document.id, document.source, _place(document), example))
 
     def drop(self, dropped: Dropped) -> None:
         """Count a loss and keep the first few of its kind as examples."""
         _count(self.tally.dropped, dropped.reason)
         examples = self.tally.examples.setdefault(dropped.reason, [])
         if len(examples) < self.config.max_examples:
-            examples.append(asdict(dropped))
+            examples.append({**asdict(dropped), "example": self.privacy.shown(dropped.example)})
         self.first_drop = self.first_drop or dropped
 
     def _split(self, text: str) -> str:
@@ -168,6 +175,11 @@ class _Build:
             (self.tally.sources, document.source),
         ):
             amounts.setdefault(name, Amount()).add(document.text, num_bytes)
+
+
+def _place(document: Document) -> str:
+    line = f":{document.meta['line']}" if "line" in document.meta else ""
+    return str(document.meta.get("path", document.id)) + line
 
 
 def _count(counts: dict[str, int], name: str, number: int = 1) -> None:
@@ -233,6 +245,7 @@ def _report_lines(figures: Mapping[str, Any]) -> Iterator[str]:
         if figures[section]:
             counts = ", ".join(f"{name} {number:,}" for name, number in sorted(figures[section].items()))
             yield say(f"text.report_{section}", counts=counts)
+    yield from personal_lines(figures["personal"])
     for reason, number in figures["dropped"].items():
         places = ", ".join(example["location"] for example in figures["examples"].get(reason, ()))
         yield say("text.report_dropped", number=f"{number:,}", reason=say(f"text.drop_{reason}"), places=places or "-")

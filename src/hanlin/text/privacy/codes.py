@@ -21,13 +21,13 @@ _CREDIT = re.compile(
 _CODE = re.compile(r"[A-Z][A-Z]?[0-9][0-9]")
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)")
 _PASSPORT_WORDS = ("护照", "護照", "通行证", "通行證", "passport", "Passport", "PASSPORT")
-_PASSPORT = re.compile(r"(?<![0-9A-Za-z])(?:[A-Z]{1,2}[0-9]{7,8}|[0-9]{9})(?![0-9A-Za-z])")
+_PASSPORT = re.compile(r"(?<![0-9A-Za-z])(?:[A-Z]{1,2}(?:[0-9]{7,8}| [0-9]{4} [0-9]{4})|[0-9]{9})(?![0-9A-Za-z])")
 _PASSPORT_NEAR = 28  # characters between the word and the number
 _PROVINCE = "京津沪滬渝冀豫云雲辽遼黑湘皖鲁魯新苏蘇浙赣贛鄂桂甘晋晉蒙陕陝吉闽閩贵貴粤粵青藏川宁寧琼瓊"
 _LETTER, _SIGN = "[A-HJ-NP-Za-hj-np-z]", "[A-HJ-NP-Za-hj-np-z0-9]"
 # GA 36: new-energy plates have six characters, with D or F and its successors first (cars) or last (lorries).
 _PLATE = re.compile(
-    rf"[{_PROVINCE}]{_LETTER}[ ·•・.-]?"
+    rf"[{_PROVINCE}][·•・]?{_LETTER}[ ·•・.-]?"
     rf"(?P<tail>[A-HJKa-hjk]{_SIGN}[0-9]{{4}}|[0-9]{{5}}[A-HJKa-hjk]|{_SIGN}{{4}}(?:{_SIGN}|[挂学警港澳學掛]))"
 )
 _NOT_PLATE = re.compile(r"(?:[最更全崭创重革刷]新|[阿里讯华为]云)$")  # the adjective, the computing kind

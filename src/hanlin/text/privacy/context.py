@@ -10,19 +10,19 @@ import re
 # Directly before a number: it counts things.
 _OTHER_LABEL = re.compile(
     r"(?:订单|单号|快递|运单|物流|流水|编号|编码|序号|批号|批次|型号|货号|条码|条形码|学号|工号|期号|案号|文号|序列号|版本"
-    r"|訂單|單號|編號|序號|批號|型號|貨號|學號|(?<![A-Za-z])(?:isbn|issn|doi|sku|sn|id|(?:order|invoice|tracking|serial|part"
+    r"|訂單|單號|編號|序號|批號|型號|貨號|學號|(?<![A-Za-z])(?:isbn|issn|doi|sku|sn|qq|uid|id|(?:order|invoice|tracking|serial|part"
     r"|item|batch|reference|ref|case|ticket|transaction|trade)(?:[ _-]?(?:no|number|num|id))?))"
     r"号?[\s.:：#№=＝\"'“”是为(（\[-]{0,6}$",
     re.IGNORECASE,
 )
 _PHONE_WORD = re.compile(
     r"电话|手机|联系|致电|拨打|座机|固话|传真|热线|号码|微信|短信|電話|手機|聯繫|聯絡|撥打|傳真|熱線"
-    r"|(?<![A-Za-z])(?:tel|telephone|phone|mobile|cell|fax|call|whatsapp|contact|sms)(?![a-z])",
+    r"|(?<![A-Za-z])(?:tel|telephone|phone|mobile|cell|fax|call|whatsapp|contact|sms|number)(?![a-z])",
     re.IGNORECASE,
 )
 # The same so close that nothing but filling words stands between, so that any form of number is believed.
 _PHONE_LABEL = re.compile(
-    r"(?:(?:电话|手机|座机|固话|传真|热线|電話|手機|傳真)(?:号码?|號碼?)?"
+    r"(?:(?:电话|手机|座机|固话|传真|热线|总机|電話|手機|傳真)(?:号码?|號碼?)?"
     r"|(?<![A-Za-z])(?:tel|telephone|phone|mobile|cell|fax|whatsapp|(?:call|answering|messages|reached)"
     r"|(?:call|reach|text|phone|ring) (?:me|us|him|her|them))(?:[ -]?(?:number|no))?)"
     r"(?:[\s.:：#=(（]|is|are|at|on|to|为|是){0,6}$",
@@ -30,7 +30,7 @@ _PHONE_LABEL = re.compile(
 )
 _PHONE_WORD_AFTER = re.compile(r"[ -]?(?:office|fax|mobile|cell|home|work)\b", re.IGNORECASE)
 _UNIT_AFTER = re.compile(
-    r"\s?(?:元|万|亿|億|萬|美元|日元|块|件|台|份|张|只|辆|套|股|票|次|个|人|吨|公斤|克|米|公里|字节|字|条|行|步|年|秒|毫秒|像素|倍|度|号文"
+    r"\s?(?:位(?!于)|元|万|亿|億|萬|美元|日元|块|件|台|份|张|只|辆|套|股|票|次|个|人|吨|公斤|克|米|公里|字节|字|条|行|步|年|秒|毫秒|像素|倍|度|号文"
     r"|[%‰℃°²³]|(?:bytes?|ms|km|kg|mb|gb|usd|rmb|yuan|dollars?|years?|times|items|rows|lines)\b)",
     re.IGNORECASE,
 )
@@ -42,7 +42,10 @@ _PHONE_KEY = re.compile(r"(?:phone|mobile|tel|cell|fax|contact)[a-z_]*[=:/]$", r
 _TERM_BEFORE = re.compile(
     r"(?:[×÷√≈≤≥∑∏±]|[0-9A-Za-z)] ?[*^+−-]|[0-9A-Za-z)] [<>]|(?<![0-9]{6})[0-9]/|(?:^|[^\w\"'])\w?\s?=)\s?$"
 )
-_TERM_AFTER = re.compile(r"\s?(?:[×÷^√≈≤≥∑∏±=]|[+−*] ?[0-9A-Za-z(]|[-/<>] |[-/][0-9](?![0-9]{6}))")
+_TERM_AFTER = re.compile(
+    r"\s?(?:[×÷^√≈≤≥∑∏±=]|[+−*] ?[0-9A-Za-z(]|[)\]]\s?=|[-/<>] |[-/][0-9](?![0-9]{6})"
+    r"|@|[.](?:pdf|jpe?g|png|txt|docx?|xlsx?|html?|zip|csv|mp[34]))"
+)
 
 
 def before(text: str, start: int, number: int) -> str:
@@ -76,7 +79,7 @@ def is_quantity(text: str, start: int, end: int) -> bool:
 
 
 def is_term(text: str, start: int, end: int) -> bool:
-    """Whether a number stands in a formula."""
+    """Whether a number stands in a formula, or names a file."""
     if _TERM_BEFORE.search(before(text, start, 12)) and not speaks_of_phones(text, start):
         return True
     return _TERM_AFTER.match(text, end, end + 12) is not None

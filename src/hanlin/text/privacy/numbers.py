@@ -13,21 +13,22 @@ from hanlin.text.privacy.checksums import is_identity_card, is_luhn, is_old_iden
 from hanlin.text.privacy.context import before, counts_things, is_labelled_phone, is_nobodys, speaks_of_phones
 from hanlin.text.privacy.span import Span
 
-_STRETCH = re.compile(r"[0-9][0-9 .()（）–-]{5,}[0-9Xx]")
+_STRETCH = re.compile(r"[0-9][0-9 .·/()（）–-]{5,}[0-9Xx]")
 _LEFT, _RIGHT = r"(?<![0-9A-Za-z_])(?<![0-9][.])", r"(?![0-9A-Za-z_])(?![.][0-9])"
 _BEYOND = 10  # characters after a stretch that may still belong to its last number: an extension, a boundary
 
+_LABEL_LEFT = r"(?:(?<![0-9A-Za-z_])|(?<=[Tt]el)|(?<=[Cc]all)|(?<=[Pp]hone))(?<![0-9][.])"  # tel154… is no code
 _MOBILE = re.compile(
-    _LEFT + r"(?:[(（]?(?:\+|00)?86[)）]?[ -]?)?"
-    r"1[3-9][0-9](?:[0-9]{8}|([ .-])[0-9]{4}\1[0-9]{4}|[0-9][ -][0-9]{3}[ -][0-9]{4})" + _RIGHT
+    _LABEL_LEFT + r"(?:[(（]?(?:\+|00)?86[)）]?[ -]?)?"
+    r"1[3-9][0-9](?:[0-9]{8}|([ .·-])[0-9]{4}\1[0-9]{4}|[0-9][ -][0-9]{3}[ -][0-9]{4})" + _RIGHT
 )
 # Area codes have three digits (010, 02x) with eight after them, or four with seven or eight.
 _LANDLINE = re.compile(
-    _LEFT + r"(?P<country>[(（]?(?:\+|00)86[)）]?[ -]?)?"
-    r"(?P<open>[(（])?(?P<area>0?(?:10|2[0-57-9]|[3-9][0-9]{2}))(?P<close>[)）])?(?P<gap>[ –-]?)"
+    _LEFT + r"(?P<country>[(（]?(?:\+|00)?86[)）]?[ -]|[(（]?(?:\+|00)86[)）]?)?"
+    r"(?P<open>[(（])?(?P<area>0?(?:10|2[0-57-9]|[3-9][0-9]{2}))(?P<close>[)）])?(?P<gap>(?: ?[–/-] ?| )?)"
     r"(?P<local>[2-8](?:[0-9]{6,7}|[0-9]{2,3}[ -][0-9]{4}))(?:(?:转|轉| ?ext[.]? ?|x|-)[0-9]{1,6})?" + _RIGHT
 )
-_LOCAL = re.compile(_LEFT + r"[2-8](?:[0-9]{6,7}|[0-9]{2,3}[ -][0-9]{4})" + _RIGHT)
+_LOCAL = re.compile(_LEFT + r"[2-8](?:[0-9]{6,7}|[0-9]{2,3}[ -][0-9]{4})(?:-[0-9]{1,5})?" + _RIGHT)
 # North American numbering plan: neither area nor exchange begins with 0 or 1; 400 is a service line in China.
 _AMERICAN = re.compile(
     _LEFT + r"(?:(?:\+|00)?1[ .-]?)?(?:[(][2-9][0-9]{2}[)][ .-]?|(?!400)[2-9][0-9]{2}[ .-])"
@@ -39,12 +40,16 @@ _INTERNATIONAL = re.compile(
 )
 _ANY_PHONE = re.compile(r"(?<![0-9A-Za-z_])(?<![0-9][ .-])[(+]?[0-9](?:[ .()/-]{0,2}[0-9]){5,14}" + _RIGHT)
 _IDENTITY = re.compile(_LEFT + r"[1-9][0-9]{5}([ -]?)[12][0-9]{7}\1[0-9]{3}[0-9Xx]" + _RIGHT)
+_IDENTITY_IN_FOURS = re.compile(_LEFT + r"[1-9][0-9]{3}(?: [0-9]{4}){3} [0-9][0-9Xx]" + _RIGHT)
 _OLD_IDENTITY = re.compile(_LEFT + r"[1-9][0-9]{14}" + _RIGHT)
 _CARD = re.compile(
     _LEFT + r"(?:[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}(?:\1[0-9]{4})?(?:\1[0-9]{1,3})?"
     r"|[0-9]{4}[ -][0-9]{6}[ -][0-9]{4,5}|[0-9]{6} [0-9]{10,13}|[0-9]{12,19})" + _RIGHT
 )
+_ANY_CARD = re.compile(_LEFT + r"[0-9](?:[ -]?[0-9]){11,18}" + _RIGHT)
 _SOCIAL = re.compile(r"(?<![0-9A-Za-z_.-])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![0-9A-Za-z_-])")
+_SPACED_SOCIAL = re.compile(_LEFT + r"(?!000|666|9)[0-9]{3} ?(?!00)[0-9]{2} ?(?!0000)[0-9]{4}" + _RIGHT)
+_SOCIAL_WORD = re.compile(r"SSN|[Ss]ocial [Ss]ecurity|社会安全")
 
 # Issuers by ISO/IEC 7812: first digits and lengths. The short Maestro cards are those still in use.
 _ISSUERS = re.compile(
@@ -54,7 +59,7 @@ _ISSUERS = re.compile(
     r"|(?:50[1-3]8|5[678][0-9]{2}|6304|6390|67[56][0-9]|0604)[0-9]{8,15}"
 )
 _CARD_WORD = re.compile(
-    r"银行卡|信用卡|储蓄卡|卡号|銀行卡|信用卡|卡號|(?<![A-Za-z])(?:card|cc)(?![a-z])", re.IGNORECASE
+    r"银行卡|信用卡|储蓄卡|卡号|銀行卡|信用卡|卡號|账号|帐号|(?<![A-Za-z])(?:card|cc)(?![a-z])", re.IGNORECASE
 )
 
 
@@ -66,7 +71,8 @@ def find_numbers(text: str, kinds: frozenset[str]) -> Iterator[Span]:
         for kind, form, holds in rules:
             for match in form.finditer(text, start, end):
                 if holds(text, match):
-                    yield Span(kind, match.start(), match.end(), match.group())
+                    begin = match.start() + (match.group()[0] in "(（" and not re.search(r"[)）]", match.group()))
+                    yield Span(kind, begin, match.end(), text[begin : match.end()])
 
 
 def _digits(match: re.Match[str]) -> str:
@@ -130,15 +136,26 @@ def _is_card(text: str, match: re.Match[str]) -> bool:
     return _ISSUERS.fullmatch(number) is not None and not is_nobodys(text, *match.span())
 
 
+def _is_labelled_card(text: str, match: re.Match[str]) -> bool:
+    return _CARD_WORD.search(before(text, match.start(), 12)) is not None and is_luhn(_digits(match))
+
+
+def _is_labelled_social(text: str, match: re.Match[str]) -> bool:
+    return _SOCIAL_WORD.search(before(text, match.start(), 30)) is not None
+
+
 def _is_social(text: str, match: re.Match[str]) -> bool:
     return not counts_things(text, match.start())
 
 
 _RULES: tuple[tuple[str, re.Pattern[str], Callable[[str, re.Match[str]], bool]], ...] = (
     ("id_card", _IDENTITY, _is_identity),
+    ("id_card", _IDENTITY_IN_FOURS, _is_identity),
     ("id_card", _OLD_IDENTITY, _is_old_identity),
     ("bank_card", _CARD, _is_card),
+    ("bank_card", _ANY_CARD, _is_labelled_card),
     ("ssn", _SOCIAL, _is_social),
+    ("ssn", _SPACED_SOCIAL, _is_labelled_social),
     ("mobile", _MOBILE, _is_mobile),
     ("landline", _LANDLINE, _is_landline),
     ("landline", _LOCAL, _is_labelled_local),

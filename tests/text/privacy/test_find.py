@@ -85,7 +85,7 @@ def test_the_stronger_evidence_wins_where_two_overlap() -> None:
 
 
 def test_private_networks_count_only_by_option() -> None:
-    text = "192.168.1.10, 10.1.2.200, fe80::1:2, 22.45.67.89 and 0.0.0.0"
+    text = "192.168.1.10, 10.1.2.200, fe80::1:2, 22.45.67.89, 22.45.67.255 and 0.0.0.0"
     assert [span.text for span in find_personal(text)] == ["22.45.67.89"]
     private = [span.text for span in find_personal(text, private_addresses=True)]
     assert private == ["192.168.1.10", "10.1.2.200", "fe80::1:2", "22.45.67.89"]

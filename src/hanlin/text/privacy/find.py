@@ -31,7 +31,7 @@ def find_personal(text: str, kinds: Collection[str] = CERTAIN_KINDS, *, private_
     another kind.
     """
     if unknown := sorted(set(kinds) - set(PERSONAL_KINDS)):
-        raise InputError("text.personal_kind", kind=", ".join(unknown), known=", ".join(PERSONAL_KINDS))
+        raise InputError("text.no_personal_kind", kind=", ".join(unknown), known=", ".join(PERSONAL_KINDS))
     narrow = text.translate(_TO_NARROW) if not text.isascii() and _WIDE.search(text) else text
     found = settled(_findings(narrow, frozenset(kinds), private_addresses))
     if narrow is text:

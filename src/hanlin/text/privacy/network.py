@@ -101,6 +101,8 @@ def _counts(shown: str, private: bool) -> bool:
         address = ipaddress.ip_address(shown)
     except ValueError:
         return False
+    if shown.endswith((".0", ".255")):  # a network or all of one, nobody's machine
+        return False
     if private:
         return not (address.is_unspecified or address.is_loopback)
     return address.is_global and not address.is_multicast

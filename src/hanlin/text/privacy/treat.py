@@ -63,10 +63,11 @@ def personal_lines(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield the figures of a corpus in the user's language; nothing where nothing was found."""
     if figures["kinds"]:
         documents = f"{figures['documents']:,}"
-        yield say(f"text.report_personal_{figures['action']}", counts=_in_words(figures["kinds"]), documents=documents)
+        counts = ", ".join(f"{say(f'text.personal_{kind}')} {number:,}" for kind, number in figures["kinds"].items())
+        yield say(f"text.report_personal_{figures['action']}", counts=counts, documents=documents)
     for kind, examples in figures["examples"].items():
         for example in examples[:1]:
-            yield say("text.report_personal_example", kind=kind, **example)
+            yield say("text.report_personal_example", kind=say(f"text.personal_{kind}"), **example)
 
 
 def _in_words(counts: Mapping[str, int]) -> str:

@@ -36,6 +36,13 @@ SENTENCES = (
     "My cell is ⟦phone|212.555.0147⟧; my fax never works.",
     "Rufen Sie an: ⟦phone|+49 30 901820⟧",
     "香港办事处电话 ⟦phone|+852 2123 0000⟧",
+    # what begins like a unit and is none
+    "请致电⟦mobile|15400001111⟧张先生",
+    "⟦mobile|15400001111⟧ 张三，⟦mobile|15400002222⟧万女士",
+    "房东直租⟦mobile|15400001111⟧个人房源",
+    "⟦mobile|15400001111⟧只接短信；⟦mobile|15400002222⟧人工接听",
+    "业务电话⟦mobile|15400001111⟧条条畅通",
+    "⟦mobile|15400001111⟧位于前台，⟦mobile|15400002222⟧行政部",
     # identity cards
     "身份证（⟦id_card|11999919900307006X⟧）复印件一份",
     "公民身份号码⟦id_card|11999919900307006x⟧。",

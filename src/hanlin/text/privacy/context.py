@@ -29,8 +29,11 @@ _PHONE_LABEL = re.compile(
     re.IGNORECASE,
 )
 _PHONE_WORD_AFTER = re.compile(r"[ -]?(?:office|fax|mobile|cell|home|work)\b", re.IGNORECASE)
+# Units, less the words that begin like one. 张 is a name far more often than a sheet, so it is not among them.
 _UNIT_AFTER = re.compile(
-    r"\s?(?:位(?!于)|元|万|亿|億|萬|美元|日元|块|件|台|份|张|只|辆|套|股|票|次|个|人|吨|公斤|克|米|公里|字节|字|条|行|步|年|秒|毫秒|像素|倍|度|号文"
+    r"\s?(?:元|亿|億|美元|日元|块|件|份|辆|套|票|次|吨|公斤|克|公里|字节|字|条|步|年|秒|毫秒|像素|倍|度|号文"
+    r"|万(?!先生|女士|某|总|老师|经理)|萬(?!先生|小姐)|米(?!先生|女士|某)|位(?!于)|台(?!湾|北|州|灣)"
+    r"|只(?!接|能|有|要|是|打|收|限)|股(?!东)|个(?!人)|人(?!工|员|事|民)|行(?!政|业|长)"
     r"|[%‰℃°²³]|(?:bytes?|ms|km|kg|mb|gb|usd|rmb|yuan|dollars?|years?|times|items|rows|lines)\b)",
     re.IGNORECASE,
 )
@@ -72,10 +75,10 @@ def is_labelled_phone(text: str, start: int, end: int) -> bool:
 
 
 def is_quantity(text: str, start: int, end: int) -> bool:
-    """Whether a number is an amount of money or has a unit."""
-    return (
-        _MONEY_BEFORE.search(before(text, start, 4)) is not None or _UNIT_AFTER.match(text, end, end + 10) is not None
-    )
+    """Whether a number is an amount of money or has a unit; after a word of telephones only money counts."""
+    if _MONEY_BEFORE.search(before(text, start, 4)):
+        return True
+    return _UNIT_AFTER.match(text, end, end + 10) is not None and not speaks_of_phones(text, start)
 
 
 def is_term(text: str, start: int, end: int) -> bool:

@@ -41,6 +41,10 @@ def _lines(entry: Entry) -> Iterator[str]:
     if entry.value is not None and entry.limit is not None:
         origin = say("life.why_settings") if entry.origin in ("", "settings") else entry.origin
         yield say("life.why_value", value=f"{entry.value:g}", limit=f"{entry.limit:g}", origin=origin)
+    if entry.personal:
+        counted = ((kind, number) for kind, (number, _, _) in entry.personal.items())
+        numbers = ", ".join(f"{say(f'text.personal_{kind}')} {number:,}" for kind, number in counted)
+        yield say("life.why_personal", counts=numbers)
     for key, counts in (("life.why_changes", entry.changes), ("life.why_edits", entry.edits)):
         if counts:
             yield say(key, counts=", ".join(f"{name} {number:,}" for name, number in counts.items()))

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
 from hanlin.base.config import Config
 from hanlin.base.errors import Problem
 from hanlin.base.messages import say
+
+# Kinds of personal data, the strongest evidence first: where two findings overlap, the one named first stays.
+PersonalKind = Literal[
+    "api_key", "email", "id_card", "uscc", "iban", "ip", "bank_card", "passport", "plate", "ssn", "mobile", "landline",
+    "phone", "address", "name",
+]  # fmt: skip
+PERSONAL_KINDS: tuple[PersonalKind, ...] = get_args(PersonalKind)
+# Addresses and names are guessed by rules that miss many and mistake some, so they are looked for only when asked.
+CERTAIN_KINDS: tuple[PersonalKind, ...] = PERSONAL_KINDS[:-2]
 
 
 def _as_source(value: Any) -> Any:
@@ -185,6 +194,35 @@ def _idle(config: Config, switch: str, switches: set[str]) -> Iterator[Problem]:
             yield Problem(name, getattr(config, name), rule, remedy)
 
 
+class PrivacyConfig(Config):
+    """Personal data in the texts: counted, masked or cut out."""
+
+    action: Literal["none", "count", "mask"] = Field(
+        default="count", description="none: do not look; count: report what is there; mask: write placeholders instead."
+    )
+    kinds: tuple[PersonalKind, ...] = Field(
+        default=CERTAIN_KINDS, min_length=1, description="Kinds to look for; address and name are guesses, by option."
+    )
+    placeholder: str = Field(
+        default="[{kind}]", max_length=100, description="What mask writes; {kind} names the kind, empty cuts it out."
+    )
+    private_addresses: bool = Field(
+        default=False, description="Whether network addresses count that no public route leads to, such as 192.168.1.1."
+    )
+    drop_above: int | None = Field(
+        default=None, ge=0, le=1_000_000, description="Drop a document with more findings than this; none drops none."
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """A placeholder with anything but {kind} in braces; a limit where nothing is looked for."""
+        if set("{}") & set(self.placeholder.replace("{kind}", "")):
+            rule, remedy = say("text.placeholder_rule"), say("text.placeholder_remedy")
+            yield Problem("placeholder", self.placeholder, rule, remedy)
+        if self.action == "none" and self.drop_above is not None:
+            rule, remedy = say("text.drop_above_rule"), say("text.drop_above_remedy")
+            yield Problem("drop_above", self.drop_above, rule, remedy)
+
+
 class CorpusConfig(Config):
     """How raw files become a cleaned corpus in two parts."""
 
@@ -196,6 +234,7 @@ class CorpusConfig(Config):
     read: ReadConfig = Field(default=ReadConfig(), description="Limits of reading.")
     normalise: NormaliseConfig = Field(default=NormaliseConfig(), description="What is evened out in every text.")
     rules: RulesConfig = Field(default=RulesConfig(), description="Which documents are too poor to learn from.")
+    privacy: PrivacyConfig = Field(default=PrivacyConfig(), description="What becomes of personal data in the texts.")
     dedup: bool = Field(default=True, description="Drop a document whose text was already kept.")
     near_dup: NearDupConfig = Field(default=NearDupConfig(), description="Documents almost equal to another.")
     lines: LinesConfig = Field(default=LinesConfig(), description="Lines and passages that many documents share.")

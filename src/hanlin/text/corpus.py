@@ -1,7 +1,7 @@
 """Raw files to a cleaned corpus in two parts, with every loss counted and kept beside it.
 
-    reading   sources -> read -> even out                  or the texts of an earlier build (`reading.py`)
-    steps     edit -> too short? -> beyond a threshold? -> seen before? -> train | validation
+    reading   sources -> read -> even out -> personal data, or the texts of an earlier build (`reading.py`)
+    steps     too much personal data? -> edit -> too short? -> beyond a threshold? -> seen before? -> train | validation
     all       near duplicate? -> repeated lines and passages -> evaluation rows in train (`refine.py`)
     leaks     of validation, what stands in train line by line
 
@@ -42,6 +42,7 @@ from hanlin.text.ledger import (
     row,
     rows_of,
 )
+from hanlin.text.privacy.treat import Privacy, in_words, is_too_much, total, treated
 from hanlin.text.readers import nothing_readable
 from hanlin.text.reading import (
     READING,
@@ -111,12 +112,14 @@ class _Build:
     def __init__(self, config: CorpusConfig, progress: Progress) -> None:
         self.config, self.progress, self.tally = config, progress, Tally()
         self.rules = Rulebook(config.rules)
+        self.privacy = Privacy(config.privacy, config.max_examples)
+        self.tally.personal = self.privacy.figures
         self.has_to_learn = False
         self.dedup = ExactDedup()
         self.first_drop: Dropped | None = None
         self.last_path: object = None  # encodings are counted once a file
         self.splitter = Splitter(Seeds(config.seed).derive("split"), config.validation_fraction, config.split_by)
-        self.steps = (self._edit, self._too_short, self._beyond_threshold, self._duplicate)
+        self.steps = (self._too_personal, self._edit, self._too_short, self._beyond_threshold, self._duplicate)
 
     def fates(self, events: Iterator[Event]) -> Iterator[Fate]:
         """Yield what the steps make of everything that was read."""
@@ -138,7 +141,8 @@ class _Build:
         document = work.document
         entry = Entry(
             document.id, document.source, place_of(document), "", str(document.meta.get("id", "")), document.lang,
-            kind_of(document), changes=work.draft.changes, edits=work.edits, measures=work.measures,
+            kind_of(document), changes=work.draft.changes,
+            personal=work.draft.personal, edits=work.edits, measures=work.measures,
         )  # fmt: skip
         if refusal is not None:
             return Fate(self.refused(entry, REMOVED, refusal), work.read, document)
@@ -169,6 +173,12 @@ class _Build:
 
     # ------------------------------------------------------------ the steps: each may alter the work or refuse it
 
+    def _too_personal(self, work: Work) -> Refusal | None:
+        found = work.draft.personal
+        if not is_too_much(found, self.config.privacy):
+            return None
+        return Refusal("personal", in_words(found), total(found), self.config.privacy.drop_above)
+
     def _edit(self, work: Work) -> Refusal | None:
         edited = self.rules.edit(work.document)
         for edit, number in edited.changes.items():
@@ -177,7 +187,11 @@ class _Build:
             for example in edited.examples[edit]:
                 self._keep_example(Dropped(edit, work.read.id, work.read.source, place_of(work.read), example))
         if edited.changes:
-            work.document, work.edits = replace(work.document, text=edited.text), edited.changes
+            text = edited.text
+            if self.config.privacy.action == "mask":  # an entity that was read may have hidden an address
+                text, found = treated(text, self.config.privacy)
+                self.privacy.count(found, place_of(work.read), is_new=not work.draft.personal)
+            work.document, work.edits = replace(work.document, text=text), edited.changes
         return None
 
     def _too_short(self, work: Work) -> Refusal | None:
@@ -208,6 +222,7 @@ class _Build:
         return self._refused(replace(entry, fate=fate, **vars(refusal)))
 
     def _refused(self, entry: Entry) -> Entry:
+        entry = replace(entry, example=self.privacy.shown(entry.example))
         self._count_drop(entry.dropped())
         return entry
 
@@ -220,12 +235,13 @@ class _Build:
         """Keep the first few of its kind."""
         examples = self.tally.examples.setdefault(example.reason, [])
         if len(examples) < self.config.max_examples:
-            examples.append(asdict(example))
+            examples.append({**asdict(example), "example": self.privacy.shown(example.example)})
 
     def _count_read(self, draft: Draft) -> None:
         meta = draft.document.meta
         self.tally.read += 1
         self.tally.pieces += "piece" in meta
+        self.privacy.count(draft.personal, place_of(draft.document))
         for rule, number in draft.changes.items():
             count(self.tally.changes, rule, number)
         if meta["path"] != self.last_path:
@@ -239,7 +255,7 @@ def _write_parts(build: _Build, events: Iterator[Event], folder: Path) -> None:
     """Take every document through the steps and write it, and what became of it, where it belongs."""
     if build.has_to_learn:
         events = _all_seen(build, events, folder)
-    refinement = Refinement(build.config, folder / "refining", build.progress, build.tally.refined)
+    refinement = Refinement(build.config, folder / "refining", build.progress)
     with contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(packed(path_of(folder, name))) for name in _files_of(build)}
         files["validation"] = files[CANDIDATES]
@@ -247,6 +263,7 @@ def _write_parts(build: _Build, events: Iterator[Event], folder: Path) -> None:
             files[LEDGER].write(row(fate.entry))
             _write(files, fate)
     refinement.done()
+    build.tally.refined = build.privacy.shown_in(refinement.figures)
     shutil.rmtree(refinement.folder, ignore_errors=True)
 
 

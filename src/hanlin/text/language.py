@@ -1,25 +1,85 @@
-"""Which language a text is in, by its script: enough to report and score Chinese and English apart.
+"""Which language a text is in: Chinese, English or other by script alone, or one of 136 languages with a confidence.
 
-Sentence-level identification of more languages is another matter; here every text is "zh", "en", "code" or "other".
+`language_of` says "zh", "en" or "other" of every document of a corpus: it is cheap, needs no model, and only keeps
+Chinese and English apart. `identify` names the language and the script of a document, a sentence or a word: by script
+first, which alone decides for Chinese, Japanese, Korean, Thai and others; where many languages share a script,
+py3langid's model (naive Bayes over byte n-grams, in its wheel) chooses among those that are written in it.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from hanlin.base.errors import InputError
+from hanlin.text.scripts import ScriptCounts, count_scripts
 
 SAMPLE_CHARS = 20_000
+_PART_CHARS = 700  # identify reads three parts of that length of a longer text: begin, middle, end
 
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 _KANA_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
 _LATIN = re.compile(r"[A-Za-z]+")
 _OTHER_LETTER = re.compile(r"[^\W\d_A-Za-z\u3400-\u9fff\u3040-\u30ff\uac00-\ud7af\U00020000-\U0003ffff]")
 
+# Scripts that one language of ours is written in.
+_ONLY = {
+    "Grek": "el", "Armn": "hy", "Guru": "pa", "Gujr": "gu", "Orya": "or", "Taml": "ta", "Telu": "te", "Knda": "kn",
+    "Mlym": "ml", "Sinh": "si", "Thai": "th", "Laoo": "lo", "Tibt": "bo", "Mymr": "my", "Geor": "ka", "Ethi": "am",
+    "Khmr": "km", "Mong": "mn", "Hang": "ko", "Hebr": "he",
+}  # fmt: skip
+# Scripts of several languages; Latin is that of all others the model knows.
+_SHARED = {
+    "Cyrl": ("ru", "uk", "be", "bg", "sr", "mk", "kk", "mn", "ky", "tg", "tt", "ba"),
+    "Arab": ("ar", "fa", "ur", "ug", "ps", "arz", "ary", "sdh"),
+    "Deva": ("hi", "mr", "ne", "sa", "gom"),
+    "Beng": ("bn", "as"),
+}
+_EAST = frozenset(["Hani", "Hira", "Kana", "Hang"])
+_EAST_CODES = frozenset(["zh", "yue", "ja", "ko"])
+_NOT_LATIN = frozenset(
+    ["zxx", "wuu", "dz", "grc", "hbo", *_EAST_CODES, *_ONLY.values(), *itertools.chain(*_SHARED.values())]
+)
+# How much of the web a language is, roughly: a word that could be of several is more likely of a large one. Long texts
+# are decided by the model alone.
+_LARGE = frozenset([
+    "en", "de", "fr", "es", "pt", "it", "nl", "pl", "ru", "tr", "vi", "fa", "ar", "id", "uk", "hi", "cs", "ro", "hu",
+    "sv", "da", "fi", "no", "sr", "bg", "ca", "sk", "hr", "lt", "sl", "et", "lv",
+])  # fmt: skip
+_OFFICIAL = frozenset([
+    "af", "sq", "az", "eu", "be", "bs", "ga", "gl", "is", "kk", "ky", "la", "mk", "ms", "mt", "mn", "mr", "ne", "ps",
+    "sw", "tg", "tl", "tt", "ug", "ur", "uz", "cy", "eo", "as", "bn", "lb", "rw", "so", "ha", "yo", "zu", "xh", "ig",
+    "mg", "qu", "ht", "ku",
+])  # fmt: skip
+_WEIGHTS = (1.0, 0.2, 0.05)  # large, official, all others
+# What a character counts for when scripts compete: a Han character as much as a word of about five letters.
+_WORTH = {"Hani": 1.0, "Hira": 0.6, "Kana": 0.6, "Hang": 0.6}
+_LETTER_WORTH = 0.2
+
+
+@dataclass(frozen=True)
+class Language:
+    """`code` is ISO 639 (two letters where there are two; "und" where no letter stands), `script` ISO 15924 ("Hans",
+    "Hant", "Hani" where Han characters tell neither, "Jpan", "Kore", "Latn" …), `confidence` 0 to 1."""
+
+    code: str
+    script: str
+    confidence: float
+
+
+UNKNOWN = Language("und", "Zyyy", 0.0)
+
 
 def language_of(text: str) -> str:
     """Return "zh", "en" or "other" by the share of scripts in the first 20,000 characters.
 
     A Han character counts as much as a Latin word: mixed technical Chinese has more Latin letters than Han characters.
-    Japanese and Korean, told by their own scripts, and texts without any letter are "other".
+    Japanese and Korean, told by their own scripts, and texts without any letter are "other". Every text in Latin
+    letters is "en": which language it is in, `identify` knows.
     """
     sample = text[:SAMPLE_CHARS]
     han, latin = len(_HAN.findall(sample)), len(_LATIN.findall(sample))
@@ -27,3 +87,98 @@ def language_of(text: str) -> str:
     if han + latin == 0 or foreign > 0.1 * (han + latin + foreign):
         return "other"
     return "zh" if han >= 0.3 * (han + latin) else "en"
+
+
+def identify(text: str, among: Collection[str] | None = None) -> Language:
+    """Return the language that most of a text is in.
+
+    `among` names the codes that come into question, for instance those of a corpus that is known: a single word is then
+    told far better. A text in a script that none of them is written in is "und". Raises InputError for an unknown code.
+    """
+    if among is not None and (unknown := sorted(set(among) - known_codes())):
+        raise InputError("text.language_code", codes=", ".join(unknown), known=", ".join(sorted(known_codes())))
+    sample = _sample(text)
+    counts = count_scripts(sample)
+    if not counts.letters:
+        return UNKNOWN
+    script, share = _main_script(counts)
+    allowed = None if among is None else frozenset(among)
+    found = _east_asian(counts) if script in _EAST else _by_letters(sample, script, allowed)
+    if allowed is not None and found.code not in allowed:
+        return UNKNOWN
+    return Language(found.code, found.script, round(found.confidence * share, 3))
+
+
+def known_codes() -> frozenset[str]:
+    """Return every code that `identify` can answer with, "und" aside."""
+    return frozenset(
+        [*_EAST_CODES, *_ONLY.values(), *(code for script in (*_SHARED, "Latn") for code in _codes(script))]
+    )
+
+
+def _sample(text: str) -> str:
+    if len(text) <= 3 * _PART_CHARS:
+        return text
+    middle = len(text) // 2
+    return "\n".join([text[:_PART_CHARS], text[middle : middle + _PART_CHARS], text[-_PART_CHARS:]])
+
+
+def _main_script(counts: ScriptCounts) -> tuple[str, float]:
+    """The script of most of a text and its share; those of East Asia count as one."""
+    worth = {script: number * _WORTH.get(script, _LETTER_WORTH) for script, number in counts.letters.items()}
+    east = sum(worth.pop(script, 0.0) for script in _EAST)
+    total = east + sum(worth.values())
+    best = max(worth, key=lambda script: worth[script], default="Hani")
+    return ("Hani", east / total) if east >= worth.get(best, 0.0) else (best, worth[best] / total)
+
+
+def _east_asian(counts: ScriptCounts) -> Language:
+    """Korean by Hangul, Japanese by kana or by forms that only it has, else Chinese.
+
+    A single の in Chinese is decoration: kana must be a tenth, and more than the characters Japanese has not.
+    """
+    han, kana, hangul = counts["Hani"], counts["Hira"] + counts["Kana"], counts["Hang"]
+    if hangul > 0.3 * (han + kana + hangul):
+        return Language("ko", "Kore", 0.99)
+    if kana >= 0.1 * (han + kana) and kana > counts.foreign_to_japanese:
+        return Language("ja", "Jpan", 0.99)
+    if counts.japanese > counts.foreign_to_japanese:
+        return Language("ja", "Jpan", 0.7)
+    code = "yue" if counts.cantonese >= max(1, 0.02 * han) else "zh"
+    if counts.simplified == counts.traditional:  # a few characters that every one of them writes
+        return Language(code, "Hani", 0.99 if han > 20 else 0.6 + 0.0195 * han)
+    return Language(code, "Hans" if counts.simplified > counts.traditional else "Hant", 0.99)
+
+
+def _by_letters(text: str, script: str, among: frozenset[str] | None) -> Language:
+    if script in _ONLY:
+        return Language(_ONLY[script], script, 0.99)
+    codes = frozenset(_codes(script)) if among is None else frozenset(_codes(script)) & among
+    if not codes:
+        return UNKNOWN
+    weighed = {code: chance * _weight(code) for code, chance in _model(codes).rank(" ".join(["", *text.split(), ""]))}
+    best = max(weighed, key=lambda code: weighed[code])
+    return Language(best, script, weighed[best] / (sum(weighed.values()) or 1.0))
+
+
+def _weight(code: str) -> float:
+    return _WEIGHTS[0] if code in _LARGE else _WEIGHTS[1] if code in _OFFICIAL else _WEIGHTS[2]
+
+
+@functools.cache
+def _codes(script: str) -> tuple[str, ...]:
+    """Codes of the languages that are written in a script and known to the model."""
+    known = [code for code in _model(None).labels if code.isalpha()]
+    wanted = [code for code in known if code not in _NOT_LATIN] if script == "Latn" else _SHARED.get(script, ())
+    return tuple(code for code in wanted if code in known)
+
+
+@functools.lru_cache(maxsize=64)
+def _model(codes: frozenset[str] | None) -> Any:
+    """The model, all of it or for some languages. It is loaded when first asked for, in half a second."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    if codes is not None:
+        model.set_languages(sorted(codes))
+    return model

@@ -37,7 +37,8 @@ class Entry:
     became a document (a hidden file, a bad row). `own_id` is the id that a row brought along.
 
     Where it was not kept, `reason` is the name of the rule, `value` what was found and `limit` the bound, `origin` who
-    set it. `changes` counts what was evened out, `edits` what rules took out of a text that was kept.
+    set it. `changes` counts what was evened out, `personal` what personal data there was (number, place and shape of
+    the first of each kind), `edits` what rules took out of a text that was kept.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Entry:
     limit: float | None = None
     origin: str = ""
     changes: Mapping[str, int] = field(default_factory=dict)
+    personal: Mapping[str, tuple[int, int, str]] = field(default_factory=dict)
     edits: Mapping[str, int] = field(default_factory=dict)
     measures: Mapping[str, float] | None = None
 

@@ -1,7 +1,7 @@
 """Where the documents of a build come from: from the sources, or from an earlier build of the same sources.
 
-    sources -> readers -> evened out      -> (document, its changes)            an hour
-    an earlier build's ledger and texts   -> (document, its changes, measures)  seconds
+    sources -> readers -> evened out -> personal data treated -> (document, its changes)            an hour
+    an earlier build's ledger and texts                       -> (document, its changes, measures)  seconds
 
 Both give the same documents in the same order, so the rest of a build cannot tell which it was. What alters a text
 before this point belongs to `READ_BY`: the stored texts are of use only while these settings stay as they are.
@@ -34,11 +34,12 @@ from hanlin.text.ledger import (
     row,
     rows_of,
 )
+from hanlin.text.privacy.treat import Personal, treated
 from hanlin.text.readers import read_documents
 from hanlin.text.rules.measures import VERSION as MEASURES
 
-READ_BY = ("sources", "read", "normalise")
-"""Settings that decide what is read and how it is evened out."""
+READ_BY = ("sources", "read", "normalise", "privacy")
+"""Settings that decide what is read, how it is evened out, and what personal data is left in it."""
 VERSION = 1
 """Raised by hand when the same sources and settings would be read otherwise."""
 READING = "reading.json"
@@ -46,10 +47,12 @@ READING = "reading.json"
 
 @dataclass(frozen=True)
 class Draft:
-    """A document as it was read and evened out, how often each rule changed it, and measures taken before."""
+    """A document as it was read, evened out and freed of personal data; how often each rule changed it, what personal
+    data there was, and measures taken before."""
 
     document: Document
     changes: Mapping[str, int] = field(default_factory=dict)
+    personal: Personal = field(default_factory=dict)
     measures: Mapping[str, float] | None = None
 
 
@@ -69,7 +72,8 @@ def read_sources(config: CorpusConfig) -> Iterator[Event]:
 
 def _evened_out(raw: Document, config: CorpusConfig) -> Draft:
     even = normalise(raw.text, config.normalise, lang=raw.lang)
-    return Draft(Document(even.text, raw.id, raw.source, raw.lang, raw.meta), even.changes)
+    text, personal = treated(even.text, config.privacy)
+    return Draft(Document(text, raw.id, raw.source, raw.lang, raw.meta), even.changes, personal)
 
 
 def read_again(folder: Path) -> Iterator[Event]:
@@ -84,7 +88,7 @@ def read_again(folder: Path) -> Iterator[Event]:
             document = next(texts[REMOVED])
         if TWINS in document.meta:  # told by the earlier build, of its own corpus
             document = replace(document, meta={name: value for name, value in document.meta.items() if name != TWINS})
-        yield Draft(document, entry.changes, entry.measures)
+        yield Draft(document, entry.changes, entry.personal, entry.measures)
 
 
 class Spool:

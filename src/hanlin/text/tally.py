@@ -9,6 +9,7 @@ from typing import Any
 from hanlin.base.messages import say
 from hanlin.text.document import Document
 from hanlin.text.ledger import KEPT
+from hanlin.text.privacy.treat import personal_lines
 from hanlin.text.reasons import reason_text
 from hanlin.text.refine_report import refined_lines
 from hanlin.text.rules.presets import is_threshold
@@ -42,6 +43,7 @@ class Tally:
     sources: dict[str, Amount] = field(default_factory=dict)
     encodings: dict[str, int] = field(default_factory=dict)
     changes: dict[str, int] = field(default_factory=dict)
+    personal: dict[str, Any] = field(default_factory=dict)
     edits: dict[str, int] = field(default_factory=dict)
     edited: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
@@ -85,6 +87,7 @@ def report_lines(figures: Mapping[str, Any]) -> Iterator[str]:
         if figures[section]:
             counts = ", ".join(f"{name} {number:,}" for name, number in sorted(figures[section].items()))
             yield say(f"text.report_{section}", counts=counts)
+    yield from personal_lines(figures["personal"])
     for edit, number in sorted(figures["edits"].items()):
         yield say(
             f"text.report_edit_{edit}",

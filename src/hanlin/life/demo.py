@@ -29,8 +29,8 @@ from hanlin.life.talk import Session, Talk
 from hanlin.recipe.graph import Job, Outcome, Stage
 from hanlin.recipe.recipe import read_recipe
 
-OTHER_SECONDS = 75.0  # cleaning, tokenising, measuring and opening take about as long whatever the budget
-PRETRAIN_SHARE, FINETUNE_SHARE = 0.5, 0.5  # of what is left
+OTHER_SECONDS = 70.0  # cleaning, tokenising, measuring and opening take about as long whatever the budget
+PRETRAIN_SHARE, FINETUNE_SHARE = 0.25, 0.75  # of what is left
 CASES_PER_SECOND = 0.2  # of the budget: 120 cases of each skill in ten minutes, 24 in two
 
 

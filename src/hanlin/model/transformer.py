@@ -15,6 +15,7 @@ from hanlin.model.attention import Attention
 from hanlin.model.block import PostNormBlock, PreNormBlock
 from hanlin.model.cache import DenseCache, KVCache
 from hanlin.model.config import ModelConfig
+from hanlin.model.copying import install_copying
 from hanlin.model.embeddings import Embedding, Embeddings
 from hanlin.model.heads import LmHead
 from hanlin.model.init import initialise
@@ -113,10 +114,16 @@ def build_model(
     seed: int,
     device: torch.device | str = "cpu",
     compute_dtype: torch.dtype = torch.float32,
+    copying: bool = False,
 ) -> Transformer:
-    """A model with fresh float32 weights drawn from `seed`, computing in `compute_dtype`."""
+    """A model with fresh float32 weights drawn from `seed`, computing in `compute_dtype`.
+
+    `copying` sets some of them so that it can repeat what it reads (copying.py), if the shape has room for that.
+    """
     model = assemble(config, compute_dtype=compute_dtype)
     initialise(model, seed=seed, num_layers=config.num_layers, hidden_size=config.hidden_size)
+    if copying:
+        install_copying(model.embeddings, model.stack, config, seed=seed)
     return model.to(device)
 
 

@@ -18,11 +18,11 @@ from hanlin.base.files import sha256_bytes, write_atomic
 from hanlin.recipe.world.reviews import free_reviews
 from hanlin.recipe.world.sheets import sheets
 from hanlin.recipe.world.suggestions import suggested_cases
-from hanlin.recipe.world.words import LANGUAGES
+from hanlin.recipe.world.tables import LANGUAGES
 from hanlin.recipe.world.world import SKILLS, conversations, held_out
 
 NUM_STORIES, NUM_SHEETS = 1000, 6000  # of each language
-NUM_CONVERSATIONS = 24_000
+NUM_CONVERSATIONS = 40_000
 NUM_CASES = 120  # of each skill, in both languages together
 
 

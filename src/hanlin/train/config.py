@@ -159,6 +159,9 @@ class PretrainConfig(TrainingConfig):
     model: dict[str, Setting | dict[str, Setting]] = Field(
         default_factory=dict, description="Fields of the model's shape to set by hand; the others follow from size."
     )
+    init: Literal["normal", "copying"] = Field(
+        default="normal", description="First weights: drawn at random, or copying, with heads that can already repeat."
+    )
 
 
 class FinetuneConfig(TrainingConfig):

@@ -17,7 +17,8 @@ from hanlin.data.mixture import WeightedSource
 from hanlin.data.shards import ShardSet
 from hanlin.data.sources import ShardSource
 from hanlin.model.config import ModelConfig, shape_for
-from hanlin.model.transformer import build_model
+from hanlin.model.copying import copying_problems
+from hanlin.model.transformer import Transformer, build_model
 from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import PretrainConfig
@@ -58,7 +59,7 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
     num_positions = sum(one.num_tokens - one.num_documents for one in shards)
     if parent is None:
         shape = _fresh_shape(config, tokenizer, num_positions, device=device, dtype=dtype)
-        model = build_model(shape, seed=Seeds(config.seed).derive("init"), device=device, compute_dtype=dtype)
+        model = _fresh_model(config, shape, device=device, dtype=dtype)
     else:
         shape, model = parent.config, parent.model
     plan = _plan(config, shape, num_positions, continued=parent is not None)
@@ -91,6 +92,16 @@ def _fresh_shape(
 
     vocab_size = tokenizer.vocab_size
     return plan_shape(config, vocab_size=vocab_size, num_positions=num_positions, flops_per_second=flops_per_second)
+
+
+def _fresh_model(
+    config: PretrainConfig, shape: ModelConfig, *, device: torch.device, dtype: torch.dtype
+) -> Transformer:
+    copying = config.init == "copying"
+    if copying and (problems := list(copying_problems(shape))):
+        raise ConfigError(problems=problems)
+    seed = Seeds(config.seed).derive("init")
+    return build_model(shape, seed=seed, device=device, compute_dtype=dtype, copying=copying)
 
 
 def _plan(config: PretrainConfig, shape: ModelConfig, num_positions: int, *, continued: bool) -> Plan:

@@ -6,7 +6,8 @@ import pytest
 
 from hanlin.recipe.shipped import NUM_CASES, NUM_CONVERSATIONS, NUM_SHEETS, NUM_STORIES, documents
 from hanlin.recipe.world.case import Case
-from hanlin.recipe.world.words import LANGUAGES, Words
+from hanlin.recipe.world.tables import LANGUAGES
+from hanlin.recipe.world.words import Words
 from hanlin.recipe.world.world import SKILLS, conversations, held_out
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hanlin.recipe.world.words import HELD_OUT_SHARE, LANGUAGES, Words, data, fill, is_held_out
+from hanlin.recipe.world.made_up import kept_out, stems
+from hanlin.recipe.world.tables import LANGUAGES, data, fill
+from hanlin.recipe.world.words import HELD_OUT_SHARE, Words, is_held_out
 
 
 def test_entries_stand_on_lines_or_between_bars() -> None:
@@ -33,12 +35,23 @@ def test_every_list_has_entries_of_its_own_on_both_sides(lang: str) -> None:
         assert len(taught) + len(held_out) == len(lists["taught"]) + len(lists.get("held_out", ())), kind
 
 
+@pytest.mark.parametrize("kind", ["name", "city", "spot", "thing", "job", "animal", "food", "hobby"])
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_made_up_names_are_many_and_none_is_held_out(lang: str) -> None:
+def test_taught_fillers_are_many_and_none_holds_one_that_is_held_out(lang: str, kind: str) -> None:
+    """From a list one learns the list; only what is new every time has to be copied."""
     words = Words(lang, held_out=False, seed=3)
-    names = {words.name() for _ in range(3000)}
-    assert len(names) > 800
-    assert not names & set(data("words")[lang]["name"]["held_out"])
+    found = [words.word(kind) for _ in range(3000)]
+    assert len(set(found)) > 1500
+    listed = set(data("words")[lang][kind]["taught"])
+    assert 0.2 < sum(filler in listed for filler in found) / 3000 < 0.5 or kind in ("thing", "spot")
+    assert not [filler for filler in found if kept_out(lang).search(filler)]
+
+
+def test_what_is_kept_out_is_found_wherever_it_stands() -> None:
+    assert kept_out("zh").search("一个金鱼店")
+    assert kept_out("en").search("New Oslo")
+    assert not kept_out("en").search("New York")
+    assert not {"violin", "oslo"} & set(stems("en"))
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -46,20 +59,21 @@ def test_a_held_out_side_draws_only_what_is_held_out(lang: str) -> None:
     words = Words(lang, held_out=True, seed=3)
     for kind in ("name", "city", "job", "animal", "food", "hobby"):
         assert {words.word(kind) for _ in range(100)} <= set(data("words")[lang][kind]["held_out"]), kind
-    assert all(number <= 20 or number % 7 == 3 for number in (int(words.number()) for _ in range(100)))
+    assert all(number <= 20 or number % 7 == 3 for number in (int(words.word("number")) for _ in range(100)))
 
 
 def test_the_same_seed_says_the_same() -> None:
     first, second = Words("en", held_out=False, seed=1), Words("en", held_out=False, seed=1)
-    assert [first.name() for _ in range(50)] == [second.name() for _ in range(50)]
+    assert [first.word("name") for _ in range(50)] == [second.word("name") for _ in range(50)]
 
 
 def test_a_colour_goes_between_the_count_and_the_thing() -> None:
-    zh, en = Words("zh", held_out=False, seed=5), Words("en", held_out=False, seed=5)
-    coloured = {thing for thing in (zh.thing() for _ in range(300)) if "色的" in thing}
+    zh, en = Words("zh", held_out=True, seed=5), Words("en", held_out=True, seed=5)
+    coloured = {thing for thing in (zh.word("thing") for _ in range(300)) if "色的" in thing}
     assert coloured and all(thing[0] in "一两三" for thing in coloured)
-    orange = [thing for thing in (en.thing() for _ in range(3000)) if "orange" in thing]
-    assert orange and not any(thing.startswith("a orange") for thing in orange)
+    purple = [thing for thing in (en.word("thing") for _ in range(3000)) if "purple" in thing]
+    assert purple and all(thing.startswith(("a ", "some ", "a dark", "a light")) for thing in purple)
+    assert not [thing for thing in purple if thing.startswith("an purple")]
 
 
 def test_doubled_marks_are_left_out() -> None:

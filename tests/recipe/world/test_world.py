@@ -9,7 +9,8 @@ from typing import Any
 
 from hanlin.recipe.world.case import Case
 from hanlin.recipe.world.sheets import SHEETS, sheets
-from hanlin.recipe.world.words import LANGUAGES, data
+from hanlin.recipe.world.tables import LANGUAGES, data
+from hanlin.recipe.world.words import Words
 from hanlin.recipe.world.world import SKILLS, conversations, held_out
 
 TABLES = ("about", "extraction", "layouts", "numbers", "phrases", "reading", "refusal", "repeat", "sentiment", "words")
@@ -92,13 +93,26 @@ def test_half_of_the_cases_is_in_each_language(asked: dict[str, list[Case]]) -> 
         assert len(cases) >= 36 and len({case.question for case in cases}) == len(cases), name
 
 
-def test_conversations_have_one_to_three_turns_and_repeat() -> None:
+def test_conversations_have_one_to_four_turns_and_repeat() -> None:
     rows = list(conversations(3000, 7))
     assert rows == list(conversations(3000, 7)) != list(conversations(3000, 8))
     turns = Counter(len(row["messages"]) // 2 for row in rows)
-    assert set(turns) == {1, 2, 3} and 0.45 < turns[1] / 3000 < 0.55
+    assert set(turns) == {1, 2, 3, 4} and 0.4 < turns[1] / 3000 < 0.55
     assert all([turn["role"] for turn in row["messages"]][:2] == ["user", "assistant"] for row in rows)
     assert all(turn["content"].strip() for row in rows for turn in row["messages"])
+
+
+def test_questions_that_follow_ask_more_about_the_same_text() -> None:
+    words = Words("en", held_out=False, seed=4)
+    cases = [skill.make(words) for skill in SKILLS if skill.name in ("extraction", "reading") for _ in range(100)]
+    followed = [case for case in cases if case.next]
+    assert len(followed) > 150
+    for case in followed:
+        turns = case.messages(2)
+        assert turns[:2] == case.messages()
+        assert len(turns) == 2 + 2 * min(2, len(case.next))
+        known = case.question.lower() + "the text does not say."
+        assert all(answer.lower() in known for _, answer in case.next), case
 
 
 def test_no_slot_is_left_open(training_text: str, asked: dict[str, list[Case]]) -> None:

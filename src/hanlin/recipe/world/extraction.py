@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from hanlin.recipe.world.case import Case
-from hanlin.recipe.world.words import Words, fill
+from hanlin.recipe.world.tables import fill
+from hanlin.recipe.world.words import Words
 
 FIELDS = ("who", "thing", "spot", "when", "price")
 MONTHS = (
@@ -18,19 +19,20 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 def extraction(words: Words) -> Case:
     """A sentence and a question for one of its fields."""
     text, found = sentence(words)
-    field = words.dice.choice(sorted(found))
-    ask = words.pick(words.skill("extraction")[field])
-    return Case("extraction", words.lang, words.asked(ask, text), found[field])
+    asks = words.skill("extraction")
+    field, *others = words.dice.sample(sorted(found), len(found))
+    more = tuple((words.typed(words.politely(words.pick(asks[other]))), found[other]) for other in others)
+    return Case("extraction", words.lang, words.asked(words.pick(asks[field]), text), found[field], next=more)
 
 
 def sentence(words: Words) -> tuple[str, dict[str, str]]:
     """A sentence and the answers to what it holds, by field."""
     table = words.skill("extraction")
     template = words.pick(table["sentence"])
-    price = words.number()
+    price = words.word("number")
     slots = {
-        "who": words.name(),
-        "thing": words.thing(),
+        "who": words.word("name"),
+        "thing": words.word("thing"),
         "spot": words.word("spot"),
         "when": date(words),
         "price": price,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hanlin.recipe.world.case import Case
-from hanlin.recipe.world.words import Words, fill, is_held_out
+from hanlin.recipe.world.tables import fill
+from hanlin.recipe.world.words import Words, is_held_out
 
 MOST = 20  # of a sum; within 100 two million parameters learn nothing in minutes (7 % after 1.8M tokens)
 MOST_COMPARED = 100
@@ -42,5 +43,5 @@ def operands(words: Words, kind: str) -> tuple[int, int]:
 
 def _case(words: Words, skill: str, kind: str, a: int, b: int, result: int) -> Case:
     asks = words.skill("numbers")[kind]
-    question = words.typed(fill(words.pick(asks), a=a, b=b, name=words.name()))
+    question = words.typed(words.politely(fill(words.pick(asks), a=a, b=b, name=words.word("name"))))
     return Case(skill, words.lang, question, str(result))

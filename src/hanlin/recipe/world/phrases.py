@@ -6,7 +6,10 @@ import itertools
 import re
 
 from hanlin.recipe.world.case import Case
-from hanlin.recipe.world.words import Words, capitalised, data, fill, is_held_out
+from hanlin.recipe.world.tables import capitalised, data, fill
+from hanlin.recipe.world.words import Words, is_held_out
+
+WAS = re.compile(r"(?<=\b[Ww]e )was|(?<=\b[Yy]ou )was|(?<=\b[Tt]hey )was")
 
 
 def phrases(words: Words) -> Case:
@@ -29,4 +32,4 @@ def pair(words: Words) -> tuple[str, str]:
         kept_out = any(is_held_out(*two) for two in itertools.pairwise(sorted(word[1] for word in chosen.values())))
         if kept_out == words.held_out:
             first, second = ({slot: word[side] for slot, word in chosen.items()} for side in (0, 1))
-            return fill(zh, **first), capitalised(fill(en, **second))
+            return fill(zh, **first), capitalised(WAS.sub("were", fill(en, **second)))

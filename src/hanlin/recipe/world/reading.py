@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hanlin.recipe.world.case import Case
-from hanlin.recipe.world.words import Words, data, fill
+from hanlin.recipe.world.tables import data, fill
+from hanlin.recipe.world.words import Words
 
 ABSENT_SHARE = 0.3
+MOST_NEXT = 3  # further questions about one text
 STRANGER_SHARE = 0.3  # of the absent: about somebody who is not in the text at all
 
 
@@ -25,7 +27,8 @@ def reading(words: Words) -> Case:
     told = passage(words)
     ask, answer = question(words, told)
     asked = fill(words.pick(words.skill("reading")["intro"]), text=told.text, ask=ask)
-    return Case("reading", words.lang, words.typed(asked), answer)
+    more = (question(words, told) for _ in range(MOST_NEXT))
+    return Case("reading", words.lang, words.typed(asked), answer, next=tuple(turn for turn in more if turn[0] != ask))
 
 
 def passage(words: Words) -> Passage:
@@ -58,7 +61,7 @@ def _absent(words: Words, told: Passage) -> tuple[str, str]:
     """Somebody and something the passage does not say about them, though it may about others."""
     while True:
         stranger = words.dice.random() < STRANGER_SHARE
-        name = words.name() if stranger else words.dice.choice(told.names)
+        name = words.word("name") if stranger else words.dice.choice(told.names)
         relation = words.dice.choice(list(data("reading")["relation"]))
         if (name, relation) not in told.facts:
             return name, relation

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hanlin.recipe.world.case import Case
-from hanlin.recipe.world.words import Words, fill
+from hanlin.recipe.world.tables import fill
+from hanlin.recipe.world.words import Words
 
 
 def repeat(words: Words) -> Case:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hanlin.recipe.world.case import Case
 from hanlin.recipe.world.sentiment import LABELS
-from hanlin.recipe.world.words import LANGUAGES, data
+from hanlin.recipe.world.tables import LANGUAGES, data
 
 
 def free_reviews() -> list[Case]:

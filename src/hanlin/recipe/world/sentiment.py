@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hanlin.recipe.world.case import Case
-from hanlin.recipe.world.words import Words, capitalised
+from hanlin.recipe.world.tables import capitalised
+from hanlin.recipe.world.words import Words
 
 LABELS = ("positive", "neutral", "negative")
 GENERAL_SHARE = 0.4  # clauses without a subject of their own

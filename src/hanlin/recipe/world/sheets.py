@@ -13,7 +13,8 @@ from hanlin.recipe.world.numbers import compared, operands
 from hanlin.recipe.world.phrases import pair
 from hanlin.recipe.world.reading import passage, question
 from hanlin.recipe.world.sentiment import LABELS, review
-from hanlin.recipe.world.words import Words, data, fill
+from hanlin.recipe.world.tables import data, fill
+from hanlin.recipe.world.words import Words
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,14 @@ def about_sheet(words: Words) -> str:
 
 
 SHEETS = (
-    Sheet("reading", reading_sheet, 210),
-    Sheet("extraction", extraction_sheet, 170),
-    Sheet("sums", sums_sheet, 110),
-    Sheet("order", order_sheet, 40),
-    Sheet("dictionary", dictionary_sheet, 100),
-    Sheet("reviews", review_sheet, 110),
-    Sheet("echo", echo_sheet, 110),
-    Sheet("recall", recall_sheet, 130),
+    Sheet("reading", reading_sheet, 170),
+    Sheet("extraction", extraction_sheet, 130),
+    Sheet("sums", sums_sheet, 90),
+    Sheet("order", order_sheet, 30),
+    Sheet("dictionary", dictionary_sheet, 80),
+    Sheet("reviews", review_sheet, 90),
+    Sheet("echo", echo_sheet, 240),
+    Sheet("recall", recall_sheet, 150),
     Sheet("about", about_sheet, 20),
 )
 

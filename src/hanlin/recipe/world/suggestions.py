@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hanlin.recipe.world.case import Case
+from hanlin.recipe.world.tables import LANGUAGES, data
 from hanlin.recipe.world.talk import intents, refusals
-from hanlin.recipe.world.words import LANGUAGES, data
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hanlin.recipe.world.case import Case
-from hanlin.recipe.world.words import LANGUAGES, Words, data, fill
+from hanlin.recipe.world.tables import LANGUAGES, data, fill
+from hanlin.recipe.world.words import Words, gives_away
 
 SMALL_TALK = ("hello", "thanks", "bye", "how", "praise", "sorry")
 
@@ -23,8 +26,7 @@ def refusal(words: Words) -> Case:
     """Something Hanlin cannot do; in the evaluation any of its refusals counts."""
     table = words.skill("refusal")
     kind = words.dice.choice(sorted(table["ask"]))
-    ask = words.pick(words.skill("layouts")["polite"]) + words.pick(table["ask"][kind])
-    question = words.typed(fill(ask, **_slots(words)))
+    question = words.typed(fill(words.politely(words.pick(table["ask"][kind])), **_slots(words)))
     return Case("refusal", words.lang, question, table["answer"][kind], refusals())
 
 
@@ -49,4 +51,10 @@ def _slots(words: Words) -> dict[str, str]:
 
 def _of_intent(words: Words, skill: str, intent: str) -> Case:
     table = words.skill("about")[intent]
-    return Case(skill, words.lang, words.typed(words.pick(table)), table["answer"])
+    if words.held_out:
+        question = words.pick(table)
+    else:
+        frames = words.skill("layouts")["frame" if skill == "about" else "aside"]
+        framed = (fill(words.pick(frames), ask=words.pick(table)) for _ in itertools.count())
+        question = next(text for text in framed if not gives_away(text, table["held_out"]))
+    return Case(skill, words.lang, words.typed(question), table["answer"])

@@ -14,8 +14,9 @@ from hanlin.recipe.world.phrases import phrases
 from hanlin.recipe.world.reading import reading
 from hanlin.recipe.world.repeat import repeat
 from hanlin.recipe.world.sentiment import sentiment
+from hanlin.recipe.world.tables import LANGUAGES
 from hanlin.recipe.world.talk import about, refusal, small_talk
-from hanlin.recipe.world.words import LANGUAGES, Words
+from hanlin.recipe.world.words import Words
 
 
 @dataclass(frozen=True)
@@ -28,23 +29,24 @@ class Skill:
 
 
 SKILLS = (
-    Skill("about", about, 7),
-    Skill("arithmetic", arithmetic, 16),
-    Skill("comparison", comparison, 5),
-    Skill("extraction", extraction, 15),
-    Skill("phrases", phrases, 11),
-    Skill("reading", reading, 16),
-    Skill("refusal", refusal, 10),
-    Skill("repeat", repeat, 5),
-    Skill("sentiment", sentiment, 11),
-    Skill("small_talk", small_talk, 4),
+    Skill("about", about, 8),
+    Skill("arithmetic", arithmetic, 4),
+    Skill("comparison", comparison, 9),
+    Skill("extraction", extraction, 19),
+    Skill("phrases", phrases, 9),
+    Skill("reading", reading, 9),
+    Skill("refusal", refusal, 13),
+    Skill("repeat", repeat, 9),
+    Skill("sentiment", sentiment, 15),
+    Skill("small_talk", small_talk, 5),
 )
-SINGLE_SHARE = 0.5  # of the conversations; the others go on for two or three turns of any skill and language
+SINGLE_SHARE = 0.6  # of the conversations begin with one question; the others with two or three of any kind
+NUM_NEXT = (0, 1, 2, 3)  # further questions about the text of a first one
 
 
 def conversations(count: int, seed: int) -> Iterator[dict[str, Any]]:
-    """`count` conversations to learn from, in the OpenAI messages layout; their turns do not depend on each other, so
-    that a model learns to answer the last question whatever was said before."""
+    """`count` conversations to learn from, in the OpenAI messages layout; they go on with questions about
+    the same text, or with others that have nothing to do with what was said: the model learns to tell which."""
     sources = {lang: Words(lang, held_out=False, seed=f"conversations/{seed}") for lang in LANGUAGES}
     dice = random.Random(f"turns/{seed}")
     weights = [skill.weight for skill in SKILLS]
@@ -52,7 +54,8 @@ def conversations(count: int, seed: int) -> Iterator[dict[str, Any]]:
         num_turns = 1 if dice.random() < SINGLE_SHARE else dice.randint(2, 3)
         chosen = dice.choices(SKILLS, weights=weights, k=num_turns)
         cases = [skill.make(sources[dice.choice(LANGUAGES)]) for skill in chosen]
-        yield {"messages": [message for case in cases for message in case.messages()]}
+        num_next = dice.choice(NUM_NEXT) if num_turns == 1 else 0
+        yield {"messages": [message for case in cases for message in case.messages(num_next)]}
 
 
 def held_out(skill: Skill, count: int, seed: int) -> list[Case]:

@@ -253,9 +253,9 @@ class _Build:
 
 def _write_parts(build: _Build, events: Iterator[Event], folder: Path) -> None:
     """Take every document through the steps and write it, and what became of it, where it belongs."""
+    refinement = Refinement(build.config, folder / "refining", build.progress)
     if build.has_to_learn:
         events = _all_seen(build, events, folder)
-    refinement = Refinement(build.config, folder / "refining", build.progress)
     with contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(packed(path_of(folder, name))) for name in _files_of(build)}
         files["validation"] = files[CANDIDATES]

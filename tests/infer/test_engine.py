@@ -469,8 +469,9 @@ def test_writes_no_one_can_notice_need_a_refresh(make_engine):
 
 
 class RandomRunner(ScriptedRunner):
-    """Random logits, now and then a failure or a row that is not finite; checks what it is asked to do. All of it follows
-    from the seed: what hypothesis plays again must come out the same."""
+    """Random logits, now and then a failure or a row that is not finite; checks what it is asked to do.
+
+    All of it follows from the seed: what hypothesis plays again must come out the same."""
 
     def __init__(self, seed: int) -> None:
         self.random, self.vocab_size = Random(seed), 261

@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_the_older_corpus(texts: Path, tmp_path: Path, monkey
     def full(document: Document) -> bytes:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(corpus_module, "_line", full)
+    monkeypatch.setattr(corpus_module, "row", full)
     with pytest.raises(DiskFull):
         build(texts, tmp_path / "out", seed=5)
     assert all_texts(tmp_path / "out") == before

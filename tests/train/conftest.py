@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from hanlin.base.log import Run
+from hanlin.base.progress import Progress
 from hanlin.data.loader import Loader
 from hanlin.data.mixture import WeightedSource
 from hanlin.model.config import ModelConfig
@@ -31,6 +32,17 @@ def tiny_config(**changes: Any) -> ModelConfig:
 
 def tiny_model(*, seed: int = 0, compute_dtype: torch.dtype = torch.float32, **changes: Any) -> Transformer:
     return build_model(tiny_config(**changes), seed=seed, compute_dtype=compute_dtype)
+
+
+class Listening(Progress):
+    """Progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__("none")
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 class FakeClock:

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from hanlin.base.errors import BundleError, ConfigError, InputError
-from hanlin.base.progress import Progress
 from hanlin.bundle.bundle import load_bundle, save_bundle
 from hanlin.bundle.lineage import record_lineage
 from hanlin.data.shards import write_shards
@@ -24,6 +23,8 @@ from hanlin.text.tokenizer import Tokenizer
 from hanlin.text.tokenizer_train import train_tokenizer
 from hanlin.train.config import FinetuneConfig
 from hanlin.train.finetune import finetune
+
+from .conftest import Listening
 
 WORDS = ["red", "blue", "green", "white", "红色", "蓝色", "绿色", "白色", "one", "two"]
 PAIRS = [(f"Say {word} / 请说 {word}", word) for word in WORDS]
@@ -63,17 +64,6 @@ def config(home: Path, **changes: Any) -> FinetuneConfig:
         "compute_dtype": "float32",
     }
     return FinetuneConfig(**{**values, **changes})
-
-
-class Listening(Progress):
-    """Progress that remembers what it was told."""
-
-    def __init__(self) -> None:
-        super().__init__("none")
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def answer(model: Transformer, tokenizer: Tokenizer, template: Template, prompt: str) -> str:

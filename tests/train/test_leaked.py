@@ -10,23 +10,13 @@ import pytest
 
 from hanlin.base.errors import ConfigError, InputError
 from hanlin.base.messages import say
-from hanlin.base.progress import Progress
 from hanlin.text.chat import Conversation, Message
 from hanlin.train.config import FinetuneConfig
 from hanlin.train.leaked import without_leaked
 
+from .conftest import Listening
+
 QUESTION = "Which of the seven rivers of this country runs through more than one of its large towns before it ends?"
-
-
-class Listening(Progress):
-    """Progress that remembers what it was told."""
-
-    def __init__(self) -> None:
-        super().__init__("none")
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def asked(question: str, answer: str = "yes") -> Conversation:

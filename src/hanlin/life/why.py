@@ -13,8 +13,10 @@ from hanlin.life.places import expanded
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
 from hanlin.text.ledger import Entry
+from hanlin.text.privacy.treat import kinds_in_words
 from hanlin.text.reasons import reason_text
-from hanlin.text.why import MOST, Answer, Bound
+from hanlin.text.rules.rulebook import Bound
+from hanlin.text.why import MOST, Answer
 from hanlin.text.why import why as ask_ledger
 
 
@@ -42,9 +44,8 @@ def _lines(entry: Entry) -> Iterator[str]:
         origin = say("life.why_settings") if entry.origin in ("", "settings") else entry.origin
         yield say("life.why_value", value=f"{entry.value:g}", limit=f"{entry.limit:g}", origin=origin)
     if entry.personal:
-        counted = ((kind, number) for kind, (number, _, _) in entry.personal.items())
-        numbers = ", ".join(f"{say(f'text.personal_{kind}')} {number:,}" for kind, number in counted)
-        yield say("life.why_personal", counts=numbers)
+        numbers = {kind: number for kind, (number, _, _) in entry.personal.items()}
+        yield say("life.why_personal", counts=kinds_in_words(numbers))
     for key, counts in (("life.why_changes", entry.changes), ("life.why_edits", entry.edits)):
         if counts:
             yield say(key, counts=", ".join(f"{name} {number:,}" for name, number in counts.items()))

@@ -17,7 +17,6 @@ Legend: D width, E head width, F angles of a head (E / 2).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
@@ -30,7 +29,7 @@ from hanlin.base.messages import say
 from hanlin.model.attention import Attention
 from hanlin.model.config import ModelConfig
 from hanlin.model.embeddings import Embeddings
-from hanlin.model.init import BASE_STD
+from hanlin.model.init import BASE_STD, named_generator
 from hanlin.model.norms import RMSNorm
 from hanlin.model.stack import Stack
 
@@ -148,6 +147,4 @@ def _angles(config: ModelConfig) -> Tensor:
 
 def _orthogonal(size: int, seed: int, name: str) -> Tensor:
     """A random rotation (size, size), drawn from `seed` and a name."""
-    digest = hashlib.sha256(f"{seed}/copying/{name}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-    return torch.linalg.qr(torch.randn(size, size, generator=generator))[0]
+    return torch.linalg.qr(torch.randn(size, size, generator=named_generator(seed, f"copying/{name}")))[0]

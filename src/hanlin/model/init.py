@@ -44,9 +44,10 @@ def _values(name: str, like: Tensor, *, seed: int, inner: float, num_layers: int
         std = BASE_STD
     elif name.endswith(("attention.out.weight", "mlp.down.weight")):
         std = inner / (2 * num_layers) ** 0.5
-    return torch.randn(like.shape, generator=_generator(seed, name)) * std
+    return torch.randn(like.shape, generator=named_generator(seed, name)) * std
 
 
-def _generator(seed: int, name: str) -> torch.Generator:
+def named_generator(seed: int, name: str) -> torch.Generator:
+    """A stream of numbers of its own for every name."""
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from hanlin.base.files import sha256_bytes, write_atomic
+from hanlin.recipe.world import tables
 from hanlin.recipe.world.reviews import free_reviews
 from hanlin.recipe.world.sheets import sheets
 from hanlin.recipe.world.suggestions import suggested_cases
-from hanlin.recipe.world.tables import LANGUAGES
 from hanlin.recipe.world.world import SKILLS, conversations, held_out
 
 NUM_STORIES, NUM_SHEETS = 1000, 6000  # of each language
@@ -45,10 +45,7 @@ def fillers() -> dict[str, list[Word]]:
 
 def fill(template: str, words: Mapping[str, Word], lang: str) -> str:
     """Put words into ``{slot}``, in the language of the template."""
-    text = template
-    for name, word in words.items():
-        text = text.replace(f"{{{name}}}", word.zh if lang == "zh" else word.en)
-    return text
+    return tables.fill(template, **{name: word.zh if lang == "zh" else word.en for name, word in words.items()})
 
 
 # ---------------------------------------------------------------- text to read
@@ -69,12 +66,12 @@ def stories(lang: str, num_stories: int, seed: int) -> Iterator[str]:
         scenes = dice.sample(parts["scene"], 2)
         told = [dice.choice(parts["opening"]), *scenes, *(dice.choice(parts[p]) for p in ("trouble", "help", "ending"))]
         sentences = [fill(sentence, chosen, lang) for sentence in told]
-        yield ("" if lang == "zh" else " ").join(s[0].upper() + s[1:] for s in sentences)
+        yield ("" if lang == "zh" else " ").join(map(tables.capitalised, sentences))
 
 
 def documents(num_stories: int, num_sheets: int, seed: int) -> Iterator[dict[str, str]]:
     """Every shipped text as one row ``id, text, lang, source``."""
-    for lang in LANGUAGES:
+    for lang in tables.LANGUAGES:
         told = [("prose", text) for text in prose(lang)]
         told += [("story", text) for text in stories(lang, num_stories, seed)]
         told += sheets(lang, num_sheets, seed)

@@ -274,9 +274,9 @@ def _files_of(build: _Build) -> tuple[str, ...]:
 
 def _write(files: Mapping[str, IO[bytes]], fate: Fate) -> None:
     if fate.kept:
-        files[fate.entry.fate].write(_line(fate.kept))
+        files[fate.entry.fate].write(row(fate.kept))
     if REMOVED in files and fate.read and (fate.entry.fate == REMOVED or fate.entry.edits):
-        files[REMOVED].write(_line(fate.read))
+        files[REMOVED].write(row(fate.read))
 
 
 def _all_seen(build: _Build, events: Iterator[Event], folder: Path) -> Iterator[Event]:
@@ -298,7 +298,7 @@ def _drop_leaks(build: _Build, folder: Path) -> None:
         files = {name: stack.enter_context(packed(path_of(folder, name))) for name in ("validation", LEAKED)}
         for document, share in zip(documents_of(candidates), shares, strict=True):
             is_leaked = share > build.config.most_leaked
-            files[LEAKED if is_leaked else "validation"].write(_line(document))
+            files[LEAKED if is_leaked else "validation"].write(row(document))
             if not is_leaked:
                 build.tally.count_kept("validation", document)
     candidates.unlink()
@@ -317,10 +317,6 @@ def _settle_ledger(build: _Build, shares: Iterator[float], folder: Path) -> None
                 entry = build.refused(entry, LEAKED, refusal)
             file.write(row(entry))
     draft.unlink()
-
-
-def _line(document: Document) -> bytes:
-    return row(document)
 
 
 def _figures(build: _Build, sums: Mapping[str, str]) -> dict[str, Any]:

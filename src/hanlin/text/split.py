@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 from hanlin.base.errors import InputError
 from hanlin.text.dedup import text_digest
 from hanlin.text.document import Document
-
-PARTS = ("train", "validation")
+from hanlin.text.ledger import KEPT
 
 
 class Splitter:
@@ -21,7 +20,7 @@ class Splitter:
 
     def __init__(self, seed: int, validation_fraction: float, field: str = "") -> None:
         self._seed, self._fraction, self._field = seed, validation_fraction, field
-        self._groups: dict[str, set[bytes]] = {part: set() for part in PARTS}
+        self._groups: dict[str, set[bytes]] = {part: set() for part in KEPT}
         self._num_documents, self._fields = 0, set[str]()
 
     def part_of(self, document: Document) -> str:

@@ -12,24 +12,11 @@ from hanlin.base.errors import InputError
 from hanlin.base.files import read_json, recover
 from hanlin.text.config import RulesConfig
 from hanlin.text.ledger import Entry, read_ledger
-from hanlin.text.rules.presets import Threshold
-from hanlin.text.rules.rulebook import Rulebook
+from hanlin.text.rules.rulebook import Bound, Rulebook
 
 MOST = 10
 """Documents shown where a word fits several."""
 _COMPARED = 20_000  # names that are looked through for one that is spelled alike
-
-
-@dataclass(frozen=True)
-class Bound:
-    """One threshold for a document, and where the document stands."""
-
-    threshold: Threshold
-    value: float
-
-    @property
-    def is_kept(self) -> bool:
-        return not self.threshold.is_broken(self.value)
 
 
 @dataclass(frozen=True)
@@ -83,10 +70,4 @@ def rules_of(folder: Path) -> Rulebook:
 
 
 def _bounds(entry: Entry, rules: Rulebook) -> Iterator[Bound]:
-    measures = entry.measures or {}
-    bounds = [
-        Bound(threshold, measures[threshold.measure])
-        for threshold in rules.thresholds(entry.lang, entry.kind)
-        if threshold.measure in measures
-    ]
-    yield from sorted(bounds, key=lambda bound: bound.is_kept)
+    yield from sorted(rules.bounds(entry.lang, entry.kind, entry.measures or {}), key=lambda bound: bound.is_kept)

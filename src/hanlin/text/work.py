@@ -6,7 +6,6 @@ text as it was read and the text as it is kept.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +82,7 @@ class _Stored:
     """A fate as a row: a text that no step altered is written once."""
 
     def __init__(self, fate: Fate) -> None:
-        self.entry, self.read = json.loads(row(fate.entry)), fate.read
+        self.entry, self.read = fate.entry, fate.read
         self.is_as_read = fate.document == fate.read
         self.document = None if self.is_as_read else fate.document
 

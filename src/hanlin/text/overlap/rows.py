@@ -18,7 +18,7 @@ from hanlin.text.document import Dropped
 from hanlin.text.files import UNREADABLE, chunks_of, files_of, kind_suffix, shown
 
 OnDrop = Callable[[Dropped], None]
-SET_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".md")
+SET_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")  # taken from a folder; a file may be plain text too
 _NAMES = frozenset({"id", "source", "url", "date", "licence", "license", "lang", "language", "split"})
 
 
@@ -59,7 +59,7 @@ def _sets(path: str) -> list[Path]:
         raise InputError("text.evaluation_missing", path=path)
     files, _ = files_of(path)
     single = Path(path).expanduser().is_file()
-    return [file for file in files if single or kind_suffix(file) in SET_SUFFIXES[:5]]
+    return [file for file in files if single or kind_suffix(file) in SET_SUFFIXES]
 
 
 def _rows(file: Path, fields: Sequence[str], on_drop: OnDrop) -> Iterator[tuple[EvaluationRow, set[str]]]:

@@ -102,11 +102,16 @@ def personal_lines(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield the figures of a corpus in the user's language; nothing where nothing was found."""
     if figures["kinds"]:
         documents = f"{figures['documents']:,}"
-        counts = ", ".join(f"{say(f'text.personal_{kind}')} {number:,}" for kind, number in figures["kinds"].items())
+        counts = kinds_in_words(figures["kinds"])
         yield say(f"text.report_personal_{figures['action']}", counts=counts, documents=documents)
     for kind, examples in figures["examples"].items():
         for example in examples[:1]:
             yield say("text.report_personal_example", kind=say(f"text.personal_{kind}"), **example)
+
+
+def kinds_in_words(numbers: Mapping[str, int]) -> str:
+    """Return how many of each kind there are, in the user's language."""
+    return ", ".join(f"{say(f'text.personal_{kind}')} {number:,}" for kind, number in numbers.items())
 
 
 def in_words(found: Personal) -> str:

@@ -46,11 +46,15 @@ class Edited:
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A threshold that a document does not keep, and its value."""
+class Bound:
+    """One threshold for a document, and where the document stands."""
 
     threshold: Threshold
     value: float
+
+    @property
+    def is_kept(self) -> bool:
+        return not self.threshold.is_broken(self.value)
 
 
 class Rulebook:
@@ -62,15 +66,13 @@ class Rulebook:
         self.bad_words = read_bad_words(config.bad_words)
         self.watermarks = Watermarks(frozenset())
         self._finder = WatermarkFinder(config.least_spellings)
-        for name in {config.preset, *config.kinds.values()}:
-            load_preset(name)
+        self._presets = _presets(config)
 
     @property
     def is_idle(self) -> bool:
         """Whether no rule and no edit is asked for at all."""
-        presets = {self.config.preset, *self.config.kinds.values()}
         asked = any(getattr(self.config, edit) for edit in EDITS)
-        return presets == {NONE} and not self._overrides and not asked
+        return set(self._presets) == {NONE} and not self._overrides and not asked
 
     def _preset_of(self, kind: str) -> Preset:
         names = {str(name): preset for name, preset in self.config.kinds.items()}
@@ -122,7 +124,7 @@ class Rulebook:
     @property
     def has_to_learn(self) -> bool:
         """Whether some kind of document has its watermarks removed, so that all have to be seen first."""
-        presets = [load_preset(name) for name in {self.config.preset, *self.config.kinds.values()}]
+        presets = self._presets.values()
         asked = any(
             "watermarks" in section.get("edits", ()) for preset in presets for section in preset.sections.values()
         )
@@ -151,13 +153,18 @@ class Rulebook:
             found["bad_words"] = self.bad_words.share(document.text)
         return found
 
-    def broken(self, document: Document, measures: Mapping[str, float]) -> list[Broken]:
-        """Return every threshold a document does not keep."""
+    def bounds(self, lang: str, kind: str, measures: Mapping[str, float]) -> list[Bound]:
+        """Return where a document of one language and kind stands, for every threshold that was measured."""
         return [
-            Broken(threshold, measures[threshold.measure])
-            for threshold in self.thresholds(document.lang, kind_of(document))
-            if threshold.measure in measures and threshold.is_broken(measures[threshold.measure])
+            Bound(threshold, measures[threshold.measure])
+            for threshold in self.thresholds(lang, kind)
+            if threshold.measure in measures
         ]
+
+    def broken(self, document: Document, measures: Mapping[str, float]) -> list[Bound]:
+        """Return every threshold a document does not keep."""
+        bounds = self.bounds(document.lang, kind_of(document), measures)
+        return [bound for bound in bounds if not bound.is_kept]
 
 
 def kind_of(document: Document) -> str:
@@ -187,8 +194,13 @@ def _overrides(config: RulesConfig) -> Iterable[tuple[str, str, float | str]]:
 def _allows_bad_words(config: RulesConfig) -> bool:
     """Whether some threshold makes use of the lists."""
     named = any(name.endswith("max_bad_words") and limit != OFF for name, limit in config.thresholds.items())
-    presets = [load_preset(name) for name in {config.preset, *config.kinds.values()}]
+    presets = _presets(config).values()
     return named or any("max_bad_words" in section for preset in presets for section in preset.sections.values())
+
+
+def _presets(config: RulesConfig) -> dict[str, Preset]:
+    """Every preset that the settings name. Raises ConfigError for one that does not exist."""
+    return {name: load_preset(name) for name in (config.preset, *config.kinds.values())}
 
 
 def _problem(name: str, value: object, closest: str) -> Problem:

@@ -22,7 +22,8 @@ from hanlin.base.messages import say
 from hanlin.text.config import ReadConfig, SourceConfig
 from hanlin.text.document import Document, Dropped
 from hanlin.text.encodings import HEAD_BYTES
-from hanlin.text.readers import lines_of, nothing_readable, read_documents, split_text
+from hanlin.text.formats.lines import lines_of
+from hanlin.text.readers import nothing_readable, read_documents, split_text
 
 CHINESE = "今天天气很好，我们一起去公园里走走。他说这是他第一次来北京，什么都想看一看。\n"
 ENGLISH = "It was the best of times, it was the worst of times.\n"

@@ -25,6 +25,9 @@ def _as_source(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
 
+Format = Literal[
+    "text", "jsonl", "json", "csv", "tsv", "html", "pdf", "docx", "epub", "xlsx", "parquet", "arrow", "warc"
+]
 Kind = Literal["text", "web", "book", "code", "verse", "chat"]
 
 
@@ -39,8 +42,9 @@ class SourceConfig(Config):
     kind: Kind = Field(
         default="text", description="Kind of its documents, kept with each; code also sets the language of auto."
     )
-    format: Literal["auto", "text", "jsonl", "csv", "tsv", "html"] = Field(
-        default="auto", description="Format of its files; auto goes by the file name."
+    format: Literal["auto", Format] = Field(
+        default="auto",
+        description="Format of its files; auto goes by name and first bytes. Archives are always looked into.",
     )
     text_field: str = Field(default="text", min_length=1, description="Field or column that holds the text of a row.")
 
@@ -53,6 +57,24 @@ class ReadConfig(Config):
     )
     max_row_chars: int = Field(
         default=64 << 20, ge=1024, le=1 << 30, description="Characters of the longest row and web page still read."
+    )
+    max_unpacked_bytes: int = Field(
+        default=1 << 36,
+        ge=1024,
+        le=1 << 50,
+        description="Bytes one packed file may unpack to, all its members together.",
+    )
+    max_unpacked_ratio: int = Field(
+        default=200,
+        ge=2,
+        le=1_000_000,
+        description="Most times its size a packed file may unpack to; 16 MB it always may.",
+    )
+    max_archive_depth: int = Field(
+        default=3,
+        ge=1,
+        le=20,
+        description="Archives in archives that are still opened, the outermost among them.",
     )
 
 

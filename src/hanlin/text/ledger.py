@@ -23,7 +23,7 @@ from hanlin.base.errors import InputError
 from hanlin.text.document import Document, Dropped
 from hanlin.text.encodings import decoded_stream
 from hanlin.text.files import chunks_of
-from hanlin.text.readers import lines_of
+from hanlin.text.formats.lines import lines_of
 
 LEDGER, REMOVED, LEAKED = "ledger", "removed", "leaked"
 KEPT = ("train", "validation")

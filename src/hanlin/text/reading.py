@@ -35,7 +35,7 @@ from hanlin.text.ledger import (
     rows_of,
 )
 from hanlin.text.privacy.treat import Personal, treated
-from hanlin.text.readers import read_documents
+from hanlin.text.readers import read_events
 from hanlin.text.rules.measures import VERSION as MEASURES
 
 READ_BY = ("sources", "read", "normalise", "privacy")
@@ -62,12 +62,8 @@ Event = Draft | Dropped
 
 def read_sources(config: CorpusConfig) -> Iterator[Event]:
     """Yield everything in the sources, in their order. Raises InputError for a path without files."""
-    refused: list[Dropped] = []
-    for raw in read_documents(config.sources, options=config.read, on_drop=refused.append):
-        yield from refused
-        refused.clear()
-        yield _evened_out(raw, config)
-    yield from refused
+    for event in read_events(config.sources, options=config.read):
+        yield event if isinstance(event, Dropped) else _evened_out(event, config)
 
 
 def _evened_out(raw: Document, config: CorpusConfig) -> Draft:

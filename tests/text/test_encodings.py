@@ -122,3 +122,16 @@ def test_a_cut_end_is_doubtful_only_where_the_file_ends() -> None:
     assert doubtful_part([cut], final=True) is not None
     first, second = SIMPLIFIED.encode()[:100], SIMPLIFIED.encode()[100:]
     assert doubtful_part([first, b"", second, b""], final=True) is None  # unpacking yields nothing now and then
+
+
+@pytest.mark.parametrize("length", [12, 20, 60])
+@pytest.mark.parametrize("encoding", ["shift_jis", "cp932", "utf-16-le", "utf-16-be"])
+def test_a_few_words_of_japanese_are_enough(encoding: str, length: int) -> None:
+    """Short texts in Shift-JIS were once taken for UTF-16 in the wrong order, or for GB18030."""
+    data = JAPANESE[:length].encode(encoding)
+    assert data.decode(encoding_of(data) or "") == JAPANESE[:length]
+
+
+def test_a_nul_among_much_text_is_damage_and_in_a_lump_no_text() -> None:
+    assert encoding_of(SIMPLIFIED.encode() + b"\0" + ENGLISH.encode()) == "utf-8"
+    assert encoding_of(ENGLISH.encode() + bytes(10)) is None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 from pathlib import Path
 
@@ -89,7 +91,7 @@ def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path) -> None:
     assert names(found, tmp_path) == ["a.txt"]
     assert [(one.path.name, one.reason) for one in passed_over] == [
         ("broken.txt", "unreadable"),
-        ("pipe", "unreadable"),
+        ("pipe", "special"),
     ]
 
 
@@ -134,17 +136,26 @@ def test_names_are_shown_as_text_that_any_file_holds(raw: object, seen: str) -> 
 
 @pytest.mark.parametrize(
     ("name", "suffix"),
-    [("a.TXT", ".txt"), ("a.jsonl.zst", ".jsonl"), ("a.csv.GZ", ".csv"), ("README", ""), ("a.gz", "")],
+    [
+        ("a.TXT", ".txt"),
+        ("a.jsonl.zst", ".jsonl"),
+        ("a.csv.GZ", ".csv"),
+        ("README", ""),
+        ("a.gz", ""),
+        ("a.TGZ", ".tar"),
+        ("a.tar.xz", ".tar"),
+    ],
 )
 def test_the_suffix_that_tells_the_format(name: str, suffix: str) -> None:
     assert kind_suffix(Path(name)) == suffix
 
 
 def packed(kind: str) -> bytes:
-    return {"": DATA, ".gz": gzip.compress(DATA), ".zst": zstandard.compress(DATA)}[kind]
+    packers = {".gz": gzip.compress, ".zst": zstandard.compress, ".xz": lzma.compress, ".bz2": bz2.compress}
+    return packers[kind](DATA) if kind else DATA
 
 
-@pytest.mark.parametrize("kind", ["", ".gz", ".zst"])
+@pytest.mark.parametrize("kind", ["", ".gz", ".zst", ".xz", ".bz2"])
 def test_bytes_come_unpacked(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"a.txt{kind}"
     path.write_bytes(packed(kind))
@@ -156,7 +167,7 @@ def test_bytes_come_unpacked(tmp_path: Path, kind: str) -> None:
     assert b"".join(chunks_of(path)) == b""
 
 
-@pytest.mark.parametrize("kind", [".gz", ".zst"])
+@pytest.mark.parametrize("kind", [".gz", ".zst", ".xz", ".bz2"])
 def test_a_cut_or_foreign_file_is_an_error_after_what_was_sound(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"a.txt{kind}"
     for content in (packed(kind)[:-20], packed(kind) + packed(kind)[:-20]):

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import socket
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -23,7 +24,7 @@ from hanlin.text.config import ReadConfig, SourceConfig
 from hanlin.text.document import Document, Dropped
 from hanlin.text.encodings import HEAD_BYTES
 from hanlin.text.formats.lines import lines_of
-from hanlin.text.readers import nothing_readable, read_documents, split_text
+from hanlin.text.readers import nothing_readable, read_documents, read_events, split_text
 
 CHINESE = "今天天气很好，我们一起去公园里走走。他说这是他第一次来北京，什么都想看一看。\n"
 ENGLISH = "It was the best of times, it was the worst of times.\n"
@@ -335,3 +336,103 @@ def test_one_endless_row_is_dropped_in_little_memory(tmp_path: Path) -> None:
     assert reasons(dropped) == [("row_too_long", "a.jsonl:1"), ("row_too_long", "b.csv:2")]
     assert documents[0].text == "after"
     assert peak < 24 << 20
+
+
+# ------------------------------------------------------------ bad input
+
+
+def test_a_pipe_or_device_is_refused_at_once_in_one_sentence(tmp_path: Path, lang: str) -> None:
+    """Opened, a pipe waits for a writer that may never come, and /dev/zero never ends."""
+    os.mkfifo(tmp_path / "pipe")
+    for path, kind in ((str(tmp_path / "pipe"), "FIFO"), ("/dev/zero", "device")):
+        with pytest.raises(InputError) as caught:
+            read_documents(path, on_drop=lambda dropped: None)
+        assert (caught.value.code, caught.value.values) == ("E207", {"path": path, "kind": kind})
+        assert path in str(caught.value) and kind in str(caught.value)
+
+
+def test_pipes_sockets_and_links_in_circles_below_a_folder_are_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "b.txt")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "c.txt"))
+    (tmp_path / "d.txt").symlink_to(tmp_path / "e.txt")
+    (tmp_path / "e.txt").symlink_to(tmp_path / "d.txt")
+    (tmp_path / "circle").symlink_to(tmp_path)
+    write(tmp_path / "z.txt", ENGLISH)
+    for source in (tmp_path, tmp_path / "*.txt"):
+        documents, dropped = read(SourceConfig(path=str(source)))
+        assert [d.text for d in documents] == [ENGLISH]
+        assert sorted(reasons(dropped)) == [
+            ("special", "b.txt"), ("special", "c.txt"), ("unreadable", "d.txt"), ("unreadable", "e.txt")
+        ]  # fmt: skip
+        assert {one.example for one in dropped} == {"FIFO", "socket", "no file"}
+
+
+def test_a_file_that_may_not_be_read_is_told_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests may run as root, whom nothing is forbidden, so the answer of the system is put in its place."""
+    for name in ("a.txt", "b.jsonl", "c.pdf", "d.zip", "e.txt"):
+        write(tmp_path / name, ENGLISH)
+    opened = Path.open
+
+    def forbidding(path: Path, *args: object, **options: object) -> object:
+        if path.name < "e":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", forbidding)
+    documents, dropped = read(tmp_path)
+    assert [d.text for d in documents] == [ENGLISH]
+    assert reasons(dropped) == [("unreadable", name) for name in ("a.txt", "b.jsonl", "c.pdf", "d.zip")]
+    assert all("Permission denied" in one.example for one in dropped)
+
+
+def test_nul_bytes_are_no_text_in_a_lump_and_no_loss_one_by_one(tmp_path: Path) -> None:
+    write(tmp_path / "a.txt", bytes(5000))
+    write(tmp_path / "b.txt", (ENGLISH * 20).encode() + b"\0" + (CHINESE * 20).encode())
+    write(tmp_path / "c.jsonl", '{"text": "a\\u0000b"}\n{"text": "c\0d"}\n{"text": "e"}\n')
+    documents, dropped = read(tmp_path)
+    assert [d.text.replace("\0", "") for d in documents] == [ENGLISH * 20 + CHINESE * 20, "ab", "e"]
+    assert reasons(dropped) == [("binary", "a.txt"), ("not_json", "c.jsonl:2")]
+
+
+def test_lone_surrogates_in_any_spelling_never_reach_a_document(tmp_path: Path) -> None:
+    write(tmp_path / "a.txt", (CHINESE * 9).encode() + b"\xed\xa0\x80" + CHINESE.encode())
+    write(tmp_path / "b.json", '[{"text": "x\\udc00"}, {"text": "\\ud83d\\ude00"}]')
+    write(tmp_path / "c.csv", b"text\nx\xed\xb0\x80y\n" + CHINESE.encode() * 9)
+    documents, dropped = read(tmp_path)
+    for document in documents:
+        assert document.text.encode()
+    assert "😀" in [d.text for d in documents]
+    assert ("surrogate", "b.json:1") in reasons(dropped)
+    assert {name for reason, name in reasons(dropped) if reason == "encoding"} == {"a.txt", "c.csv"}
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.json", "a.csv", "a.html", "a.md"])
+def test_an_endless_line_needs_little_memory(tmp_path: Path, name: str) -> None:
+    with (tmp_path / name).open("wb") as file:
+        for _ in range(24):
+            file.write(b"a" * (1 << 20))
+    options = ReadConfig(max_row_chars=1 << 20, max_document_chars=1 << 20)
+    num_chars = num_dropped = 0
+    tracemalloc.start()
+    for event in read_events(tmp_path / name, options=options):
+        num_chars += len(event.text) if isinstance(event, Document) else 0
+        num_dropped += isinstance(event, Dropped)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (num_chars, num_dropped) == ((24 << 20, 0) if name in ("a.txt", "a.md") else (0, 1))
+    assert peak < 10 << 20
+
+
+def test_empty_files_are_told_one_by_one_and_never_held(tmp_path: Path) -> None:
+    """A million of them once waited in a list for the next document."""
+    for number in range(500):
+        (tmp_path / f"{number:03}.txt").touch()
+    events = read_events(tmp_path)
+    for number, event in enumerate(events):
+        assert isinstance(event, Dropped)
+        assert (event.reason, event.id) == ("empty", f"{number:03}.txt")
+        if number == 0:
+            (tmp_path / "001.txt").unlink()  # nothing was read ahead
+            (tmp_path / "001.txt").touch()
+    assert number == 499

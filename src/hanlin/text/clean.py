@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import opencc
 
 from hanlin.text.config import NormaliseConfig
+from hanlin.text.mojibake import repaired
 
 _LINE_ENDS = re.compile(r"\r\n?|\u2028|\u2029|\x85")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
@@ -54,6 +55,8 @@ Rule = Callable[[str], tuple[str, int]]
 
 def _rules(config: NormaliseConfig, lang: str) -> list[tuple[str, Rule]]:
     rules: list[tuple[str, Rule]] = []
+    if config.mojibake:  # first of all: a byte read wrongly may look like the end of a line, or a control character
+        rules.append(("mojibake", repaired))
     if config.line_ends:
         rules.append(("line_ends", lambda text: _LINE_ENDS.subn("\n", text)))
     if config.control_characters:

@@ -81,6 +81,9 @@ class ReadConfig(Config):
 class NormaliseConfig(Config):
     """What is evened out in every text; each change is counted."""
 
+    mojibake: bool = Field(
+        default=True, description="Put lines right that were decoded in the wrong encoding, where that can be proved."
+    )
     compose: bool = Field(default=True, description="Compose characters to Unicode NFC (never NFKC).")
     line_ends: bool = Field(default=True, description="Turn every kind of line end into a line feed.")
     control_characters: bool = Field(default=True, description="Remove control characters except line feed and tab.")

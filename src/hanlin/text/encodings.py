@@ -30,6 +30,7 @@ _COMMON_HAN = re.compile(
     "她里后小么心多天而能好都然没日于起还发成事只作当想看文无開長門書電話這來國說們為後麼對過時會個]"
 )
 _HAN = re.compile(r"[\u4e00-\u9fff]")
+_KANA = re.compile(r"[\u3041-\u3093\u30a1-\u30f6]")
 # An accented letter and its neighbour, read as GB18030, are one Han character inside a Latin word: M黮ler.
 _LONE_HAN = re.compile(r"(?<=[A-Za-z])[\u4e00-\u9fff](?![\u3000-\u303f\u4e00-\u9fff\uff00-\uffef])")
 # What is left to charset-normalizer: asked for all of its 99 encodings, it finds exotic ones that fit by chance.
@@ -43,7 +44,7 @@ def encoding_of(head: bytes) -> str | None:
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
-    if b"\0" not in head and _is_utf8(head):
+    if head.count(0) * 100 <= len(head) and _is_utf8(head):
         return "utf-8" if len(_CONTROLS.findall(head)) <= 0.02 * len(head) else None
     return _likeliest(head)
 
@@ -74,6 +75,8 @@ def doubtful_part(chunks: Iterable[bytes], *, final: bool = False) -> bytes | No
 
 
 def _likeliest(head: bytes) -> str | None:
+    if japanese := next((name for name in ("shift_jis", "cp932") if _is_japanese(head, name)), None):
+        return japanese
     candidates = ["utf-16-le", "utf-16-be"] if len(head) >= 4 else []
     if b"\0" not in head:
         candidates.append("gb18030")
@@ -84,6 +87,13 @@ def _likeliest(head: bytes) -> str | None:
         return None
     best = from_bytes(head[: 1 << 16], cp_isolation=list(_OTHERS)).best()
     return best.encoding if best is not None and _decodes(head, best.encoding) else None
+
+
+def _is_japanese(head: bytes, name: str) -> bool:
+    """Whether three in ten characters beyond ASCII are kana: two bytes of UTF-16 or GB18030 are hardly ever kana."""
+    text = _decoded(head, name) or ""
+    kana, others = len(_KANA.findall(text)), len(text) - len(_ASCII.findall(text))
+    return kana >= 4 and kana * 10 >= 3 * others
 
 
 def _plausibility(head: bytes, name: str) -> float:

@@ -32,7 +32,7 @@ _UNENDED = (
     "source|tbody|td|tfoot|th|thead|tr|track|wbr"
 )
 _TAG = re.compile(rf"<(/?)(?!(?:{_UNENDED})[\s/>])[a-z][^\s/>]*", re.IGNORECASE)
-_PROGRAM = re.compile(r"<(?:pre|textarea|samp)[\s>]", re.IGNORECASE)
+_PROGRAM = re.compile(r"<pre[\s>]", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>([^<]{1,1000})</title", re.IGNORECASE)
 _BETWEEN_PARAGRAPHS = re.compile(r"\n(?!- |\|)|(?<=\|)\n(?!\|)")
 
@@ -50,7 +50,7 @@ def main_text(page: str) -> str:
 
 
 def _is_running_text(page: str) -> bool:
-    """Whether a page is worth a second reading: it shows no program text, which that would tear, and is not too long."""
+    """Whether a page is worth a second reading: no program text, which that would tear, and not too long."""
     return len(page) <= MOST_CHARS and not _PROGRAM.search(page) and page.count("<") <= 2 * MOST_TAGS
 
 

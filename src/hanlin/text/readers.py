@@ -9,20 +9,16 @@ a folder in which nothing could be read, is an error.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from hanlin.base.errors import InputError
 from hanlin.text.config import ReadConfig, SourceConfig
 from hanlin.text.document import Document, Dropped
-from hanlin.text.encodings import HEAD_BYTES, doubtful_part, encoding_of
-from hanlin.text.files import UNREADABLE, PassedOver, files_of, kind_suffix, shown
-from hanlin.text.formats.archives import BETWEEN, is_archive, members_of
-from hanlin.text.formats.content import KEPT_COLUMNS, Content, Fault, Guard, Item, Row, Text, UnpacksTooMuch
-from hanlin.text.formats.table import BINARY, READERS, format_of
+from hanlin.text.files import PassedOver, files_of, kind_suffix, shown
+from hanlin.text.formats.content import KEPT_COLUMNS, Content, Fault, Row, Text
+from hanlin.text.formats.items import items_of
 from hanlin.text.language import language_of
 from hanlin.text.reasons import reason_text
 
@@ -77,165 +73,77 @@ def _events(files: Sequence[tuple[SourceConfig, list[Path], list[PassedOver]]], 
             yield from _of_file(path, source, options)
 
 
-def _of_file(path: Path, source: SourceConfig, options: ReadConfig) -> Iterator[Event]:
-    """Everything in one file of the disk."""
-    try:
-        content = Content(path, str(path), options, Guard(path, options), columns=(source.text_field, *KEPT_COLUMNS))
-        yield from _File(content, source).events()
-    except UnpacksTooMuch as error:
-        yield _dropped(Fault("bomb", example=str(error)), error.name, source)
-    except UNREADABLE as error:
-        yield _dropped(Fault("unreadable", example=str(error)), str(path), source)
-
-
 def source_name(source: SourceConfig) -> str:
     """Return the name a source has in reports."""
     return shown(source.name or Path(source.path).name or source.path)
 
 
-def _dropped(fault: Fault, name: str, source: SourceConfig) -> Dropped:
-    id, location = shown(f"{Path(name).name}{fault.place}"), shown(f"{name}{fault.place}")
-    return Dropped(fault.reason, id, source_name(source), location, shown(fault.example[:80]))
-
-
-class _File:
-    """One file or member of an archive on its way to documents; `depth` archives are around it."""
-
-    def __init__(self, content: Content, source: SourceConfig, depth: int = 0) -> None:
-        self.content, self.source, self.depth = content, source, depth
-        self.faults: list[Fault] = []  # of the text that is being read, until its next piece
-
-    def events(self) -> Iterator[Event]:
-        """Yield documents and drops. Raises UnpacksTooMuch."""
-        try:
-            yield from self._members() if is_archive(self.content.name) else self._documents()
-        except UNREADABLE as error:
-            yield self._drop(Fault("unreadable", example=str(error)))
-
-    # ------------------------------------------------------------ archives
-
-    def _members(self) -> Iterator[Event]:
-        if self.depth >= self.content.options.max_archive_depth:
-            yield self._drop(Fault("nested"))
-            return
-        for member in members_of(self.content):
-            if isinstance(member, Fault):
-                yield self._drop(member)
-                continue
-            name = f"{self.content.name}{BETWEEN}{member.name}"
-            inside = replace(self.content, path=member.path, name=name)
-            yield from _File(inside, self.source, self.depth + 1).events()
-
-    # ------------------------------------------------------------ one file
-
-    def _documents(self) -> Iterator[Event]:
-        head = self._head()
-        chosen = self.source.format
-        form = format_of(self.content, head) if chosen == "auto" else chosen
-        if len(head) < HEAD_BYTES and not head.strip():
-            yield self._drop(Fault("empty"))
-            return
-        encoding = form if form in BINARY else self._encoding(head)
-        if encoding is None:
-            yield self._drop(Fault("binary", example=head[:16].hex(" ")))
-            return
-        self.content.encoding = encoding
-        try:
-            for item in READERS[form](self.content):
-                yield from self._of_item(item)
-        except UNREADABLE as error:
-            yield self._drop(Fault("unreadable", example=str(error)))
-        if self.content.num_faults and self._is_faulty():
-            yield self._drop(Fault("encoding", example=f"{encoding}: {self.content.num_faults:,}"))
-
-    def _head(self) -> bytes:
-        head = b""
-        for chunk in self.content.chunks():
-            head += chunk
-            if len(head) >= HEAD_BYTES:
-                break
-        return head[:HEAD_BYTES]
-
-    def _encoding(self, head: bytes) -> str | None:
-        """By the head; where that is UTF-8, by the first part of the file that is not, if there is one."""
-        encoding = encoding_of(head)
-        if encoding == "utf-8" and len(head) == HEAD_BYTES and (part := doubtful_part(self._sound_chunks())):
-            return encoding_of(part) or encoding
-        return encoding
-
-    def _is_faulty(self) -> bool:
-        """Whether U+FFFD came from decoding: many a text holds it since its last owner decoded it badly."""
-        return (
-            not self.content.encoding.startswith("utf-8") or doubtful_part(self._sound_chunks(), final=True) is not None
-        )
-
-    def _sound_chunks(self) -> Iterator[bytes]:
-        """The bytes up to where the file is damaged: what follows is said when the text itself is read."""
-        with contextlib.suppress(*UNREADABLE):
-            yield from self.content.chunks()
-
-    # ------------------------------------------------------------ documents and drops
-
-    def _of_item(self, item: Item) -> Iterator[Event]:
+def _of_file(path: Path, source: SourceConfig, options: ReadConfig) -> Iterator[Event]:
+    for content, item in items_of(path, options, form=source.format, columns=(source.text_field, *KEPT_COLUMNS)):
         match item:
             case Fault():
-                yield self._drop(item)
+                yield _dropped(item, content, source)
             case Row():
-                yield from self._row(item)
+                yield from _of_row(item, content, source)
             case Text():
-                yield from self._text(item)
+                yield from _of_text(item, content, source)
 
-    def _row(self, row: Row) -> Iterator[Event]:
-        place = f"{row.part}:{row.number}"
-        text = row.values.get(self.source.text_field)
-        if not isinstance(text, str):
-            yield self._drop(Fault("missing_field", place, ", ".join(map(str, row.values))))
-        elif _SURROGATE.search(text):
-            yield self._drop(Fault("surrogate", place, text[:80]))
+
+def _of_row(row: Row, content: Content, source: SourceConfig) -> Iterator[Event]:
+    place = f"{row.part}:{row.number}"
+    text = row.values.get(source.text_field)
+    if not isinstance(text, str):
+        yield _dropped(Fault("missing_field", place, ", ".join(map(str, row.values))), content, source)
+    elif _SURROGATE.search(text):
+        yield _dropped(Fault("surrogate", place, text[:80]), content, source)
+    else:
+        known = ((name, row.values.get(name)) for name in KEPT_COLUMNS)
+        kept = {name: shown(value) for name, value in known if isinstance(value, str | int | float)}
+        part = {"path": shown(f"{content.name}{row.part}")} if row.part else {}
+        yield from _of_text(Text([text], {**kept, **part, "line": row.number}, place), content, source)
+
+
+def _of_text(text: Text, content: Content, source: SourceConfig) -> Iterator[Event]:
+    """The text in pieces, each after the faults that were met on the way to it."""
+    path, name = Path(content.name), source_name(source)
+    id = f"{shown(path.as_posix())}{text.place}"
+    meta = {"path": shown(path), "encoding": content.encoding, "kind": source.kind, **text.meta}
+    faults: list[Fault] = []
+    number = 0
+    for number, (piece, is_last) in enumerate(split_text(_sound(text, faults), content.options.max_document_chars), 1):
+        yield from _told(faults, content, source)
+        lang = _language(piece, path, source)
+        if number == 1 and is_last:
+            yield Document(piece, id, name, lang, meta)
         else:
-            known = ((name, row.values.get(name)) for name in KEPT_COLUMNS)
-            kept = {name: shown(value) for name, value in known if isinstance(value, str | int | float)}
-            part = {"path": shown(f"{self.content.name}{row.part}")} if row.part else {}
-            yield from self._text(Text([text], {**kept, **part, "line": row.number}, place))
+            yield Document(piece, f"{id}#{number}", name, lang, {**meta, "piece": number})
+    if not number and not faults:
+        faults.append(Fault("empty", text.place))
+    yield from _told(faults, content, source)
 
-    def _text(self, text: Text) -> Iterator[Event]:
-        path = Path(self.content.name)
-        id = f"{shown(path.as_posix())}{text.place}"
-        meta = {
-            "path": shown(path), "encoding": self.content.encoding, "kind": self.source.kind, **text.meta,
-        }  # fmt: skip
-        number = 0
-        pieces = split_text(self._sound_parts(text), self.content.options.max_document_chars)
-        for number, (piece, is_last) in enumerate(pieces, start=1):
-            yield from self._drops()
-            if number == 1 and is_last:
-                yield Document(piece, id, source_name(self.source), self._language(piece), meta)
-            else:
-                tail = {**meta, "piece": number}
-                yield Document(piece, f"{id}#{number}", source_name(self.source), self._language(piece), tail)
-        if not number and not self.faults:
-            self.faults.append(Fault("empty", text.place))
-        yield from self._drops()
 
-    def _sound_parts(self, text: Text) -> Iterator[str]:
-        for part in text.parts:
-            if isinstance(part, Fault):
-                self.faults.append(part)
-            else:
-                yield part
+def _sound(text: Text, faults: list[Fault]) -> Iterator[str]:
+    for part in text.parts:
+        if isinstance(part, Fault):
+            faults.append(part)
+        else:
+            yield part
 
-    def _drops(self) -> Iterator[Dropped]:
-        yield from map(self._drop, self.faults)
-        self.faults.clear()
 
-    def _language(self, text: str) -> str:
-        if self.source.language != "auto":
-            return self.source.language
-        is_code = self.source.kind == "code" or kind_suffix(Path(self.content.name)) in CODE_SUFFIXES
-        return "code" if is_code else language_of(text)
+def _told(faults: list[Fault], content: Content, source: SourceConfig) -> Iterator[Dropped]:
+    yield from [_dropped(fault, content, source) for fault in faults]
+    faults.clear()
 
-    def _drop(self, fault: Fault) -> Dropped:
-        return _dropped(fault, self.content.name, self.source)
+
+def _language(text: str, path: Path, source: SourceConfig) -> str:
+    if source.language != "auto":
+        return source.language
+    return "code" if source.kind == "code" or kind_suffix(path) in CODE_SUFFIXES else language_of(text)
+
+
+def _dropped(fault: Fault, content: Content, source: SourceConfig) -> Dropped:
+    id, location = f"{Path(content.name).name}{fault.place}", f"{content.name}{fault.place}"
+    return Dropped(fault.reason, shown(id), source_name(source), shown(location), shown(fault.example[:80]))
 
 
 def split_text(parts: Iterable[str], most: int) -> Iterator[tuple[str, bool]]:

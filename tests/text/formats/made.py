@@ -32,8 +32,8 @@ def read(*sources: SourceConfig | Path, options: ReadConfig | None = None) -> tu
 
 def reasons(dropped: list[Dropped]) -> list[tuple[str, str]]:
     """Reason and place of each, the folders left out."""
-    return [(one.reason, Path(one.location.partition("!/")[0]).name + one.location[len(one.location.partition("!/")[0]):])
-            for one in dropped]  # fmt: skip
+    places = [one.location.partition("!/") for one in dropped]
+    return [(one.reason, Path(file).name + "".join(rest)) for one, (file, *rest) in zip(dropped, places, strict=True)]
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -123,13 +123,16 @@ CONTAINER = (
 )
 
 
-def epub(chapters: Mapping[str, str], *, spine: Sequence[str] | None = None, more: Mapping[str, str] | None = None) -> bytes:
+def epub(
+    chapters: Mapping[str, str], *, spine: Sequence[str] | None = None, more: Mapping[str, str] | None = None
+) -> bytes:
     """A book with a table of contents and the chapters (name to body), by hand."""
     items = "".join(f'<item id="{n}" href="{n}.xhtml" media-type="application/xhtml+xml"/>' for n in chapters)
     spine = "".join(f'<itemref idref="{name}"/>' for name in spine or chapters)
     opf = (
         '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata>'
-        "<dc:title>春天的书</dc:title><dc:creator>Ann Author</dc:creator><dc:rights>CC0</dc:rights></metadata><manifest>"
+        "<dc:title>春天的书</dc:title><dc:creator>Ann Author</dc:creator><dc:rights>CC0</dc:rights></metadata>"
+        "<manifest>"
         f'<item id="nav" href="nav.xhtml" properties="nav" media-type="application/xhtml+xml"/>{items}</manifest>'
         f'<spine><itemref idref="nav"/>{spine}</spine></package>'
     )
@@ -140,7 +143,7 @@ def epub(chapters: Mapping[str, str], *, spine: Sequence[str] | None = None, mor
         package.writestr("META-INF/container.xml", CONTAINER)
         package.writestr("OEBPS/book.opf", opf)
         package.writestr("OEBPS/nav.xhtml", page.format("<nav>Contents</nav>"))
-        for name, body in {**chapters, **{}}.items():
+        for name, body in chapters.items():
             package.writestr(f"OEBPS/{name}.xhtml", page.format(body))
         for name, text in (more or {}).items():
             package.writestr(name, text)

@@ -116,9 +116,7 @@ def test_a_table_in_a_table_is_one_row(tmp_path: Path) -> None:
     cell = "<w:tc><w:p><w:r><w:t>{}</w:t></w:r></w:p>{}</w:tc>"
     inner = f"<w:tbl><w:tr>{cell.format('in', '')}{cell.format('side', '')}</w:tr></w:tbl>"
     table = f"<w:tbl><w:tr>{cell.format('a', inner)}{cell.format('b', '')}</w:tr></w:tbl><w:sectPr"
-    documents, _ = read(
-        write(tmp_path / "a.docx", replaced(word(["x"]), "word/document.xml", {"<w:sectPr": table}))
-    )
+    documents, _ = read(write(tmp_path / "a.docx", replaced(word(["x"]), "word/document.xml", {"<w:sectPr": table})))
     assert documents[0].text == "x\na in side\tb\n"
 
 

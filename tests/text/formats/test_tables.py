@@ -48,6 +48,7 @@ def test_json_of_every_layout(tmp_path: Path, layout: str, encoding: str) -> Non
         ('[{"text": "a"}, ', ["a"], ("not_json", "a.json:2")),
         ('[{"text": "a"}] {"text": "b"}', ["a"], ("not_json", "a.json:2")),
         ('{"text": "a"} nonsense {"text": "b"}', ["a"], ("not_json", "a.json:2")),
+        ('{"text": "a"}\n{"text": \n{"text": "b"}\n', ["a", "b"], ("not_json", "a.json:2")),
         ('[{"text": "a"}, "b", {"text": "c"}]', ["a", "c"], ("not_object", "a.json:2")),
         ('[{"text": "a"}, {"body": "b"}]', ["a"], ("missing_field", "a.json:2")),
         ('[{"text": "a"}, {"text": "' + "b" * 5000 + '"}]', ["a"], ("row_too_long", "a.json:2")),
@@ -93,11 +94,15 @@ VALUES = st.recursive(
     is_array=st.booleans(),
 )
 def test_values_in_any_parts_are_those_of_the_standard_library(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]], size: int, indent: int | None, is_array: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[dict[str, object]],
+    size: int,
+    indent: int | None,
+    is_array: bool,
 ) -> None:
     text = json.dumps(rows, indent=indent) if is_array else "\n".join(json.dumps(row, indent=indent) for row in rows)
-    path, options = Path(__file__), ReadConfig()
-    content = Parts(path, "a.json", options, Guard(path, options))
+    options = ReadConfig()
+    content = Parts(Path(__file__), "a.json", options, Guard(0, options))
     content.parts = [text[at : at + size] for at in range(0, len(text), size)]
     assert list(read_json(content)) == [Row(number, row) for number, row in enumerate(rows, start=1)]
 
@@ -111,7 +116,7 @@ def test_an_array_of_any_size_needs_the_memory_of_a_row(tmp_path: Path) -> None:
         file.write("]")
     assert path.stat().st_size > 10 * CHUNK_BYTES
     options = ReadConfig()
-    content = Content(path, "a.json", options, Guard(path, options), encoding="utf-8")
+    content = Content(path, "a.json", options, Guard(0, options), encoding="utf-8")
     tracemalloc.start()
     num_rows = sum(isinstance(item, Row) for item in read_json(content))
     _, peak = tracemalloc.get_traced_memory()

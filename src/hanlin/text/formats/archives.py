@@ -89,11 +89,14 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
 
 
 def _tar_members(content: Content, folder: Path) -> Iterator[Member | Fault]:
-    with tarfile.open(fileobj=Stream(content.chunks()), mode="r|", bufsize=CHUNK_BYTES) as archive:
+    stream = Stream(content.chunks())
+    with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK_BYTES) as archive:
         for info in archive:
             archive.members = []  # type: ignore[attr-defined]  # it would keep the headers of a million members
             if not info.isdir():
                 yield _tar_member(archive, info, content, folder)
+    if stream.is_done and stream.tail.strip(b"\0"):  # tarfile takes one that is cut between members for a whole one
+        raise EOFError("the archive ends without its mark")
 
 
 def _tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo, content: Content, folder: Path) -> Member | Fault:
@@ -121,17 +124,21 @@ def _unpacked(file: IO[bytes], name: str, content: Content, folder: Path) -> Mem
 
 
 class Stream(io.RawIOBase):
-    """Chunks as a file that can only be read on."""
+    """Chunks as a file that can only be read on; `tail` are the last bytes that came, all there are once it is done."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self.chunks, self.held = chunks, b""
+        self.tail, self.is_done = b"", False
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, fewer than `size` at the end only."""
         parts, wanted = [self.held], size - len(self.held)
-        while wanted > 0 and (chunk := next(self.chunks, None)) is not None:
-            parts.append(chunk)
-            wanted -= len(chunk)
+        while wanted > 0 and not self.is_done:
+            chunk = next(self.chunks, None)
+            self.is_done = chunk is None
+            parts.append(chunk or b"")
+            wanted -= len(chunk or b"")
+            self.tail = (self.tail + (chunk or b"")[-tarfile.BLOCKSIZE :])[-tarfile.BLOCKSIZE :]
         read = b"".join(parts)
         self.held = read[size:]
         return read[:size]

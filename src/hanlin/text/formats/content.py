@@ -72,8 +72,8 @@ class UnpacksTooMuch(Exception):
 class Guard:
     """Counts what comes out of one packed file, with all that is packed in it, against what went in."""
 
-    def __init__(self, path: Path, options: ReadConfig) -> None:
-        most = max(FREE_BYTES, options.max_unpacked_ratio * path.stat().st_size)
+    def __init__(self, num_bytes: int, options: ReadConfig) -> None:
+        most = max(FREE_BYTES, options.max_unpacked_ratio * num_bytes)
         self.most = min(most, options.max_unpacked_bytes)
         self.stored = 0
 
@@ -130,6 +130,14 @@ class Content:
             return
         with tempfile.TemporaryDirectory(prefix="hanlin-") as folder:
             yield copied(self.guard.watched(chunks_of(self.path), self.name, store=True), Path(folder), self.name)
+
+    def row(self, number: int, value: object) -> Row | Fault:
+        """A JSON value as a row; one that is no object is one only to those who want all there is."""
+        if isinstance(value, dict):
+            return Row(number, value)
+        if self.columns is None:
+            return Row(number, {"text": value})
+        return Fault("not_object", f":{number}", str(value)[:80])
 
     def lacking(self, columns: Iterable[object], place: str) -> Fault | None:
         """The fault of a table that has not the column its text should stand in."""

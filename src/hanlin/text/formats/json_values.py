@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from hanlin.text.formats.content import Content, Fault, Item, Row
+from hanlin.text.formats.content import Content, Fault, Item
 
 _SPACE = re.compile(r"[\s\ufeff]*")
 _DECODER = json.JSONDecoder()
@@ -16,13 +16,14 @@ _DECODER = json.JSONDecoder()
 def read_json(content: Content) -> Iterator[Item]:
     """Yield one row for each object of the array, or at the top; its number is the place among them.
 
-    After a value that is not JSON nothing can be told apart, so the rest is one fault. Faults: not_json, not_object,
-    row_too_long.
+    After a value that is not JSON the rest of an array is one fault, since nothing in it can be told apart; objects at
+    the top go on with the next that begins a line. Faults: not_json, not_object, row_too_long.
     """
     number = 0
     try:
         for number, value in enumerate(_Scanner(content).values(), start=1):
-            yield Row(number, value) if isinstance(value, dict) else Fault("not_object", f":{number}", str(value)[:80])
+            is_fault = isinstance(value, ValueError)
+            yield Fault("not_json", f":{number}", str(value)) if is_fault else content.row(number, value)
     except _TooLong:
         yield Fault("row_too_long", f":{number + 1}")
     except (ValueError, RecursionError) as error:
@@ -41,10 +42,13 @@ class _Scanner:
         self.held, self.at = "", 0
 
     def values(self) -> Iterator[object]:
-        """Yield the values of the array, or those at the top. Raises ValueError, RecursionError or _TooLong."""
+        """Yield the values of the array, or those at the top, there a ValueError for each that is none.
+
+        Raises ValueError, RecursionError or _TooLong.
+        """
         if not self._take("["):
             while not self._is_done():
-                yield self._value()
+                yield self._value_or_error()
             return
         if not self._take("]"):
             yield self._value()
@@ -88,6 +92,23 @@ class _Scanner:
             raise _TooLong
         self.at = end
         return value
+
+    def _value_or_error(self) -> object:
+        try:
+            return self._value()
+        except ValueError as error:
+            self._pass_to_next_line()
+            return error
+
+    def _pass_to_next_line(self) -> None:
+        """Forget everything up to the next object that begins a line, or the end."""
+        while (found := self.held.find("\n{", self.at + 1)) < 0:
+            self.held, self.at = self.held[-1:], 0
+            if (part := next(self.parts, None)) is None:
+                self.at = len(self.held)
+                return
+            self.held += part
+        self.at = found
 
     def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
         """Whether the fault is only that the rest of the value has not been read yet."""

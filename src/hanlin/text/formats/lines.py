@@ -21,15 +21,15 @@ def read_jsonl(content: Content) -> Iterator[Item]:
         if line is None:
             yield Fault("row_too_long", f":{number}")
         elif line.strip():
-            yield _row_of(line, number)
+            yield _row_of(line, number, content)
 
 
-def _row_of(line: str, number: int) -> Row | Fault:
+def _row_of(line: str, number: int, content: Content) -> Row | Fault:
     try:
         row = json.loads(line.removeprefix("\ufeff"))  # files put together keep the marks of each
     except (ValueError, RecursionError) as error:
         return Fault("not_json", f":{number}", str(error))
-    return Row(number, row) if isinstance(row, dict) else Fault("not_object", f":{number}", line)
+    return content.row(number, row)
 
 
 def read_table(content: Content, *, delimiter: str) -> Iterator[Item]:

@@ -73,7 +73,9 @@ def _pages(reader: PdfReader, num_pages: int) -> Iterator[str | Fault]:
 def _has_picture(page: PageObject) -> bool:
     resources = page.get("/Resources")
     objects = resources.get_object().get("/XObject") if resources else None
-    return any(one.get_object().get("/Subtype") == "/Image" for one in (objects.get_object() if objects else {}).values())
+    return any(
+        one.get_object().get("/Subtype") == "/Image" for one in (objects.get_object() if objects else {}).values()
+    )
 
 
 def _is_damaged(page: PageObject) -> bool:
@@ -85,4 +87,4 @@ def _is_damaged(page: PageObject) -> bool:
     streams = [one.get_object() for one in parts] if isinstance(parts, list) else [parts]
     content = page.get_contents()
     is_empty = content is None or not content.get_data().strip()
-    return is_empty and any(not hasattr(one, "get") or one.get("/Length", 0) > 8 for one in streams)
+    return is_empty and any(len(getattr(one, "_data", b"damaged")) > 8 for one in streams)

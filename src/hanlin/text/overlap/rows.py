@@ -1,24 +1,27 @@
 """Rows of evaluation sets, whatever their columns are called: every text in them is one that training must not hold.
 
-.jsonl, .json (a list or lines), .csv, .tsv and plain text (a paragraph a row), each also as .gz and .zst.
+Read as training text is, in every format and encoding of it (`formats/`); of plain text a paragraph is a row.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hanlin.base.errors import InputError
+from hanlin.text.config import ReadConfig
 from hanlin.text.document import Dropped
-from hanlin.text.files import UNREADABLE, chunks_of, files_of, kind_suffix, shown
+from hanlin.text.files import files_of, kind_suffix, shown
+from hanlin.text.formats.archives import ARCHIVES
+from hanlin.text.formats.content import Fault, Row, Text
+from hanlin.text.formats.items import items_of
 
 OnDrop = Callable[[Dropped], None]
-SET_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")  # taken from a folder; a file may be plain text too
+SET_SUFFIXES = (
+    ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".xlsx", ".parquet", ".arrow", ".feather", *ARCHIVES
+)  # fmt: skip  # taken from a folder; a file may be plain text too
 _NAMES = frozenset({"id", "source", "url", "date", "licence", "license", "lang", "language", "split"})
 
 
@@ -63,45 +66,20 @@ def _sets(path: str) -> list[Path]:
 
 
 def _rows(file: Path, fields: Sequence[str], on_drop: OnDrop) -> Iterator[tuple[EvaluationRow, set[str]]]:
-    values = iter(_values(file))
-    number = 0
-    while True:
-        number += 1
-        place = f"{file}:{number}"
-        try:
-            value = next(values)
-        except StopIteration:
-            return
-        except UNREADABLE as error:
-            on_drop(Dropped("unreadable", file.name, file.name, shown(place), shown(str(error))[:80]))
-            return
-        if isinstance(value, ValueError):
-            on_drop(Dropped("not_json", f"{file.name}:{number}", file.name, shown(place), shown(str(value))[:80]))
-        elif value is not None:
-            columns = set(value) if isinstance(value, dict) else set[str]()
-            id = shown(value.get("id", "")) if isinstance(value, dict) else ""
-            yield EvaluationRow(file.name, shown(place), id, tuple(_texts(value, fields))), columns
-
-
-def _values(file: Path) -> Iterator[Any]:
-    """Values of a file; a ValueError for a row that is none, None for a blank line."""
-    kind = kind_suffix(file)
-    text = b"".join(chunks_of(file)).decode("utf-8-sig", "replace")  # evaluation sets are small, and need no streaming
-    if kind in (".csv", ".tsv"):
-        yield from csv.DictReader(io.StringIO(text), delimiter="," if kind == ".csv" else "\t")
-    elif kind == ".json" and isinstance(whole := _value(text), list):
-        yield from whole
-    elif kind in (".jsonl", ".ndjson", ".json"):
-        yield from map(_value, text.removesuffix("\n").split("\n"))
-    else:
-        yield from filter(str.strip, text.split("\n\n"))
-
-
-def _value(line: str) -> Any:
-    try:
-        return json.loads(line) if line.strip() else None
-    except (ValueError, RecursionError) as error:
-        return ValueError(str(error))
+    """The rows of a file with their columns, in whatever format and encoding it is; of a text each paragraph is one."""
+    for content, item in items_of(file, ReadConfig()):
+        match item:
+            case Fault(reason, place, example):
+                id, location = f"{Path(content.name).name}{place}", f"{content.name}{place}"
+                on_drop(Dropped(reason, shown(id), file.name, shown(location), shown(example)[:80]))
+            case Row(number, values, part):
+                place = shown(f"{content.name}{part}:{number}")
+                row = EvaluationRow(file.name, place, shown(values.get("id", "")), tuple(_texts(values, fields)))
+                yield row, set(map(str, values))
+            case Text(parts):
+                whole = "".join(part for part in parts if isinstance(part, str))  # evaluation sets are small
+                for number, text in enumerate(filter(str.strip, whole.split("\n\n")), start=1):
+                    yield EvaluationRow(file.name, shown(f"{content.name}:{number}"), "", (text,)), set()
 
 
 def _texts(value: Any, fields: Iterable[str]) -> Iterator[str]:

@@ -20,8 +20,8 @@ from hanlin.bundle.bundle import Bundle
 from hanlin.infer.config import SamplingParams
 from hanlin.infer.engine import Engine
 from hanlin.life.config import ServeJob
-from hanlin.life.models import name_of
 from hanlin.life.open import open_bundle
+from hanlin.life.places import name_of
 from hanlin.life.settings import Given, settled
 from hanlin.life.skills import SCORES
 from hanlin.life.talk import answers

@@ -71,9 +71,9 @@ describe.skipIf(noBrowser)("without a mouse", () => {
   /** Presses Tab until the focus is on what has this name. */
   async function tabTo(page: Page, name: string): Promise<void> {
     for (let press = 0; press < 40; press += 1) {
-      const focused = page.locator(":focus");
+      const focused = page.locator("button:focus, a:focus, textarea:focus, select:focus, .thread:focus");
       const words = (await focused.getAttribute("aria-label")) ?? (await focused.textContent());
-      if (words?.includes(name)) return;
+      if (words === name) return;
       await page.keyboard.press("Tab");
     }
     throw new Error(`no Tab leads to ${name}`);
@@ -86,7 +86,6 @@ describe.skipIf(noBrowser)("without a mouse", () => {
     await page.keyboard.press("Enter");
     await page.locator(".answer.complete").waitFor();
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("question");
-    await page.keyboard.press("Shift+Tab");
     await page.locator(".skip").focus();
     await tabTo(page, "Answer again");
     await page.keyboard.press("Enter");

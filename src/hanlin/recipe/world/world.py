@@ -29,15 +29,15 @@ class Skill:
 
 
 SKILLS = (
-    Skill("about", about, 8),
-    Skill("arithmetic", arithmetic, 4),
-    Skill("comparison", comparison, 9),
-    Skill("extraction", extraction, 19),
-    Skill("phrases", phrases, 9),
-    Skill("reading", reading, 9),
-    Skill("refusal", refusal, 13),
-    Skill("repeat", repeat, 9),
-    Skill("sentiment", sentiment, 15),
+    Skill("about", about, 10),
+    Skill("arithmetic", arithmetic, 16),
+    Skill("comparison", comparison, 16),
+    Skill("extraction", extraction, 6),
+    Skill("phrases", phrases, 8),
+    Skill("reading", reading, 2),
+    Skill("refusal", refusal, 15),
+    Skill("repeat", repeat, 4),
+    Skill("sentiment", sentiment, 18),
     Skill("small_talk", small_talk, 5),
 )
 SINGLE_SHARE = 0.6  # of the conversations begin with one question; the others with two or three of any kind

@@ -29,16 +29,16 @@ class Skill:
 
 
 SKILLS = (
-    Skill("about", about, 10),
-    Skill("arithmetic", arithmetic, 16),
-    Skill("comparison", comparison, 16),
+    Skill("about", about, 9),
+    Skill("arithmetic", arithmetic, 15),
+    Skill("comparison", comparison, 18),
     Skill("extraction", extraction, 6),
-    Skill("phrases", phrases, 8),
+    Skill("phrases", phrases, 7),
     Skill("reading", reading, 2),
-    Skill("refusal", refusal, 15),
+    Skill("refusal", refusal, 16),
     Skill("repeat", repeat, 4),
-    Skill("sentiment", sentiment, 18),
-    Skill("small_talk", small_talk, 5),
+    Skill("sentiment", sentiment, 19),
+    Skill("small_talk", small_talk, 4),
 )
 SINGLE_SHARE = 0.6  # of the conversations begin with one question; the others with two or three of any kind
 NUM_NEXT = (0, 1, 2, 3)  # further questions about the text of a first one

@@ -13,8 +13,8 @@ markers, looks whether the files still are what they were, and goes on with the 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
+import pkgutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -79,16 +79,10 @@ def perform(call: Call) -> None:
     storage = open_storage(call.root)
     with storage.drafting(call.name) as folder:
         begun = time.process_time()
-        counters = function_of(call.function)(call.job, folder, storage)
+        counters = pkgutil.resolve_name(call.function)(call.job, folder, storage)
         files = {path.name: [path.stat().st_size, sha256_file(path)] for path in sorted(folder.iterdir())}
         marker = {"key": call.key, "counters": counters, "files": files, "seconds": time.process_time() - begun}
         (folder / MARKER).write_bytes(sealed(marker))
-
-
-def function_of(name: str) -> Any:
-    """Return a function by its name, `package.module:function`."""
-    module, _, attribute = name.partition(":")
-    return getattr(importlib.import_module(module), attribute)
 
 
 def sealed(table: Mapping[str, Any]) -> bytes:

@@ -62,10 +62,10 @@ class CompareTokenizersConfig(Config):
     )
     parallel: bool = Field(
         default=False,
-        description="The files hold the same text in each language: tokens relative to reference are told.",
+        description="The files hold the same text in each language: tell tokens relative to reference.",
     )
     reference: str = Field(
-        default="en", min_length=1, max_length=20, description="Language the others are held against."
+        default="en", min_length=1, max_length=20, description="Language to hold the others against."
     )
 
 

@@ -1,9 +1,9 @@
 """Vocabularies side by side on the same text: how far tokens reach, what they cost, what is lost, how fast they are.
 
-Bits per byte of a model without context: H tokens of a text with frequencies p cost  H * -sum p log2 p  bits, divided by
-the bytes of the text. A token that reaches further is rarer and so costs more; only this product says whether it pays.
-Its share of what single bytes cost, counted the same way, is what the vocabulary leaves to the model: 1 for bytes
-themselves, less where common words became one token. All that lies below is what a model must learn from context.
+Bits per byte of a model without context: N tokens whose frequencies are p cost N * -sum p log2 p bits, over the bytes
+of the text. A token that reaches further is rarer and so costs more; only this product says whether that pays. Its
+share of what single bytes cost, counted the same way, is what the vocabulary leaves to the model: 1 for bytes
+themselves, less where common words became one token. All that lies below it a model must learn from context.
 """
 
 from __future__ import annotations

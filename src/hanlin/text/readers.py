@@ -70,7 +70,7 @@ def _events(files: Sequence[tuple[SourceConfig, list[Path], list[PassedOver]]], 
         for one in passed_over:
             yield Dropped(one.reason, shown(one.path.name), source_name(source), shown(one.path), one.detail)
         for path in found:
-            yield from _of_file(path, source, options)
+            yield from read_file(path, source, options)
 
 
 def source_name(source: SourceConfig) -> str:
@@ -78,7 +78,8 @@ def source_name(source: SourceConfig) -> str:
     return shown(source.name or Path(source.path).name or source.path)
 
 
-def _of_file(path: Path, source: SourceConfig, options: ReadConfig) -> Iterator[Event]:
+def read_file(path: Path, source: SourceConfig, options: ReadConfig) -> Iterator[Event]:
+    """Yield everything in one file of a source; one that vanished meanwhile is dropped like any that cannot be read."""
     for content, item in items_of(path, options, form=source.format, columns=(source.text_field, *KEPT_COLUMNS)):
         match item:
             case Fault():

@@ -28,13 +28,13 @@ def test_chinese_read_wrongly_comes_back(way: str) -> None:
     broken = WAYS[way](CHINESE)
     text, number = repaired(broken)
     wanted = CHINESE.encode("gb2312", "ignore").decode("gb2312") if way.startswith("GBK") else CHINESE
-    kept = sum(one == other for one, other in zip(text.split("\n"), wanted.split("\n"), strict=False))
     assert number == 4
     if way == "UTF-8 read as GBK":  # a line of an odd number of bytes has lost its last character for good
-        lost = [one for one, other in zip(text, wanted, strict=False) if one != other]
-        assert len(lost) <= 4 and len(text) <= len(wanted) + 4
+        assert 1 <= text.count("\ufffd") <= 8
+        rest = iter(wanted)
+        assert all(letter in rest for letter in text.replace("\ufffd", ""))  # nothing but what was there, in its order
     else:
-        assert (text, kept) == (wanted, 5)
+        assert text == wanted
 
 
 def test_european_text_read_wrongly_comes_back() -> None:

@@ -178,7 +178,7 @@ def test_rows_that_cannot_be_read_cost_only_themselves(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.txt"])
 def test_sets_in_any_encoding_are_found(tmp_path: Path, name: str, encoding: str) -> None:
     """A set in GBK was once decoded as UTF-8, and nothing of it was ever found in any text."""
-    texts = [opencc.OpenCC("s2t").convert(CHINESE) if encoding == "big5" else CHINESE, QUESTION]
+    texts = [opencc.OpenCC("s2tw").convert(CHINESE) if encoding == "big5" else CHINESE, QUESTION]
     rows = [{"question": text} for text in texts]
     content = {
         "a.jsonl": "\n".join(json.dumps(one, ensure_ascii=False) for one in rows),

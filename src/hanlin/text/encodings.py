@@ -30,6 +30,7 @@ _COMMON_HAN = re.compile(
     "她里后小么心多天而能好都然没日于起还发成事只作当想看文无開長門書電話這來國說們為後麼對過時會個]"
 )
 _HAN = re.compile(r"[\u4e00-\u9fff]")
+_JAPANESE = ("shift_jis", "cp932", "utf-16-le", "utf-16-be")
 _KANA = re.compile(r"[\u3041-\u3093\u30a1-\u30f6]")
 # An accented letter and its neighbour, read as GB18030, are one Han character inside a Latin word: M黮ler.
 _LONE_HAN = re.compile(r"(?<=[A-Za-z])[\u4e00-\u9fff](?![\u3000-\u303f\u4e00-\u9fff\uff00-\uffef])")
@@ -75,7 +76,7 @@ def doubtful_part(chunks: Iterable[bytes], *, final: bool = False) -> bytes | No
 
 
 def _likeliest(head: bytes) -> str | None:
-    if japanese := next((name for name in ("shift_jis", "cp932") if _is_japanese(head, name)), None):
+    if japanese := next((name for name in _JAPANESE if _is_japanese(head, name)), None):
         return japanese
     candidates = ["utf-16-le", "utf-16-be"] if len(head) >= 4 else []
     if b"\0" not in head:

@@ -174,7 +174,8 @@ def chunks_of(path: Path) -> Iterator[bytes]:
 def _opened(suffix: str, file: BufferedReader) -> Any:
     if suffix.endswith(".gz"):
         return gzip.GzipFile(fileobj=file)
-    return bz2.BZ2File(file) if suffix.endswith(".bz2") else file
+    is_packed = suffix.endswith(".bz2") and file.peek(1)  # of an empty file the others make nothing, bz2 an error
+    return bz2.BZ2File(file) if is_packed else file
 
 
 def _unpacked_xz(file: BufferedReader) -> Iterator[bytes]:

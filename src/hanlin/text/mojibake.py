@@ -28,9 +28,9 @@ _LEADS = re.compile(
     + "]"
 )
 # A character of UTF-8 has three bytes, one of GBK two: where the number was odd, the last byte went with what followed.
-_CUT = re.compile(rb"[\xe3-\xe9][\x80-\xbf]\?|\x84\x31\xa4\x37")
-# Scripts that hardly anybody's files are in, but into which pairs of accented letters fall by chance (Üßª: N'Ko).
-_UNLIKELY = re.compile("[\u0700-\u08ff\u1680-\u1cff\ua000-\uabff\ue000-\uf8ff]")
+_CUT = re.compile(rb"[\xe2-\xef](?:[\x80-\xbf]\?|\?[\x80-\xbf]|\?\?)")
+# Scripts that hardly anybody writes, but into which pairs of accented letters fall by chance (Üß N'Ko, Ñ° old Cyrillic)
+_UNLIKELY = re.compile("[\u0250-\u02ff\u0460-\u0489\u0700-\u08ff\u1680-\u1cff\ua000-\uabff\ue000-\uf8ff]")
 MOST_LOST = 0.25
 """Share of characters that may be lost, as U+FFFD, in a line that is repaired: with more it proves nothing."""
 
@@ -87,11 +87,12 @@ def _utf8_as_gbk(line: str, is_known: bool) -> str:
     num_leads = len(_LEADS.findall(line))
     if num_leads < (1 if is_known else 2) or 5 * num_leads < len(_HAN.findall(line)):
         return line
-    data = _CUT.sub(b"\xef\xbf\xbd", line.encode("gb18030", "replace"))
+    data = line.replace("\ufffd", "?").encode("gb18030", "replace")
+    data = _CUT.sub(b"\xef\xbf\xbd", data)
     found = data.decode("utf-8", "replace")
     num_cjk, num_lost = len(_CJK.findall(found)), found.count("\ufffd")
     is_chinese = num_cjk >= 2 and any(map(_COMMON_HAN.__contains__, found))
-    return found if num_lost <= MOST_LOST * num_cjk and (is_chinese or (is_known and not num_lost)) else line
+    return found if num_lost <= max(1, MOST_LOST * num_cjk) and (is_chinese or (is_known and not num_lost)) else line
 
 
 _RULES: tuple[tuple[re.Pattern[str], Callable[[str, bool], str]], ...] = (

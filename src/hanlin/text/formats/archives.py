@@ -128,17 +128,20 @@ class Stream(io.RawIOBase):
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self.chunks, self.held = chunks, b""
-        self.tail, self.is_done = b"", False
+        self.tail, self.is_done, self.at = b"", False, 0
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes, fewer than `size` at the end only."""
-        parts, wanted = [self.held], size - len(self.held)
-        while wanted > 0 and not self.is_done:
+        """The next bytes, of one chunk alone: where the next cannot be unpacked, this one must not be lost with it."""
+        while not self.held and not self.is_done:
             chunk = next(self.chunks, None)
             self.is_done = chunk is None
-            parts.append(chunk or b"")
-            wanted -= len(chunk or b"")
-            self.tail = (self.tail + (chunk or b"")[-tarfile.BLOCKSIZE :])[-tarfile.BLOCKSIZE :]
-        read = b"".join(parts)
-        self.held = read[size:]
-        return read[:size]
+            self.held = chunk or b""
+            self.tail = (self.tail + self.held[-tarfile.BLOCKSIZE :])[-tarfile.BLOCKSIZE :]
+        read = self.held if size < 0 else self.held[:size]
+        self.held = self.held[len(read) :]
+        self.at += len(read)
+        return read
+
+    def tell(self) -> int:
+        """How many bytes were given."""
+        return self.at

@@ -86,11 +86,16 @@ def _read(content: Content, form: Format) -> Iterator[Found]:
 
 
 def _head(content: Content) -> bytes:
+    """The first bytes, fewer where the file is damaged soon after them. Raises one of UNREADABLE where there are none."""
     head = b""
-    for chunk in content.chunks():
-        head += chunk
-        if len(head) >= HEAD_BYTES:
-            break
+    try:
+        for chunk in content.chunks():
+            head += chunk
+            if len(head) >= HEAD_BYTES:
+                break
+    except UNREADABLE:
+        if not head:
+            raise
     return head[:HEAD_BYTES]
 
 

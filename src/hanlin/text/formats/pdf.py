@@ -87,4 +87,4 @@ def _is_damaged(page: PageObject) -> bool:
     streams = [one.get_object() for one in parts] if isinstance(parts, list) else [parts]
     content = page.get_contents()
     is_empty = content is None or not content.get_data().strip()
-    return is_empty and any(len(getattr(one, "_data", b"damaged")) > 8 for one in streams)
+    return is_empty and any(len(getattr(one, "_data", bytes(9))) > 8 for one in streams)

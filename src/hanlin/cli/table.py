@@ -56,6 +56,7 @@ _LIFE = "hanlin.life"
 COMMANDS: tuple[Command, ...] = (
     Command(("demo",), f"{_LIFE}.config:DemoConfig", f"{_LIFE}.demo:demo", talks=True, dry_run=True),
     Command(("run",), f"{_LIFE}.config:RunConfig", f"{_LIFE}.run:run", ("recipe",), dry_run=True),
+    Command(("data", "collect"), f"{_LIFE}.config:CollectJob", f"{_LIFE}.collect:collect_data", ("sources",), True),
     Command(("data", "build"), f"{_LIFE}.config:BuildDataConfig", f"{_LIFE}.build_data:build_data", ("sources",), True),
     Command(("data", "why"), f"{_LIFE}.config:WhyConfig", f"{_LIFE}.why:why", ("id",)),
     Command(

@@ -14,10 +14,16 @@ from hanlin.base.config import Config
 from hanlin.evaluate.config import EvaluateConfig
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.serve.config import ServeConfig
-from hanlin.text.config import CorpusConfig, TokenizerConfig
+from hanlin.text.config import CollectConfig, CorpusConfig, TokenizerConfig
 from hanlin.train.config import DURATIONS, Duration
 
 RUNS = Path("runs")
+
+
+class CollectJob(CollectConfig):
+    """`hanlin data collect`: what is collected, and where it goes."""
+
+    out: Path = Field(default=Path("collected"), description="Folder of the collection; one that stands is added to.")
 
 
 class BuildDataConfig(CorpusConfig):

@@ -13,8 +13,8 @@ from hanlin.life.places import expanded
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
 from hanlin.text.collect.collect import collect
+from hanlin.text.collect.config import CollectConfig
 from hanlin.text.collect.licences import UNKNOWN
-from hanlin.text.config import CollectConfig
 from hanlin.text.reasons import collected_text
 
 

@@ -14,7 +14,8 @@ from hanlin.base.config import Config
 from hanlin.evaluate.config import EvaluateConfig
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.serve.config import ServeConfig
-from hanlin.text.config import CollectConfig, CorpusConfig, TokenizerConfig
+from hanlin.text.collect.config import CollectConfig
+from hanlin.text.config import CorpusConfig, TokenizerConfig
 from hanlin.train.config import DURATIONS, Duration
 
 RUNS = Path("runs")

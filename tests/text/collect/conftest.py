@@ -11,7 +11,7 @@ import pytest
 from tests.text.collect.site import Site, serving
 
 from hanlin.text.collect.collect import Collection, collect
-from hanlin.text.config import CollectConfig
+from hanlin.text.collect.config import CollectConfig
 
 QUICK = {"private_addresses": True, "delay": 0.0, "backoff": 0.01, "timeout": 5.0}
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.text.collect.conftest import Gather, documents
 
+from hanlin.text.collect.config import ChatsConfig
 from hanlin.text.collect.exports.detect import threads_of
 from hanlin.text.collect.exports.json_forms import threads_of_json
 from hanlin.text.collect.exports.text_forms import threads_of_text
 from hanlin.text.collect.exports.thread import Authors, Message, Thread, pieces_of
-from hanlin.text.config import ChatsConfig
 
 TELEGRAM = {
     "name": "Reading club", "type": "private_group", "id": 4711,

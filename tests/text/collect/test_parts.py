@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hanlin.base.errors import ConfigError
 from hanlin.text.collect.addresses import are_neighbours, is_public, normalised, origin_of
+from hanlin.text.collect.config import CollectConfig
 from hanlin.text.collect.dates import day_of, moment_of_seconds
 from hanlin.text.collect.fetch import Pace, is_wanted, seconds_of, unpacked
 from hanlin.text.collect.licences import licence_of_address, licence_of_card, licence_of_words, page_licence
@@ -20,7 +21,6 @@ from hanlin.text.collect.local import licence_of_card_text
 from hanlin.text.collect.markup import Markup
 from hanlin.text.collect.outcome import Refused, Trouble
 from hanlin.text.collect.robots import RobotsFile, Rules
-from hanlin.text.config import CollectConfig
 
 
 @pytest.mark.parametrize(

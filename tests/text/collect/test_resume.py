@@ -22,7 +22,7 @@ from hanlin.base.errors import DiskFull, InputError, MachineError
 from hanlin.base.files import FolderLock
 from hanlin.text.collect.archive import CONTROL, Archive, Row
 from hanlin.text.collect.collect import collect
-from hanlin.text.config import CollectConfig
+from hanlin.text.collect.config import CollectConfig
 from hanlin.text.readers import read_documents
 
 NUM_PAGES = 12
@@ -43,7 +43,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from hanlin.text.collect.collect import collect
-from hanlin.text.config import CollectConfig
+from hanlin.text.collect.config import CollectConfig
 settings = json.loads(sys.argv[1])
 collect(CollectConfig(**settings), Path(sys.argv[2]))
 """

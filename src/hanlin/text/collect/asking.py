@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from hanlin.text.collect.addresses import are_neighbours, normalised, origin_of, site_of
 from hanlin.text.collect.archive import Archive, Row
+from hanlin.text.collect.config import WebConfig
 from hanlin.text.collect.fetch import MOVED, Answer, Fetcher
 from hanlin.text.collect.listings import KINDS
 from hanlin.text.collect.outcome import Errand, Refused, Trouble
 from hanlin.text.collect.robots import MOST_BYTES, RobotsFile, Rules
-from hanlin.text.config import WebConfig
 
 _DAY = 24 * 3600.0
 """A robots.txt is not used for longer (RFC 9309, 2.4)."""

@@ -22,11 +22,11 @@ from hanlin.base.files import FolderLock, write_atomic, write_json
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.text.collect.archive import CONTROL, Archive, Row
+from hanlin.text.collect.config import CollectConfig
 from hanlin.text.collect.exports.thread import Authors
 from hanlin.text.collect.hubs import Hubs, data_set_of
 from hanlin.text.collect.local import Local
 from hanlin.text.collect.web import Web
-from hanlin.text.config import CollectConfig
 
 REPORT, KEY = "report.json", "pseudonyms.key"
 _MOST_EXAMPLES = 3

@@ -16,8 +16,8 @@ import httpx2
 
 from hanlin.base.files import disk_errors
 from hanlin.text.collect.addresses import places_of, site_of
+from hanlin.text.collect.config import WebConfig
 from hanlin.text.collect.outcome import Refused, Trouble
-from hanlin.text.config import WebConfig
 
 PRODUCT = "hanlin"
 """The name by which robots.txt knows us (RFC 9309, 2.2.1)."""

@@ -23,11 +23,11 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, Revi
 from hanlin.base.errors import InputError, NetworkError
 from hanlin.text.collect.archive import CONTROL, Archive, Row
 from hanlin.text.collect.asking import now
+from hanlin.text.collect.config import CollectConfig
 from hanlin.text.collect.fetch import Fetcher
 from hanlin.text.collect.licences import licence_of_card
 from hanlin.text.collect.local import Local, Origin, licence_of_card_text
 from hanlin.text.collect.outcome import Refused, Trouble
-from hanlin.text.config import CollectConfig
 from hanlin.text.files import kind_suffix
 
 _ON = ("1", "true", "yes", "on")

@@ -12,12 +12,13 @@ from pathlib import Path
 from hanlin.base.progress import Progress
 from hanlin.text.collect.archive import Archive, Row
 from hanlin.text.collect.asking import now
+from hanlin.text.collect.config import CollectConfig
 from hanlin.text.collect.exports.detect import threads_of
 from hanlin.text.collect.exports.thread import Authors, Thread, pieces_of
 from hanlin.text.collect.licences import UNKNOWN, licence_of_card
 from hanlin.text.collect.outcome import Piece
 from hanlin.text.collect.packing import as_json, as_resource
-from hanlin.text.config import CollectConfig, SourceConfig
+from hanlin.text.config import SourceConfig
 from hanlin.text.document import Document, Dropped
 from hanlin.text.files import UNREADABLE, files_of, shown
 from hanlin.text.readers import read_documents

@@ -14,6 +14,7 @@ from hanlin.base.progress import Progress
 from hanlin.text.collect.addresses import are_neighbours, normalised, site_of
 from hanlin.text.collect.archive import Archive, Row
 from hanlin.text.collect.asking import Asker, age_of, now
+from hanlin.text.collect.config import CollectConfig
 from hanlin.text.collect.fetch import Answer, Fetcher, Pace
 from hanlin.text.collect.frontier import Frontier
 from hanlin.text.collect.licences import UNKNOWN
@@ -21,7 +22,6 @@ from hanlin.text.collect.listings import KINDS, listing_of
 from hanlin.text.collect.outcome import PASSING, Errand, Piece, Refused, Trouble
 from hanlin.text.collect.packing import as_json, as_response
 from hanlin.text.collect.pages import Page
-from hanlin.text.config import CollectConfig
 
 
 class Web:

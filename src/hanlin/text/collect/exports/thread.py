@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from hanlin.text.collect.config import ChatsConfig
 from hanlin.text.collect.outcome import Piece
-from hanlin.text.config import ChatsConfig
 
 
 @dataclass(frozen=True)

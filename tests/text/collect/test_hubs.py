@@ -26,7 +26,7 @@ def publish(site: Site, files: dict[str, str], **card: object) -> None:
         "tags": [], "downloads": 0, "likes": 0, "disabled": False, "gated": False,
     }  # fmt: skip
     for place in ("/api/datasets/owner/name", "/api/datasets/owner/name/revision/v1"):
-        site.routes[f"{place}?blobs=True"] = site.routes[f"{place}?blobs=true"] = _json(info)
+        site.routes[f"{place}?blobs=true"] = _json(info)
     for name, text in files.items():
         headers = {"ETag": f'"{_id(text)}"', "X-Repo-Commit": SHA}
         site.routes[f"/datasets/owner/name/resolve/{SHA}/{name}"] = Reply(text, headers=headers, kind="text/plain")
@@ -131,11 +131,14 @@ def test_the_switch_for_working_off_line(
 
 
 def test_a_data_set_that_is_not_there(mirror: Site, gather: Gather) -> None:
-    mirror.routes["/api/datasets/owner/none?blobs=True"] = Reply(
+    mirror.routes["/api/datasets/owner/none?blobs=true"] = Reply(
         "{}", 404, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"}, "application/json"
     )
     with pytest.raises(InputError) as caught:
         gather("hub:owner/none")
+    assert caught.value.code == "E266"
+    with pytest.raises(InputError) as caught:
+        gather("hub:owner/unknown")  # a mirror that says 404 and no more
     assert caught.value.code == "E266"
     with pytest.raises(InputError) as caught:
         gather("modelscope:owner/none")

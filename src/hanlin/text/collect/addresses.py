@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 
 import httpx2
@@ -11,6 +12,7 @@ from hanlin.text.collect.outcome import Refused, Trouble
 
 MOST_CHARACTERS = 2000
 """Longer addresses are traps (a calendar that links to itself) rather than pages; sitemaps allow 2048."""
+_HOST = re.compile(r"(?:[\w.-]*\w\.?|\[[0-9a-f:.]+\])(?::\d+)?", re.ASCII)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -24,8 +26,8 @@ def normalised(address: str, base: str = "") -> str | None:
         url = url.copy_with(fragment=None, path=url.path or "/")
     except (httpx2.InvalidURL, ValueError, UnicodeError):
         return None
-    is_page = url.scheme in ("http", "https") and url.host and not url.userinfo
-    text = str(url)
+    text, is_host = str(url), _HOST.fullmatch(url.netloc.decode("ascii"))
+    is_page = url.scheme in ("http", "https") and is_host and not url.userinfo
     return text if is_page and len(text) <= MOST_CHARACTERS else None
 
 

@@ -115,6 +115,8 @@ class Hubs:
         except (RepositoryNotFoundError, RevisionNotFoundError) as error:
             raise InputError("text.no_data_set", source=data_set, reason=_short(error)) from None
         except HfHubHTTPError as error:
+            if error.response is not None and error.response.status_code in (401, 403, 404):
+                raise InputError("text.no_data_set", source=data_set, reason=_short(error)) from None
             raise NetworkError("text.hub_failed", source=data_set, reason=_short(error)) from None
         except (Trouble, httpx2.TransportError, OSError) as error:
             raise NetworkError("text.hub_failed", source=data_set, reason=_short(error)) from None

@@ -16,6 +16,7 @@ from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.serve.config import ServeConfig
 from hanlin.text.collect.config import CollectConfig
 from hanlin.text.config import CorpusConfig, TokenizerConfig
+from hanlin.text.vectors.config import VectorsConfig
 from hanlin.train.config import DURATIONS, Duration
 
 RUNS = Path("runs")
@@ -52,6 +53,49 @@ class TrainTokenizerConfig(TokenizerConfig):
 
     data: tuple[str, ...] = Field(min_length=1, description="A built corpus, or files and folders of text.")
     out: Path = Field(default=Path("tokenizer"), description="Folder of the tokenizer.")
+
+
+class TrainVectorsConfig(VectorsConfig):
+    """`hanlin vectors train`: the settings of word2vec, what it learns from, and where the vectors go."""
+
+    data: tuple[str, ...] = Field(min_length=1, description="A built corpus, or files and folders of text.")
+    out: Path = Field(default=Path("vectors"), description="Folder of the vectors.")
+
+
+class NeighboursConfig(Config):
+    """`hanlin vectors neighbours`."""
+
+    section: ClassVar[str] = "vectors"
+
+    word: str = Field(min_length=1, max_length=1000, description="The word that is asked about.")
+    vectors: Path = Field(default=Path("vectors"), description="Folder of the vectors.")
+    number: int = Field(default=10, ge=1, le=10**6, description="Words to show.")
+
+
+class AnalogyConfig(Config):
+    """`hanlin vectors analogy`."""
+
+    section: ClassVar[str] = "vectors"
+
+    words: tuple[str, ...] = Field(
+        min_length=3, max_length=3, description="Three words: the first is to the second as the third is to what?"
+    )
+    vectors: Path = Field(default=Path("vectors"), description="Folder of the vectors.")
+    number: int = Field(default=5, ge=1, le=10**6, description="Words to show.")
+
+
+class ScoreVectorsConfig(Config):
+    """`hanlin vectors score`."""
+
+    section: ClassVar[str] = "vectors"
+
+    vectors: Path = Field(default=Path("vectors"), description="Folder of the vectors.")
+    sts: tuple[str, ...] = Field(default=(), description="JSON lines of sentence1, sentence2 and score.")
+    labels: tuple[str, ...] = Field(default=(), description="JSON lines of text and label.")
+    model: str = Field(
+        default="", max_length=4096, description="Model to show beside, by its hidden states; empty: none."
+    )
+    device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
 
 
 class EvaluateJob(EvaluateConfig):

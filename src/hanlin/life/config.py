@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
 from hanlin.base.config import Config
+from hanlin.base.engines import EngineName
+from hanlin.base.errors import Problem
+from hanlin.base.messages import say
 from hanlin.evaluate.config import EvaluateConfig
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.serve.config import ServeConfig
@@ -20,6 +24,7 @@ from hanlin.text.vectors.config import VectorsConfig
 from hanlin.train.config import DURATIONS, Duration
 
 RUNS = Path("runs")
+_OF_ENGINES = {"workers": ("processes", "ray"), "ray_address": ("ray",), "rank": ("rank",), "world_size": ("rank",)}
 
 
 class CollectJob(CollectConfig):
@@ -35,6 +40,39 @@ class BuildDataConfig(CorpusConfig):
     earlier: Path | None = Field(
         default=None, description="Corpus built earlier of the same sources, whose texts are taken instead of reading."
     )
+    engine: EngineName = Field(
+        default="processes", description="Who does the work: processes of this machine, a ray cluster, or ranks."
+    )
+    workers: int | None = Field(
+        default=None, ge=1, le=4096, description="Worker processes, or processors of a local Ray; none: all cores."
+    )
+    work: str = Field(
+        default="",
+        max_length=4096,
+        description="Folder or address (s3://...) that all workers see, for work in progress; if empty, beside out.",
+    )
+    ray_address: str = Field(
+        default="",
+        max_length=4096,
+        description="Ray cluster to join (auto, ray://host:10001); if empty, a local one.",
+    )
+    rank: int | None = Field(default=None, ge=0, le=1_000_000, description="Which rank this is; none: RANK says it.")
+    world_size: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="How many ranks there are; none: WORLD_SIZE says it."
+    )
+    price: float | None = Field(
+        default=None,
+        ge=0,
+        le=1e6,
+        description="Price of a core for an hour, in any currency, to tell the cost.",
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Settings of an engine that was not chosen would have no effect."""
+        for name, engines in _OF_ENGINES.items():
+            if self.engine not in engines and getattr(self, name) != type(self).model_fields[name].default:
+                rule = say("life.rule_other_engine", engines=", ".join(engines))
+                yield Problem(name, getattr(self, name), rule, say("life.remedy_other_engine", name=name))
 
 
 class WhyConfig(Config):

@@ -71,7 +71,7 @@ def main() -> None:
                     + ", ".join(row[0] for row in neighbours(word=word, vectors=out, number=5).tables[0].rows)
                 )
             for words in ANALOGIES:
-                found = analogy(words=words, vectors=out, number=3).tables[0].rows
+                found = analogy(terms=words, vectors=out, number=3).tables[0].rows
                 print(f"  {' : '.join(words)} : " + ", ".join(row[0] for row in found))
             model = given.model if algorithm == given.algorithms[0] else ""
             for table in score_vectors(vectors=out, sts=sts, labels=labels, model=model).tables:

@@ -70,7 +70,7 @@ COMMANDS: tuple[Command, ...] = (
         ("vectors", "train"), f"{_LIFE}.config:TrainVectorsConfig", f"{_LIFE}.vectors:train_vectors", ("data",), True
     ),
     Command(("vectors", "neighbours"), f"{_LIFE}.config:NeighboursConfig", f"{_LIFE}.vectors:neighbours", ("word",)),
-    Command(("vectors", "analogy"), f"{_LIFE}.config:AnalogyConfig", f"{_LIFE}.vectors:analogy", ("words",), True),
+    Command(("vectors", "analogy"), f"{_LIFE}.config:AnalogyConfig", f"{_LIFE}.vectors:analogy", ("terms",), True),
     Command(("vectors", "score"), f"{_LIFE}.config:ScoreVectorsConfig", f"{_LIFE}.vectors:score_vectors", ("vectors",)),
     Command(
         ("pretrain",), "hanlin.train.config:PretrainConfig", f"{_LIFE}.pretrain:pretrain", ("data",), True, dry_run=True

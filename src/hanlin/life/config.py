@@ -115,7 +115,7 @@ class AnalogyConfig(Config):
 
     section: ClassVar[str] = "vectors"
 
-    words: tuple[str, ...] = Field(
+    terms: tuple[str, ...] = Field(
         min_length=3, max_length=3, description="Three words: the first is to the second as the third is to what?"
     )
     vectors: Path = Field(default=Path("vectors"), description="Folder of the vectors.")

@@ -90,9 +90,9 @@ def neighbours(config: Given[NeighboursConfig] = None, *, progress: Progress | N
 
 def analogy(config: Given[AnalogyConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
     """Tell what is to the third word as the second is to the first. Raises InputError E890."""
-    job = settled(AnalogyConfig, config, settings, first="words").value
-    a, b, c = (word.lower() for word in job.words)
-    vectors = _loaded(job.vectors, job.words)
+    job = settled(AnalogyConfig, config, settings, first="terms").value
+    a, b, c = (word.lower() for word in job.terms)
+    vectors = _loaded(job.vectors, job.terms)
     return _near_report("vectors analogy", f"{a} : {b} = {c} : ?", vectors.analogy(a, b, c, job.number))
 
 

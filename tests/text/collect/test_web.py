@@ -132,6 +132,14 @@ def test_a_sitemap_index_with_packed_sitemaps(site: Site, gather: Gather) -> Non
     }
 
 
+def test_sitemaps_that_robots_name_are_taken_on_request(site: Site, gather: Gather) -> None:
+    site.routes["/robots.txt"] = Reply(f"User-agent: *\nAllow: /\nSitemap: {site.root}/map.xml\n", kind="text/plain")
+    site.routes["/map.xml"] = Reply(sitemap(f"{site.root}/b"), kind="text/xml")
+    site.routes.update({"/": Reply(page("Home")), "/b": Reply(page("B"))})
+    assert gather("/").figures["totals"]["kept"] == 1
+    assert gather("/", web={"sitemaps": True}, refresh=0).figures["totals"]["kept"] == 2
+
+
 RSS = """<?xml version="1.0"?>
 <rss version="2.0" xmlns:cc="http://backend.userland.com/creativeCommonsRssModule"><channel><title>News</title>
 <cc:license>http://www.creativecommons.org/licenses/by-nc/3.0/</cc:license>

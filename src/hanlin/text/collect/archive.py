@@ -10,7 +10,7 @@ collection after a kill cuts off what the journal does not know: nothing half-wr
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -104,8 +104,11 @@ class Archive:
         self._data.close()
         self._journal.close()
 
-    def add(self, row: Row, records: Iterable[bytes] = ()) -> Row:
-        """Write the records of one address and then its row. Raises DiskFull, and then nothing was added."""
+    def add(self, row: Row, records: Iterable[bytes] = (), *, counted: Callable[[Row], Row] | None = None) -> Row:
+        """Write the records of one address and then its row, which `counted` may complete when all are written.
+
+        Raises DiskFull, and then nothing was added.
+        """
         start = self._data.tell()
         with disk_errors(self.path):
             try:
@@ -116,7 +119,8 @@ class Archive:
                 self._data.truncate(start)
                 self._data.seek(start)
                 raise
-        return self.confirm(replace(row, start=start, end=self._data.tell()))
+        row = replace(row, start=start, end=self._data.tell())
+        return self.confirm(counted(row) if counted else row)
 
     def confirm(self, row: Row) -> Row:
         """Write a row whose documents are there already. Raises DiskFull."""

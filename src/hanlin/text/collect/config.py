@@ -17,6 +17,7 @@ class WebConfig(Config):
 
     depth: int = Field(default=0, ge=0, le=100, description="Links to follow from a given page; 0: none.")
     same_site: bool = Field(default=True, description="Stay on the site of the source; count what is not.")
+    sitemaps: bool = Field(default=False, description="Also take the sitemaps that the site's robots.txt names.")
     max_pages: int = Field(default=1000, ge=1, le=10**8, description="Pages to keep in all; the next run may go on.")
     delay: float = Field(
         default=1.0, ge=0, le=3600, description="Least seconds between requests to a site; its Crawl-delay may be more."

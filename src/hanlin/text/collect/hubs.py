@@ -122,8 +122,7 @@ class Hubs:
             raise NetworkError("text.hub_failed", source=data_set, reason=_short(error)) from None
         except Refused as refused:
             raise InputError("text.no_data_set", source=data_set, reason=refused.detail) from None
-        finally:
-            shutil.rmtree(self.room, ignore_errors=True)
+        shutil.rmtree(self.room, ignore_errors=True)  # after an error it stays: the Hub's library goes on with a part
 
     def _collect(self, data_set: DataSet) -> None:
         hub = _Hub(data_set) if data_set.hub == "hub" else _ModelScope(data_set, self.fetcher)

@@ -63,13 +63,14 @@ class Local:
         known = self.archive.rows.get(place)
         if known and known.mark == mark:
             return
-        counted = _Counted(self.pieces(file, origin))
-        row = Row(place, "kept", origin.source, at=now(), mark=mark, num_bytes=file.stat().st_size)
-        self.archive.add(row, (record for piece in counted for record in self._records(piece)))
-        row = replace(
-            self.archive.rows[place], num_documents=counted.number, licences=counted.licences, lost=origin.lost
-        )
-        self.archive.confirm(row if counted.number else replace(row, fate="refused", reason="no_text"))
+        pieces = _Counted(self.pieces(file, origin))
+        row = Row(place, "kept", origin.source, at=now(), mark=mark, num_bytes=file.stat().st_size, lost=origin.lost)
+
+        def counted(row: Row) -> Row:
+            row = replace(row, num_documents=pieces.number, licences=pieces.licences)
+            return row if pieces.number else replace(row, fate="refused", reason="no_text")
+
+        self.archive.add(row, (record for piece in pieces for record in self._records(piece)), counted=counted)
         self.progress.update(len(self.archive.rows))
 
     def _records(self, piece: Piece) -> Iterator[bytes]:

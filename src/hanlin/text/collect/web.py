@@ -134,8 +134,15 @@ class Web:
         records = [as_json(Piece(row.place, text, meta))] if is_text else list(as_response(page.answer, meta, row.at))
         row = replace(row, fate="kept", licences={str(meta["licence"]): 1}, num_documents=1)
         row = replace(row, num_bytes=len(page.answer.body))
-        links = (Errand(link, errand.source, errand.depth - 1) for link in page.links()) if errand.depth else ()
-        return self._with_leads(row, links), tuple(records)
+        return self._with_leads(row, self._leads(errand, page)), tuple(records)
+
+    def _leads(self, errand: Errand, page: Page) -> Iterator[Errand]:
+        """What a page leads to: its links where the depth allows, from the first page the site's sitemaps too."""
+        if errand.depth:
+            yield from (Errand(link, errand.source, errand.depth - 1) for link in page.links())
+        if self.config.web.sitemaps and errand.address == errand.source:
+            sitemaps = (normalised(one, errand.source) for one in self.asker.rules_of(errand.address).sitemaps)
+            yield from (Errand(one, errand.source, errand.depth) for one in sitemaps if one)
 
     def _meta(self, errand: Errand, page: Page) -> Mapping[str, str]:
         """What is known of a page: said by itself, else by the listing that led to it, else by the settings."""

@@ -16,11 +16,12 @@ from hanlin.text.collect.dates import day_of
 from hanlin.text.collect.fetch import Answer, unpacked
 from hanlin.text.collect.licences import licence_of_address, licence_of_words
 from hanlin.text.collect.outcome import Refused
+from hanlin.text.encodings import HEAD_BYTES, encoding_of
 
 KINDS = ("text/xml", "application/xml", "application/rss+xml", "application/atom+xml", "application/rdf+xml",
          "application/gzip", "application/x-gzip", "application/octet-stream", "binary/octet-stream")  # fmt: skip
 """Content types under which sitemaps and feeds come, besides text/html and text/plain."""
-_ROOT = re.compile(rb"<(?:\w+:)?(urlset|sitemapindex|rss|feed|RDF)[\s>]")
+_ROOT = re.compile(r"<(?:\w+:)?(urlset|sitemapindex|rss|feed|RDF)[\s>]")
 _LINE = re.compile(r"https?://\S+")
 
 
@@ -45,28 +46,32 @@ def listing_of(answer: Answer, most: int) -> Listing | None:
 
     Raises Refused for XML that is broken or defines entities of its own (a bomb), and beyond `most` unpacked bytes.
     """
-    body = unpacked([answer.body], most) if answer.body[:2] == b"\x1f\x8b" else answer.body
-    found = _ROOT.search(body[:4096])
-    if found and b"<html" not in body[: found.start()].lower():
-        return _of_xml(body, answer.address)
-    if answer.kind in ("", "text/plain", "application/octet-stream") or body is not answer.body:
-        return _of_lines(body, answer.address)
-    return None
+    is_packed = answer.body[:2] == b"\x1f\x8b"
+    body = unpacked([answer.body], most) if is_packed else answer.body
+    encoding = encoding_of(body[:HEAD_BYTES])
+    if encoding is None:
+        return None
+    text = body.decode(encoding, errors="replace").removeprefix("\ufeff")
+    found = _ROOT.search(text[:4096])
+    if found and "<html" not in text[: found.start()].lower():
+        return _of_xml(text, answer.address)
+    is_plain = is_packed or answer.kind in ("", "text/plain", "application/octet-stream")
+    return _of_lines(text, answer.address) if is_plain else None
 
 
-def _of_lines(body: bytes, base: str) -> Listing | None:
-    lines = body.decode("utf-8-sig", errors="replace").split()
+def _of_lines(text: str, base: str) -> Listing | None:
+    lines = text.split()
     if not lines or not all(_LINE.fullmatch(line) for line in lines):
         return None
     return Listing("sitemap", tuple(_entries(((line, {}) for line in lines), base)))
 
 
-def _of_xml(body: bytes, base: str) -> Listing:
+def _of_xml(text: str, base: str) -> Listing:
     # Expat of 2.4.1 and later bounds what entities unfold to; a listing has no use for any.
-    if b"<!ENTITY" in body[: 1 << 16]:
+    if "<!ENTITY" in text[: 1 << 16]:
         raise Refused("bad_xml", "ENTITY")
     try:
-        root = ET.fromstring(body)
+        root = ET.fromstring(text)  # as text, because Expat itself reads no Chinese encoding
     except (ET.ParseError, ValueError, LookupError) as error:
         raise Refused("bad_xml", str(error)) from None
     kind = "sitemap" if _name(root) in ("urlset", "sitemapindex") else "feed"

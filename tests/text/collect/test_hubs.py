@@ -119,6 +119,23 @@ def test_a_cut_file_of_modelscope_is_no_file(mirror: Site, gather: Gather) -> No
     assert gather("modelscope:owner/name").figures["totals"]["documents"] == 2
 
 
+@pytest.mark.parametrize("body", ["<html>maintenance</html>", "{}", '{"Data": null}', '{"Data": {"Files": [1]}}'])
+def test_an_answer_without_a_list_is_no_data_set(mirror: Site, gather: Gather, body: str) -> None:
+    tree = "/api/v1/datasets/owner/name/repo/tree?Revision=master&Recursive=true&PageNumber=1&PageSize=200"
+    mirror.routes[tree] = Reply(body, kind="application/json")
+    with pytest.raises(NetworkError) as caught:
+        gather("modelscope:owner/name")
+    assert caught.value.code == "E265"
+
+
+def test_more_files_than_one_answer_holds(mirror: Site, gather: Gather) -> None:
+    tree = "/api/v1/datasets/owner/name/repo/tree?Revision=master&Recursive=true&PageNumber={}&PageSize=200"
+    rows = [{"Path": f"{n}.png", "Type": "blob", "Size": 1, "Sha256": str(n)} for n in range(201)]
+    mirror.routes[tree.format(1)] = _json({"Data": {"Files": rows[:200]}})
+    mirror.routes[tree.format(2)] = _json({"Data": {"Files": rows[200:]}})
+    assert gather("modelscope:owner/name").figures["reasons"] == {"format": 201}
+
+
 def test_the_switch_for_working_off_line(
     mirror: Site, gather: Gather, monkeypatch: pytest.MonkeyPatch, lang: str
 ) -> None:

@@ -337,8 +337,8 @@ def test_a_missing_page_is_told(site: Site, gather: Gather) -> None:
 
 
 def test_addresses_that_are_none(gather: Gather) -> None:
-    made = gather("http://", "http://user:secret@example.org/", "https://example.org/" + "a" * 3000)
-    assert reasons(made) == {"bad_address": 3}
+    made = gather("http://", "http://[broken/", "http://user:secret@example.org/", "https://example.org/" + "a" * 3000)
+    assert reasons(made) == {"bad_address": 4}
 
 
 # ---------------------------------------------------------------- the network

@@ -11,9 +11,10 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx2
@@ -28,7 +29,7 @@ from hanlin.text.collect.fetch import Fetcher
 from hanlin.text.collect.licences import licence_of_card
 from hanlin.text.collect.local import Local, Origin, licence_of_card_text
 from hanlin.text.collect.outcome import Refused, Trouble
-from hanlin.text.files import kind_suffix
+from hanlin.text.files import kind_suffix, shown
 
 _ON = ("1", "true", "yes", "on")
 _PAGE = 200  # files of one answer of ModelScope
@@ -80,7 +81,10 @@ def data_set_of(source: str) -> DataSet | None:
         if found := _NAME.fullmatch(rest):
             return DataSet(kind, f"{found['owner']}/{found['name']}", found["revision"] or "")
         raise InputError("text.bad_data_set", source=source)
-    url = urlsplit(source)
+    try:
+        url = urlsplit(source)
+    except ValueError:  # brackets that belong to no address
+        return None
     found = re.match(r"/datasets/([\w.-]+/[\w.-]+)(?:/tree/([^/]+))?", url.path)
     hubs = {"huggingface.co": "hub", urlsplit(_endpoint()).netloc: "hub", "modelscope.cn": "modelscope"}
     hub = hubs.get(url.netloc.removeprefix("www."))
@@ -199,10 +203,8 @@ class _ModelScope:
         number = 1
         while True:
             query = f"Revision={quote(self._revision)}&Recursive=true&PageNumber={number}&PageSize={_PAGE}"
-            rows = json.loads(self._fetcher.get(f"{self._root}/repo/tree?{query}").body)["Data"]["Files"]
-            for row in rows:
-                if row["Type"] != "tree":
-                    yield Remote(row["Path"], int(row.get("Size") or 0), str(row.get("Sha256") or row.get("Revision")))
+            rows = _rows_of(self._fetcher.get(f"{self._root}/repo/tree?{query}").body)
+            yield from (_remote(row) for row in rows if row.get("Type") != "tree")
             if len(rows) < _PAGE:
                 return
             number += 1
@@ -226,6 +228,19 @@ class _ModelScope:
 
     def page(self, remote: Remote) -> str:
         return f"{self._site}/file/view/{quote(self._revision)}/{quote(remote.path)}"
+
+
+def _rows_of(body: bytes) -> list[dict[str, Any]]:
+    """The list of files in an answer of ModelScope. Raises Trouble where it holds none."""
+    try:
+        rows = json.loads(body)["Data"]["Files"]
+        return [row for row in rows if isinstance(row["Path"], str)]
+    except (ValueError, KeyError, TypeError):
+        raise Trouble("cut", shown(body[:80].decode("utf-8", errors="replace"))) from None
+
+
+def _remote(row: Mapping[str, Any]) -> Remote:
+    return Remote(row["Path"], int(row.get("Size") or 0), str(row.get("Sha256") or row.get("Revision")))
 
 
 def _short(error: Exception) -> str:

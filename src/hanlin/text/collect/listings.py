@@ -81,7 +81,8 @@ def _of_xml(text: str, base: str) -> Listing:
 
 def _entries(said: Iterator[tuple[str, Mapping[str, str]]], base: str) -> Iterator[Entry]:
     for address, hints in said:
-        if target := normalised(address, base):
+        target = normalised(address, base) if address else None
+        if target:
             yield Entry(target, {name: value for name, value in hints.items() if value})
 
 

@@ -76,6 +76,20 @@ def test_a_data_set_is_fetched_once_and_again_when_it_changed(mirror: Site, gath
     assert not [path for path in mirror.paths if path.endswith("a.jsonl") and "/resolve/" in path]
 
 
+def test_rows_of_training_data_come_whole(mirror: Site, gather: Gather) -> None:
+    """A conversation has no `text`; it must not be lost on the way to `hanlin finetune`."""
+    turns = [{"role": "user", "content": "你好"}, {"role": "assistant", "content": "你好！"}]
+    rows = [{"messages": turns, "id": "own"}, {"messages": turns, "licence": "CC0-1.0"}]
+    publish(mirror, {"sft.jsonl": "\n".join(map(json.dumps, rows)) + "\nbroken\n"}, license="mit")
+    made = gather("hub:owner/name")
+    first, second = documents(made)
+    assert (first["messages"], first["id"], first["licence"]) == (turns, "own", "MIT")
+    assert (second["id"], second["licence"]) == ("hub:owner/name/sft.jsonl:2", "CC0-1.0")
+    assert first["source"] == "hub:owner/name"
+    assert made.figures["lost"] == {"not_json": 1}
+    assert made.figures["licences"] == {"MIT": 1, "CC0-1.0": 1}
+
+
 def test_only_the_files_that_were_asked_for(mirror: Site, gather: Gather) -> None:
     publish(mirror, {"en/a.txt": "English text.", "zh/a.txt": "中文文本。", "zh/big.txt": "大" * 5000})
     made = gather("hub:owner/name@v1", files=("zh/*",), max_file_bytes=2000)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from hanlin.base.progress import Progress
 from hanlin.text.collect.archive import Archive, Row
@@ -18,11 +21,14 @@ from hanlin.text.collect.exports.thread import Authors, Thread, pieces_of
 from hanlin.text.collect.licences import UNKNOWN, licence_of_card
 from hanlin.text.collect.outcome import Piece
 from hanlin.text.collect.packing import as_json, as_resource
-from hanlin.text.config import SourceConfig
+from hanlin.text.config import ReadConfig, SourceConfig
 from hanlin.text.document import Document, Dropped
-from hanlin.text.files import UNREADABLE, files_of, shown
-from hanlin.text.readers import read_documents
+from hanlin.text.encodings import decoded_stream
+from hanlin.text.files import UNREADABLE, chunks_of, files_of, kind_suffix, shown
+from hanlin.text.readers import lines_of, read_documents
 
+ROWS = (".jsonl", ".ndjson")
+"""Files whose rows are kept whole where none of them has a text."""
 _KEPT = ("title", "date", "licence", "license", "url", "book", "site", "group", "line")
 _CARD = re.compile(r"\A---\n(.*?)\n---", re.DOTALL)
 
@@ -100,8 +106,13 @@ class Local:
             origin.lost[one.reason] += 1
 
         source = SourceConfig(path=str(file), text_field=self.config.text_field)
+        has_texts = False
         for document in read_documents([source], on_drop=dropped):
+            has_texts = True
             yield _piece(document, origin)
+        if not has_texts and origin.lost["missing_field"] and kind_suffix(file) in ROWS:
+            del origin.lost["missing_field"]  # no row has a text: it is training data, whose rows are kept whole
+            yield from (_row_piece(file, place, row, origin) for place, row in _rows(file))
 
 
 class _Counted:
@@ -124,6 +135,24 @@ def _piece(document: Document, origin: Origin) -> Piece:
     place = document.id.removeprefix(str(document.meta["path"]))
     id = f"{origin.name}{place}" if origin.name else document.id
     return Piece(id, document.text, {name: value for name, value in known.items() if value != ""})
+
+
+def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The objects of a file of JSON lines; lines that are none were counted when it was looked through for texts."""
+    lines = lines_of(decoded_stream(chunks_of(file), "utf-8-sig"), ReadConfig().max_row_chars)
+    for number, line in enumerate(lines, start=1):
+        with contextlib.suppress(ValueError, RecursionError):
+            row = json.loads(line or "null")
+            if isinstance(row, dict):
+                yield number, row
+
+
+def _row_piece(file: Path, number: int, row: Mapping[str, Any], origin: Origin) -> Piece:
+    said = row.get("licence") or row.get("license")
+    known = {"url": origin.url, "date": origin.date, "source": origin.source}
+    known["licence"] = said if isinstance(said, str) else origin.licence or UNKNOWN
+    place = f"{origin.name or shown(file.as_posix())}:{number}"
+    return Piece(place, "", {name: value for name, value in known.items() if value}, row)
 
 
 def card_licence(path: Path) -> str:

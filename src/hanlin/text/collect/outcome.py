@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Fate = Literal["kept", "followed", "refused", "failed", "robots"]
 """kept: it gave documents; followed: a listing; refused: for good; failed: asked again by the next run."""
@@ -42,8 +42,12 @@ class Errand:
 
 @dataclass(frozen=True)
 class Piece:
-    """One text on its way into the collection; `meta` holds url or path, title, date, licence, source, group."""
+    """One text on its way into the collection; `meta` holds url or path, title, date, licence, source, group.
+
+    A row of training data without a text of its own (a conversation, a pair) comes whole, in `row`.
+    """
 
     id: str
     text: str
     meta: Mapping[str, str | int | float]
+    row: Mapping[str, Any] | None = None

@@ -8,6 +8,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from fastwarc.warc import WarcRecord, WarcRecordType
 
@@ -18,9 +19,16 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def as_json(piece: Piece) -> bytes:
-    """Return one row: id, text, and what is known of it. Halves of surrogate pairs become U+FFFD."""
-    text = _SURROGATE.sub("\ufffd", json.dumps({"id": piece.id, "text": piece.text, **piece.meta}, ensure_ascii=False))
-    return text.encode() + b"\n"
+    """Return one row: id, text, and what is known of it. Halves of surrogate pairs become U+FFFD.
+
+    A row of training data keeps all its columns; what is known of it stands beside them where they do not say it.
+    """
+    table = {"id": piece.id, "text": piece.text, **piece.meta} if piece.row is None else _with(piece.row, piece)
+    return _SURROGATE.sub("\ufffd", json.dumps(table, ensure_ascii=False, default=str)).encode() + b"\n"
+
+
+def _with(row: Mapping[str, Any], piece: Piece) -> dict[str, Any]:
+    return {**row, **{name: value for name, value in {"id": piece.id, **piece.meta}.items() if name not in row}}
 
 
 def as_response(answer: Answer, meta: Mapping[str, str | int | float], at: str) -> Iterator[bytes]:
@@ -36,9 +44,9 @@ def as_resource(piece: Piece, at: str) -> Iterator[bytes]:
     """Yield a text that came by no HTTP answer (a message, a row, a file) as a resource, and its metadata."""
     place, name = str(piece.meta.get("url") or piece.id), _name()
     place = place if "://" in place else f"urn:hanlin:{place}"
-    yield _record(
-        WarcRecordType.resource, place, "text/plain; charset=utf-8", piece.text.encode(errors="replace"), at, name
-    )
+    block = piece.text.encode(errors="replace") if piece.row is None else as_json(piece)
+    form = "text/plain; charset=utf-8" if piece.row is None else "application/json"
+    yield _record(WarcRecordType.resource, place, form, block, at, name)
     yield _metadata(place, piece.meta, at, name)
 
 

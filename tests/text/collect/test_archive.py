@@ -65,7 +65,7 @@ def test_rows_and_records_come_back(filled: Path, tmp_path: Path) -> None:
     assert data == b"".join(map(record, "abcde"))
 
 
-@given(st.data())
+@given(data=st.data())
 def test_a_journal_cut_anywhere_is_a_shorter_story(filled: Path, data: st.DataObject, tmp_path_factory: Any) -> None:
     """What a kill leaves: a journal that ends anywhere, and data that may go on behind it."""
     folder = tmp_path_factory.mktemp("cut") / "c"
@@ -109,11 +109,10 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return arm
 
 
-def steps() -> Iterator[int]:
-    yield from range(1, 16)
+STEPS = range(1, 16)
 
 
-@pytest.mark.parametrize("number", steps())
+@pytest.mark.parametrize("number", STEPS)
 def test_death_at_any_step_of_adding(
     tmp_path: Path, kill: Callable[[int], None], number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,7 +132,7 @@ def test_death_at_any_step_of_adding(
     assert len(places) >= 2
 
 
-@pytest.mark.parametrize("number", steps())
+@pytest.mark.parametrize("number", STEPS)
 def test_death_at_any_step_of_tidying(
     tmp_path: Path, kill: Callable[[int], None], number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ from hanlin.evaluate.embedding import (
     score_classes,
     score_similarity,
     tfidf,
+    tfidf_similarity,
 )
 
 
@@ -118,6 +119,26 @@ def test_tfidf_is_scikit_learns() -> None:
     rows = peer.transform(plain).toarray()
     for row, expected in zip(ours, rows, strict=True):
         assert [row.get(name, 0.0) for name in names] == pytest.approx(expected.tolist(), abs=1e-9)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_counting_characters_on_real_pairs(test_data: Path, lang: str) -> None:
+    """People's scores of 2,313 pairs: counting is far above chance and far below people, in both languages."""
+    pairs = read_pairs(test_data / "sts" / f"stsb-{lang}.jsonl")
+    assert len(pairs) == 2313
+    overlap, weighted = character_overlap(pairs), tfidf_similarity(pairs)
+    assert 0.4 < overlap.value < 0.85
+    assert 0.4 < weighted.value < 0.85
+    assert overlap.high - overlap.low < 0.08
+
+
+@pytest.mark.peer
+def test_real_reviews_have_classes_on_both_sides(test_data: Path) -> None:
+    for name, labels in (("asap.jsonl", 3), ("chnsenticorp_htl.jsonl.gz", 2), ("amazon3.jsonl.gz", 3)):
+        rows = read_labelled(test_data / "sentiment-zh" / name)
+        for is_test in (False, True):
+            assert len({row.label for row in rows if row.is_test is is_test}) == labels
 
 
 # ---------------------------------------------------------------- rows

@@ -66,6 +66,24 @@ COMMANDS: tuple[Command, ...] = (
         many=True,
     ),
     Command(
+        ("ngram", "train"), f"{_LIFE}.config:TrainNgramConfig", f"{_LIFE}.train_ngram:train_ngram", ("data",), True
+    ),
+    Command(
+        ("ngram", "score"),
+        f"{_LIFE}.config:ScoreNgramConfig",
+        f"{_LIFE}.score_ngram:score_ngram",
+        ("model", "data"),
+        True,
+    ),
+    Command(("quality", "train"), f"{_LIFE}.config:TrainQualityConfig", f"{_LIFE}.train_quality:train_quality"),
+    Command(
+        ("quality", "score"),
+        f"{_LIFE}.config:ScoreQualityConfig",
+        f"{_LIFE}.score_quality:score_quality",
+        ("model", "data"),
+        many=True,
+    ),
+    Command(
         ("pretrain",), "hanlin.train.config:PretrainConfig", f"{_LIFE}.pretrain:pretrain", ("data",), True, dry_run=True
     ),
     Command(

@@ -111,7 +111,7 @@ class _Build:
 
     def __init__(self, config: CorpusConfig, progress: Progress) -> None:
         self.config, self.progress, self.tally = config, progress, Tally()
-        self.rules = Rulebook(config.rules)
+        self.rules = Rulebook(config.rules, config.quality)
         self.privacy = Privacy(config.privacy, config.max_examples)
         self.tally.personal = self.privacy.figures
         self.has_to_learn = False
@@ -204,6 +204,8 @@ class _Build:
         if self.rules.is_idle:
             return None
         work.measures = self.rules.measures(work.read, work.measures)
+        for measure in self.rules.scores.missing(work.read.lang):
+            count(self.tally.unscored, f"{measure} {work.read.lang}")
         broken = self.rules.broken(work.read, work.measures)
         if not broken:
             return None

@@ -110,6 +110,9 @@ class TrainQualityConfig(Config):
     most_lost: float = Field(
         default=0.01, ge=0, le=0.5, description="Share of good examples that the proposed threshold may lose."
     )
+    passage: int = Field(
+        default=500, ge=20, le=100_000, description="Characters judged at once; a longer text is judged by the mean."
+    )
     bits: int = Field(default=18, ge=8, le=24, description="2 to this many buckets; each takes 4 bytes of the file.")
     strength: float = Field(default=10.0, gt=0, le=10**6, description="How far weights may grow: lower fits less.")
     seed: int = Field(default=1, ge=0, le=2**63 - 1, description="Seed of the choice of rows to measure on.")

@@ -19,6 +19,7 @@ from hanlin.text.quality.judged import THRESHOLDS, judge
 from hanlin.text.quality.labelled import Example, Examples, labelled, split_examples
 from hanlin.text.quality.train import train_classifier
 
+_LEAST_HARM = 0.01
 BOTH = ("zh", "en")
 """Languages of which a user expects an answer; where one is missing, the report says so."""
 
@@ -36,9 +37,13 @@ def train_quality(
     found = list(_examples(texts, job.bad_labels))
     examples = split_examples(found, held_out=job.held_out, seed=job.seed, field=job.split_by)
     progress.note(say("life.training_classifier", number=f"{len(examples.train):,}"))
-    hashing = Hashing(bits=job.bits)
     classifier = train_classifier(
-        examples.train, job.measure, hashing=hashing, strength=job.strength, most_lost=job.most_lost
+        examples.train,
+        job.measure,
+        hashing=Hashing(bits=job.bits),
+        passage=job.passage,
+        strength=job.strength,
+        most_lost=job.most_lost,
     )
     progress.note(say("life.judging_classifier", number=f"{len(examples.held_out):,}"))
     figures: dict[str, Any] = {
@@ -49,21 +54,26 @@ def train_quality(
         **classifier.figures,
         "setting": classifier.setting(classifier.figures["threshold"]),
         "held_out": dict(judged(classifier, examples.held_out)),
-        "clean": dict(_clean(classifier, texts["clean"])) if job.clean else {},
+        "clean": (clean := dict(_clean(classifier, texts["clean"])) if job.clean else {}),
+        "clean_lost": max((_lost(found, classifier) for found in clean.values()), default=None),
     }
     out = expanded(job.out)
     Classifier(**{**vars(classifier), "figures": figures}).save(out)
     lines = [*_lines(figures, classifier, job), *(line for one in texts.values() for line in one.lines())]
-    step = (
-        f"hanlin data build SOURCES --quality.{_field(job.measure)} {job.out} --rules.thresholds {figures['setting']}"
-    )
     tables = (*threshold_tables(figures["held_out"], classifier), *_clean_tables(figures["clean"], classifier))
-    return Report("quality train", out, figures, tuple(lines), tables, (step,))
+    return Report("quality train", out, figures, tuple(lines), tables, tuple(_next_steps(figures, job)))
 
 
-def _field(measure: str) -> str:
-    """The setting that names a classifier's file."""
-    return "classifier" if measure == "quality" else measure
+def _next_steps(figures: Mapping[str, Any], job: TrainQualityConfig) -> Iterator[str]:
+    """A build by the proposed rule, unless that would do harm."""
+    field = "classifier" if job.measure == "quality" else job.measure
+    if not _is_harmful(figures, job):
+        yield f"hanlin data build SOURCES --quality.{field} {job.out} --rules.thresholds {figures['setting']}"
+
+
+def _is_harmful(figures: Mapping[str, Any], job: TrainQualityConfig) -> bool:
+    """Whether the proposed rule would delete far more of some clean file than of the examples."""
+    return figures["clean_lost"] is not None and figures["clean_lost"] > 2 * max(job.most_lost, _LEAST_HARM)
 
 
 def _examples(texts: Mapping[str, Texts], bad_labels: tuple[str, ...]) -> Iterator[Example]:
@@ -106,6 +116,12 @@ def _clean(classifier: Classifier, texts: Texts) -> Iterator[tuple[str, dict[str
         yield source, {"documents": len(values), "unscored": len(values) - len(scored), "dropped": dropped}
 
 
+def _lost(found: Mapping[str, Any], classifier: Classifier) -> float:
+    """Share of one clean file's scored documents that the proposed rule would drop."""
+    dropped: int = found["dropped"][f"{classifier.figures['threshold']:g}"]
+    return dropped / max(1, found["documents"] - found["unscored"])
+
+
 def _told(classifier: Classifier) -> list[float]:
     """The thresholds that are told of: the usual ones and the proposed one."""
     return sorted({*THRESHOLDS, classifier.figures["threshold"]})
@@ -121,6 +137,11 @@ def _lines(figures: Mapping[str, Any], classifier: Classifier, job: TrainQuality
     for lang in figures["missing_languages"]:
         yield say("life.examples_missing", lang=lang, measure=job.measure)
     yield from judged_lines(figures["held_out"])
+    if _is_harmful(figures, job):
+        file = max(figures["clean"], key=lambda name: _lost(figures["clean"][name], classifier))
+        shares = {"lost": f"{job.most_lost:.1%}", "clean": f"{figures['clean_lost']:.1%}"}
+        yield say("life.harmful_setting", setting=figures["setting"], file=file, **shares)
+        return
     yield say("life.proposed_setting", setting=figures["setting"], lost=f"{job.most_lost:.1%}")
     if not figures["clean"]:
         yield say("life.clean_not_asked")

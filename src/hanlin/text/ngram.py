@@ -191,14 +191,16 @@ def _smoothed(keys: Ints, counts: Ints, num_histories: int, vocab_size: int) -> 
 def _discounts(num_with: Ints) -> Floats:
     """What is taken from counts of 0, 1, 2 and more, by how many n-grams have each count: equation 26.
 
-    Too few n-grams give no estimate: then 0.5, 1 and 1.5, as KenLM falls back.
+    Too few n-grams give no estimate, or one that leaves nothing for what was never seen: then 0.5, 1 and 1.5, as KenLM
+    falls back.
     """
+    fallback = np.array([0, 0.5, 1, 1.5])
     n1, n2, n3, n4 = num_with[1:5].astype(float)
     if min(n1, n2, n3, n4) == 0:
-        return np.array([0, 0.5, 1, 1.5])
+        return fallback
     y = n1 / (n1 + 2 * n2)
-    estimates = [0, 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3]
-    return np.clip(estimates, 0, [0, 1, 2, 3])
+    estimates = np.array([0, 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3])
+    return estimates if estimates[1:].min() > 0 else fallback
 
 
 def _step(order: _Order, n: int, rows: Ints, tokens: Ints, places: Ints, p: Floats, vocab_size: int) -> Ints:

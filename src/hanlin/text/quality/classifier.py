@@ -1,6 +1,6 @@
 """A linear classifier over hashed n-grams: one number for a text, calibrated to be a probability.
 
-    text -> n-grams (`grams.py`) -> weight of each, rare ones more -> one sum -> probability
+    text -> passages -> n-grams (`grams.py`) -> weight of each, rare ones more -> one sum -> probability -> their mean
 
 Training (`train.py`) needs scikit-learn; this file, which every build of a corpus uses, needs numpy. A text in a
 language that the examples lacked gets no number: a guess about it would look like knowledge.
@@ -21,6 +21,7 @@ from hanlin.base.errors import InputError
 from hanlin.text.arrays import read_arrays, write_arrays
 from hanlin.text.config import Measure
 from hanlin.text.quality.grams import Hashing
+from hanlin.text.quality.passages import passages_of
 
 KIND = "hanlin classifier"
 FORMAT = 1
@@ -43,7 +44,8 @@ class Calibration:
 @dataclass(frozen=True)
 class Classifier:
     """`weights` and `rarities` (num_buckets,) of the n-grams; the probability is that of a bad text, which for the
-    measure "quality" is turned round: there 1 is good. `languages` counts good and bad examples of each."""
+    measure "quality" is turned round: there 1 is good. `languages` counts good and bad examples of each; `passage` is
+    the most characters that are judged at once."""
 
     measure: Measure
     hashing: Hashing
@@ -51,6 +53,7 @@ class Classifier:
     rarities: NDArray[np.float16]
     calibration: Calibration
     languages: Mapping[str, tuple[int, int]]
+    passage: int
     figures: Mapping[str, Any] = field(default_factory=dict)
 
     def knows(self, lang: str) -> bool:
@@ -58,8 +61,13 @@ class Classifier:
         return min(self.languages.get(lang, (0, 0))) >= LEAST_ROWS
 
     def bad(self, text: str) -> float:
-        """Return the probability that a text is bad, 0 to 1."""
-        buckets, values = self.hashing.features(text)
+        """Return the probability that a text is bad, 0 to 1: the mean of its passages, each by its length."""
+        passages = passages_of(text, self.passage)
+        total = sum(len(passage) * self._bad(passage) for passage in passages)
+        return total / max(1, sum(map(len, passages)))
+
+    def _bad(self, passage: str) -> float:
+        buckets, values = self.hashing.features(passage)
         rare = values * self.rarities[buckets].astype(np.float32)
         length = float(np.sqrt(rare @ rare)) or 1.0
         return self.calibration.probability(float(rare @ self.weights[buckets].astype(np.float32)) / length)
@@ -81,6 +89,7 @@ class Classifier:
             "hashing": vars(self.hashing),
             "calibration": vars(self.calibration),
             "languages": dict(self.languages),
+            "passage": self.passage,
             "figures": dict(self.figures),
         }
         write_arrays(path, {"weights": self.weights, "rarities": self.rarities}, about)
@@ -99,5 +108,6 @@ class Classifier:
             arrays["rarities"],
             Calibration(**about["calibration"]),
             {lang: (good, bad) for lang, (good, bad) in about["languages"].items()},
+            about["passage"],
             about["figures"],
         )

@@ -1,8 +1,8 @@
 """Training a classifier from examples: logistic regression by scikit-learn over our hashed n-grams.
 
-    examples -> features -> five rounds, each leaving a fifth of the groups out -> sums for rows that were not learned
-             -> calibration (two numbers), and the threshold that loses few good rows
-    examples -> features -> the weights that are kept
+    examples -> passages -> features -> five rounds, each leaving a fifth of the groups out -> sums for what was not
+             learned -> calibration (two numbers), and the threshold that loses few good examples
+    examples -> passages -> features -> the weights that are kept
 
 The solver is L-BFGS from a fixed start: the same rows give the same weights.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,11 @@ from hanlin.text.quality.classifier import LEAST_ROWS, Calibration, Classifier
 from hanlin.text.quality.grams import Hashing, Rows
 from hanlin.text.quality.judged import threshold_for
 from hanlin.text.quality.labelled import Example
+from hanlin.text.quality.passages import passages_of, spread
 
 _NUM_FOLDS = 5
 _MOST_STEPS = 1000
+_MOST_PASSAGES = 8
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +38,7 @@ def train_classifier(
     measure: Measure,
     *,
     hashing: Hashing | None = None,
+    passage: int = 500,
     strength: float = 10.0,
     most_lost: float = 0.01,
 ) -> Classifier:
@@ -43,18 +47,17 @@ def train_classifier(
     Raises InputError (E258) for fewer than twenty examples of either sort, MissingExtra (E259) without scikit-learn.
     """
     _check_installed()
-    bad = np.array([example.is_bad for example in examples], bool)
-    for number, sort in ((int(bad.sum()), "bad"), (int((~bad).sum()), "good")):
-        if number < LEAST_ROWS:
-            raise InputError("text.few_examples", number=number, sort=sort, least=LEAST_ROWS)
+    _check_number(examples)
     hashing = hashing or Hashing()
-    rows = Rows.of((example.text for example in examples), hashing)
+    cut = _Passages.of(examples, passage)
+    rows = Rows.of(cut.texts, hashing)
     rarities = rows.rarities(hashing.num_buckets)
     matrix = _matrix(rows.weighed(rarities), hashing)
-    left_out = _sums_left_out(matrix, bad, _folds(examples), strength)
-    calibration = _calibrated(left_out, bad)
-    probabilities = [calibration.probability(value) for value in left_out.tolist()]
-    weights, offset = _fitted(matrix, bad, strength)
+    bad = np.array([example.is_bad for example in examples], bool)
+    left_out = _sums_left_out(matrix, bad[cut.owners], _folds(examples)[cut.owners], strength)
+    calibration = _calibrated(left_out, bad[cut.owners])
+    probabilities = cut.means([calibration.probability(value) for value in left_out.tolist()])
+    weights, offset = _fitted(matrix, bad[cut.owners], strength)
     return Classifier(
         measure,
         hashing,
@@ -62,8 +65,39 @@ def train_classifier(
         rarities.astype(np.float16),
         Calibration(calibration.slope, calibration.offset + calibration.slope * offset),
         _languages(examples),
+        passage,
         {"threshold": threshold_for(bad.tolist(), probabilities, most_lost), "most_lost": most_lost},
     )
+
+
+def _check_number(examples: Sequence[Example]) -> None:
+    num_bad = sum(example.is_bad for example in examples)
+    for number, sort in ((num_bad, "bad"), (len(examples) - num_bad, "good")):
+        if number < LEAST_ROWS:
+            raise InputError("text.few_examples", number=number, sort=sort, least=LEAST_ROWS)
+
+
+@dataclass(frozen=True)
+class _Passages:
+    """P passages of the examples: their texts, and owners (P,) the example of each. A book gives no more than eight,
+    or it would outweigh a hundred messages."""
+
+    texts: Sequence[str]
+    owners: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], size: int) -> _Passages:
+        parts = [spread(passages_of(example.text, size), _MOST_PASSAGES) for example in examples]
+        owners = np.repeat(np.arange(len(parts)), [len(passages) for passages in parts])
+        return cls([passage for passages in parts for passage in passages], owners)
+
+    def means(self, values: Sequence[float]) -> list[float]:
+        """The mean of each example's passages, each by its length."""
+        lengths = np.array([len(text) for text in self.texts], float)
+        found: list[float] = (
+            np.bincount(self.owners, lengths * values) / np.maximum(1, np.bincount(self.owners, lengths))
+        ).tolist()
+        return found
 
 
 def _check_installed() -> None:

@@ -138,8 +138,7 @@ def lost(sort: str, named: str, classifier: Classifier) -> None:
 
 
 if __name__ == "__main__":
-    print(
-        "| | average precision | chance | area | precision | recall | calibration error | |\n|---|---|---|---|---|---|---|---|"
-    )
+    print("| | average precision | chance | area | precision | recall | calibration error | |")
+    print("|---|---|---|---|---|---|---|---|")
     for sort in SETS:
         compare(sort)

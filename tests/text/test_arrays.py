@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from hanlin.base.errors import InputError
-from hanlin.text.arrays import read_arrays, write_arrays
+from hanlin.text.arrays import read_arrays, signature, write_arrays
 
 ARRAYS = {
     "small": np.arange(5, dtype=np.uint8),
@@ -41,6 +42,13 @@ def test_the_library_of_the_format_reads_it_too(tmp_path: Path) -> None:
     assert found.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(found[name], array)
+
+
+def test_a_file_says_its_own_checksum(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    known = signature(path)
+    unsigned = path.read_bytes().replace(known.encode(), b"0" * 64)
+    assert hashlib.sha256(unsigned).hexdigest() == known
 
 
 def test_every_byte_counts(tmp_path: Path, lang: str) -> None:

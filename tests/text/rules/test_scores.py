@@ -179,3 +179,11 @@ def test_places_among_a_sample_are_those_of_all(monkeypatch: pytest.MonkeyPatch)
     assert found.place("en", 18_000) == pytest.approx(90, abs=5)
     assert (found.place("en", -1), found.place("en", 1e9), found.place("zh", 1)) == (0, 100, None)
     assert len(asked) < 3_000, "few of many enter the sample"
+    parts = [Percentiles(), Percentiles()]
+    for number in range(20_000):
+        parts[number % 2].add("en", str(number), float)
+    together = Percentiles()
+    for part in parts:
+        together.take(json.loads(json.dumps(part.so_far())))
+    together.settle()
+    assert together.spreads == found.spreads, "drawn apart and put together it is the same sample"

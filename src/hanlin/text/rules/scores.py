@@ -11,6 +11,7 @@ read has no value; a threshold on it then says nothing, and the report counts su
 
 from __future__ import annotations
 
+import functools
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from hanlin.base.errors import InputError
-from hanlin.base.files import sha256_file
+from hanlin.text.arrays import signature
 from hanlin.text.config import QualityConfig
 from hanlin.text.dedup import text_digest
 from hanlin.text.document import Document
@@ -95,10 +96,23 @@ class Percentiles:
     def add(self, lang: str, text: str, score: Callable[[str], float]) -> None:
         """Take a text in, if its hash is among the smallest."""
         sample, key = self._samples.setdefault(lang, []), -int.from_bytes(text_digest(text)[:8], "big")
-        if len(sample) < _SAMPLE:
-            heapq.heappush(sample, (key, score(text)))
-        elif key > sample[0][0]:
-            heapq.heapreplace(sample, (key, score(text)))
+        if len(sample) < _SAMPLE or key > sample[0][0]:
+            self._keep(sample, key, score(text))
+
+    def _keep(self, sample: list[tuple[int, float]], key: int, value: float) -> None:
+        heapq.heappush(sample, (key, value))
+        if len(sample) > _SAMPLE:
+            heapq.heappop(sample)
+
+    def so_far(self) -> dict[str, list[tuple[int, float]]]:
+        """Return the sample as plain data for `take`."""
+        return {lang: sorted(sample) for lang, sample in self._samples.items()}
+
+    def take(self, learned: Mapping[str, Sequence[Sequence[float]]]) -> None:
+        """Add the sample that was drawn from other documents."""
+        for lang, sample in learned.items():
+            for key, value in sample:
+                self._keep(self._samples.setdefault(lang, []), int(key), value)
 
     def settle(self) -> None:
         """From now on places are told: by every hundredth of the sample and its ends."""
@@ -116,7 +130,7 @@ class Percentiles:
 def _scorers(config: QualityConfig) -> Iterator[_Scorer]:
     if config.ngram:
         path = Path(config.ngram).expanduser()
-        model = NgramModel.load(path)
+        model = _ngram_model(path, _stamp(path))
         yield _Scorer(PERPLEXITY, _mark(path), model.languages.__contains__, lambda text: model.score(text).perplexity)
     for measure, field in _FIELDS.items():
         if named := getattr(config, field):
@@ -124,7 +138,7 @@ def _scorers(config: QualityConfig) -> Iterator[_Scorer]:
 
 
 def _classifier(path: Path, measure: str) -> _Scorer:
-    classifier = Classifier.load(path)
+    classifier = _loaded(path, _stamp(path))
     if classifier.measure != measure:
         right = _FIELDS[classifier.measure]
         raise InputError(
@@ -133,6 +147,22 @@ def _classifier(path: Path, measure: str) -> _Scorer:
     return _Scorer(measure, _mark(path), classifier.knows, classifier.value)
 
 
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes when a file does; nothing for one that is not there, which opening says."""
+    stat = path.stat() if path.is_file() else None
+    return (stat.st_size, stat.st_mtime_ns) if stat else (0, 0)
+
+
+@functools.lru_cache(4)  # a process that works on many parts of a corpus opens and checks a model once
+def _ngram_model(path: Path, stamp: tuple[int, int]) -> NgramModel:
+    return NgramModel.load(path)
+
+
+@functools.lru_cache(4)
+def _loaded(path: Path, stamp: tuple[int, int]) -> Classifier:
+    return Classifier.load(path)
+
+
 def _mark(path: Path) -> int:
     """The head of the file's SHA-256, short enough for a JSON number."""
-    return int(sha256_file(path)[:12], 16)
+    return int(signature(path)[:12], 16)

@@ -25,7 +25,7 @@ from hanlin.text.ledger import place_of
 from hanlin.text.ngram_model import NgramModel, Score
 
 HEAD, MIDDLE, TAIL = "head", "middle", "tail"
-_SHARES = (5, 10, 25, 50, 75, 90, 95)
+_SHARES = (10, 50, 90)
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def train_ngram_model(
 def training_bytes(num_units: int, order: int) -> int:
     """Return the memory that counting takes at its peak, n-grams at their most: every one different.
 
-    Measured on 1 to 8 million units: 90 to 110 bytes for each and 20 for each order.
+    Measured at order 5: 122 bytes a unit where three of four 5-grams are different, 89 where one of three is.
     """
     return num_units * (_BYTES_OF_A_UNIT + _BYTES_OF_AN_NGRAM * order)
 

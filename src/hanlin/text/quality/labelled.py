@@ -18,7 +18,7 @@ from hanlin.text.duplicates.near import near_pairs
 from hanlin.text.ledger import place_of
 from hanlin.text.split import Splitter
 
-_NEAR = NearDupConfig(action="drop", threshold=0.5, bands=50, rows=2)
+_NEAR = NearDupConfig(action="drop", threshold=0.5, bands=25, rows=3)
 """Nearer than what a corpus calls a near duplicate: a chain letter with another number is the same spam."""
 
 

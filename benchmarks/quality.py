@@ -81,13 +81,15 @@ def tf_idf(train: Sequence[Example], asked: Sequence[Example]) -> list[float]:
 def told(name: str, found: Judged, note: str = "") -> None:
     """One row of the first table: shares at the threshold that loses at most one in a hundred good rows."""
     at = max((one for one in found.thresholds if one.lost <= 0.01), key=lambda one: one.recall, default=None)
-    recall = f"{at.recall:.1%} ({at.recall_interval[0]:.1%} to {at.recall_interval[1]:.1%})" if at else "-"
-    precision = f"{at.precision:.1%} ({at.precision_interval[0]:.1%} to {at.precision_interval[1]:.1%})" if at else "-"
-    print(
-        f"| {name} | {found.average_precision:.3f} | {found.chance:.3f} | {found.area:.3f} | {precision} | {recall} |"
-        f" {found.calibration_error:.3f} | {note} |",
-        flush=True,
-    )
+    shares = "- | -"
+    if at and at.precision is not None:
+        precision, recall = (
+            f"{share:.1%} ({low:.1%} to {high:.1%})"
+            for share, (low, high) in ((at.precision, at.precision_interval), (at.recall, at.recall_interval))
+        )
+        shares = f"{precision} | {recall}"
+    areas = f"{found.average_precision:.3f} | {found.chance:.3f} | {found.area:.3f}"
+    print(f"| {name} | {areas} | {shares} | {found.calibration_error:.3f} | {note} |", flush=True)
 
 
 def ranks(values: Sequence[float]) -> list[float]:

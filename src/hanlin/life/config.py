@@ -102,7 +102,7 @@ class TrainQualityConfig(Config):
     clean: tuple[str, ...] = Field(
         default=(), description="Good texts like those to be filtered, on which lost ones are counted; never learned."
     )
-    out: Path = Field(default=Path("model.quality"), description="File of the classifier.")
+    out: Path = Field(description="File of the classifier.")
     split_by: str = Field(
         default="", max_length=200, description="Rows that agree in this field stay together; near copies always do."
     )

@@ -169,8 +169,7 @@ def _threshold_row(row: Mapping[str, Any], classifier: Classifier) -> tuple[str,
     cells = [classifier.setting(row["threshold"]), f"{row['flagged']:,}"]
     for name in ("precision", "recall", "lost"):
         low, high = row[f"{name}_interval"]
-        known = row["flagged"] or name != "precision"
-        cells += [f"{row[name]:.1%}", f"{low:.1%} – {high:.1%}"] if known else ["", ""]
+        cells += ["", ""] if row[name] is None else [f"{row[name]:.1%}", f"{low:.1%} – {high:.1%}"]
     return tuple(cells)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,7 +19,7 @@ def test_a_table_counted_by_hand() -> None:
     assert (half.flagged, half.found) == (3, 2)
     assert (half.precision, half.recall, half.lost) == (pytest.approx(2 / 3), pytest.approx(2 / 3), 0.5)
     assert half.precision_interval == wilson(2, 3) and half.lost_interval == wilson(1, 2)
-    assert high.flagged == 0 and math.isnan(high.precision) and high.recall == 0
+    assert high.flagged == 0 and high.precision is None and high.recall == 0
     assert (found.good, found.bad, found.chance) == (2, 3, 0.6)
     assert found.brier == pytest.approx((0.01 + 0.16 + 0.49 + 0.01 + 0.64) / 5)
 

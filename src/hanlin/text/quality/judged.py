@@ -23,12 +23,13 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class AtThreshold:
-    """What a threshold finds. Intervals are those of Wilson at 95 %; `lost` is the share of good texts it takes."""
+    """What a threshold finds. Intervals are those of Wilson at 95 %; `lost` is the share of good texts it takes.
+    Without anything flagged there is no precision."""
 
     threshold: float
     flagged: int
     found: int
-    precision: float
+    precision: float | None
     precision_interval: tuple[float, float]
     recall: float
     recall_interval: tuple[float, float]
@@ -101,7 +102,7 @@ def _at(threshold: float, bad: Flags, scores: Floats) -> AtThreshold:
         threshold,
         num_flagged,
         found,
-        found / num_flagged if num_flagged else float("nan"),
+        found / num_flagged if num_flagged else None,
         wilson(found, num_flagged),
         found / num_bad,
         wilson(found, num_bad),

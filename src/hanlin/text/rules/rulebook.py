@@ -110,6 +110,15 @@ class Rulebook:
         if self._needs_percentiles:
             self.scores.learn(document)
 
+    def so_far(self) -> dict[str, Any]:
+        """Return what was learned, as plain data for `learn_from`."""
+        return {"watermarks": self._finder.so_far(), "perplexities": self.scores.percentiles.so_far()}
+
+    def learn_from(self, learned: Mapping[str, Any]) -> None:
+        """Add what the rules learned from other documents."""
+        self._finder.take(learned["watermarks"])
+        self.scores.percentiles.take(learned["perplexities"])
+
     def learned(self) -> None:
         """From now on remove what was learned."""
         self.watermarks = self._finder.found()
@@ -120,7 +129,7 @@ class Rulebook:
         if learned.get("by") != self._learning():
             return False
         self.watermarks = Watermarks(frozenset(learned["watermarks"]))
-        self.scores.percentiles.spreads = dict(learned["perplexities"])
+        self.scores.percentiles.spreads = dict(learned.get("perplexities", {}))
         return True
 
     def to_recall(self) -> dict[str, Any]:

@@ -6,14 +6,16 @@ else bad go altogether. Near duplicates, and rows that agree in a field on reque
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from hanlin.base.errors import InputError
 from hanlin.base.seeds import Seeds
 from hanlin.text.config import NearDupConfig
 from hanlin.text.document import Document
-from hanlin.text.duplicates.forest import Forest
+from hanlin.text.duplicates.forest import roots_of
 from hanlin.text.duplicates.near import near_pairs
 from hanlin.text.ledger import place_of
 from hanlin.text.split import Splitter
@@ -96,19 +98,18 @@ def _without_copies(rows: Sequence[Example]) -> list[Example | None]:
 
 def _groups(rows: Sequence[Example], field: str) -> list[str]:
     """The name of each row's group: that of its first row."""
-    forest = Forest(len(rows))
-    for one, other, _ in near_pairs([row.text for row in rows], _NEAR):
-        forest.join(one, other)
+    pairs = [(one, other) for one, other, _ in near_pairs([row.text for row in rows], _NEAR)]
     if field:
-        _join_by(field, rows, forest.join)
-    return [rows[forest.root(number)].text for number in range(len(rows))]
+        pairs += _pairs_by(field, rows)
+    roots = roots_of(np.array(pairs, np.int64).reshape(-1, 2), len(rows))
+    return [rows[root].text for root in roots.tolist()]
 
 
-def _join_by(field: str, rows: Sequence[Example], join: Callable[[int, int], None]) -> None:
-    first: dict[str, int] = {}
-    for number, row in enumerate(rows):
-        if field in row.document.meta:
-            join(first.setdefault(str(row.document.meta[field]), number), number)
-    if not first:
+def _pairs_by(field: str, rows: Sequence[Example]) -> list[tuple[int, int]]:
+    """Each row with the first one that agrees in a field."""
+    named = [(str(row.document.meta[field]), number) for number, row in enumerate(rows) if field in row.document.meta]
+    if not named:
         known = sorted({name for row in rows for name in row.document.meta})
         raise InputError("text.no_such_group", field=field, known=", ".join(known))
+    first = dict(reversed(named))
+    return [(first[name], number) for name, number in named]

@@ -145,6 +145,17 @@ def test_a_threshold_without_its_model_is_refused(lang: str) -> None:
     ]
     assert "corpus.quality" in str(caught.value)
     Rulebook(RulesConfig(thresholds={"max_spam": "off"}), QualityConfig())
+    with pytest.raises(ConfigError):
+        Rulebook(RulesConfig(thresholds={"web.max_spam": 0.5, "zh.max_spam": "off"}), QualityConfig())
+
+
+def test_a_preset_of_the_user_may_ask_for_scores(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[web]\nmax_spam = 0.5\n")
+    given = {"preset": str(tmp_path / "mine.toml")}
+    with pytest.raises(ConfigError):
+        Rulebook(RulesConfig(**given), QualityConfig())
+    Rulebook(RulesConfig(**given, thresholds={"max_spam": "off"}), QualityConfig())
+    Rulebook(RulesConfig(**given), QualityConfig(spam=str(classifier(tmp_path / "s.q", "free"))))
 
 
 def test_a_file_for_another_measure_is_refused(tmp_path: Path, lang: str) -> None:

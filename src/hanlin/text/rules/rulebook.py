@@ -159,13 +159,12 @@ class Rulebook:
 
     def _scored_thresholds(self) -> dict[str, str]:
         """Measures of models that some bound is on, with the name of that bound."""
-        found: dict[str, float | str] = {name: limit for _, name, limit in self._overrides}
+        off = {name for section, name, limit in self._overrides if (section, limit) == ("all", OFF)}
         sections = [section for preset in self._presets.values() for section in preset.sections.values()]
-        names = [*found, *(name for section in sections for name in section)]
+        of_presets = (pair for section in sections for pair in section.items() if pair[0] not in off)
+        asked = [*((name, limit) for _, name, limit in self._overrides), *of_presets]
         return {
-            name.partition("_")[2]: name
-            for name in names
-            if name.partition("_")[2] in SCORED and found.get(name) != OFF
+            name.partition("_")[2]: name for name, limit in asked if name.partition("_")[2] in SCORED and limit != OFF
         }
 
     @property

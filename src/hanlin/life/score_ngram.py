@@ -137,7 +137,7 @@ def _lines(figures: Mapping[str, Any], job: ScoreNgramConfig) -> Iterator[str]:
 
 
 def _language_table(languages: Mapping[str, Mapping[str, Any]]) -> Table:
-    names = ("language", "documents", "bits_per_byte", "bits_per_character", "perplexity")
+    names = ("language", "documents", "bits_of_byte", "bits_per_character", "perplexity")
     columns = (*(say(f"life.column_{name}") for name in names), *(f"{share} %" for share in _SHARES))
     return Table(say("life.by_language"), columns, tuple(_language_row(lang, one) for lang, one in languages.items()))
 
@@ -149,6 +149,6 @@ def _language_row(lang: str, found: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _document_table(rows: list[dict[str, Any]]) -> Table:
-    columns = tuple(say(f"life.column_{name}") for name in ("document", "language", "perplexity", "bits_per_byte"))
+    columns = tuple(say(f"life.column_{name}") for name in ("document", "language", "perplexity", "bits_of_byte"))
     shown = ((one["place"], one["lang"], f"{one['perplexity']:.1f}", f"{one['bits_per_byte']:.3f}") for one in rows)
     return Table(say("life.least_likely"), columns, tuple(shown))

@@ -14,7 +14,7 @@ import numpy as np
 from hanlin.base.files import writing
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
-from hanlin.life.config import ScoreQualityConfig
+from hanlin.life.judge_config import ScoreQualityConfig
 from hanlin.life.places import expanded
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled

@@ -8,7 +8,7 @@ from typing import Any
 from hanlin.base.device import available_memory_bytes
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
-from hanlin.life.config import TrainNgramConfig
+from hanlin.life.judge_config import TrainNgramConfig
 from hanlin.life.places import expanded
 from hanlin.life.report import Report
 from hanlin.life.settings import Given, settled

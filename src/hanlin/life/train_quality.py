@@ -8,7 +8,7 @@ from typing import Any
 
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
-from hanlin.life.config import TrainQualityConfig
+from hanlin.life.judge_config import TrainQualityConfig
 from hanlin.life.places import expanded
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled

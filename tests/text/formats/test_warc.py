@@ -63,7 +63,8 @@ def test_what_is_no_page_is_counted_with_its_kind(tmp_path: Path) -> None:
     assert [d.text.strip() for d in documents] == [ENGLISH]
     assert reasons(dropped) == [
         ("not_a_page", "a.warc:3"), ("not_a_page", "a.warc:4"), ("no_main_text", "a.warc:5"),
-        ("row_too_long", "a.warc:6"), ("no_main_text", "a.warc:7"), ("row_too_long", "a.warc:8"), ("encoding", "a.warc:9"),
+        ("row_too_long", "a.warc:6"), ("no_main_text", "a.warc:7"), ("row_too_long", "a.warc:8"),
+        ("encoding", "a.warc:9"),
     ]  # fmt: skip
     assert [one.example for one in dropped[:2]] == ["image/png", "HTTP 404"]
 

@@ -23,7 +23,7 @@ from hanlin.text.config import ReadConfig
 from hanlin.text.encodings import decoded_stream
 from hanlin.text.files import chunks_of, is_packed, suffixes_of
 
-KEPT_COLUMNS = ("id", "source", "url", "title", "date", "licence", "license", "book", "site", "group")
+KEPT_COLUMNS = ("id", "source", "url", "title", "date", "licence", "license", "book", "site", "group", "label")
 """Columns of a row that stay with its document."""
 FREE_BYTES = 16 << 20
 """What unpacks to no more than this is no bomb, whatever its ratio: a page of one letter packs a thousandfold."""

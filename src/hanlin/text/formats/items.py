@@ -86,7 +86,7 @@ def _read(content: Content, form: Format) -> Iterator[Found]:
 
 
 def _head(content: Content) -> bytes:
-    """The first bytes, fewer where the file is damaged soon after them. Raises one of UNREADABLE where there are none."""
+    """The first bytes, fewer where the file is damaged soon after them. Raises one of UNREADABLE without any."""
     head = b""
     try:
         for chunk in content.chunks():

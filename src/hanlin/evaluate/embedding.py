@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from hanlin.base.errors import InputError, MissingExtra
 from hanlin.text.encodings import decoded_stream
 from hanlin.text.files import chunks_of
-from hanlin.text.readers import lines_of
+from hanlin.text.formats.lines import lines_of
 
 Floats = NDArray[np.float64]
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]

@@ -25,7 +25,8 @@ from hanlin.text.config import ReadConfig, SourceConfig
 from hanlin.text.document import Document, Dropped
 from hanlin.text.encodings import decoded_stream
 from hanlin.text.files import UNREADABLE, chunks_of, files_of, kind_suffix, shown
-from hanlin.text.readers import lines_of, read_documents
+from hanlin.text.formats.lines import lines_of
+from hanlin.text.readers import read_documents
 
 ROWS = (".jsonl", ".ndjson")
 """Files whose rows are kept whole where none of them has a text."""

@@ -56,8 +56,9 @@ def _utf8_as_latin(line: str, is_known: bool) -> str:
         return line
     import ftfy  # a quarter of a second to load
 
-    fixed = ftfy.fix_encoding(line, fix_c1_controls=False)  # a control character alone is no letter
-    return line if _UNLIKELY.search(fixed) and not _UNLIKELY.search(line) else fixed
+    fixed = ftfy.fix_encoding(line)
+    is_better = len(fixed) < len(line)  # of several letters one was made; ftfy may also put a € for a control character
+    return fixed if is_better and (not _UNLIKELY.search(fixed) or _UNLIKELY.search(line)) else line
 
 
 def _gbk_as_latin(line: str, is_known: bool) -> str:

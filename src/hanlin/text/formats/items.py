@@ -8,7 +8,7 @@ reader     of the format
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ from hanlin.text.config import Format, ReadConfig
 from hanlin.text.encodings import HEAD_BYTES, doubtful_part, encoding_of
 from hanlin.text.files import UNREADABLE
 from hanlin.text.formats.archives import BETWEEN, is_archive, members_of
-from hanlin.text.formats.content import Content, Fault, Guard, Item, UnpacksTooMuch
+from hanlin.text.formats.content import Content, Fault, Guard, Item, Text, UnpacksTooMuch
 from hanlin.text.formats.table import BINARY, READERS, format_of
 
 Found = tuple[Content, Item]
@@ -78,11 +78,21 @@ def _of_file(content: Content, chosen: Literal["auto", Format]) -> Iterator[Foun
 def _read(content: Content, form: Format) -> Iterator[Found]:
     try:
         for item in READERS[form](content):
-            yield content, item
+            yield content, replace(item, parts=_to_the_damage(item.parts)) if isinstance(item, Text) else item
     except UNREADABLE as error:
         yield content, Fault("unreadable", example=str(error))
     if content.num_faults and _is_faulty(content):
         yield content, Fault("encoding", example=f"{content.encoding}: {content.num_faults:,}")
+
+
+def _to_the_damage(parts: Iterable[str | Fault]) -> Iterator[str | Fault]:
+    """The parts of a text, which are read only when they are asked for, up to where that fails."""
+    try:
+        yield from parts
+    except UnpacksTooMuch as error:
+        yield Fault("bomb", example=str(error))
+    except UNREADABLE as error:
+        yield Fault("unreadable", example=str(error))
 
 
 def _head(content: Content) -> bytes:

@@ -23,17 +23,18 @@ def read_warc(content: Content) -> Iterator[Item]:
     Requests and other records are no documents and pass unseen; answers without text (pictures, errors) are counted.
     Faults: not_a_page, no_main_text, row_too_long, binary, records (the rest of the file).
     """
-    number, stream = 0, Stream(content.chunks())
+    done, stream = 0, Stream(content.chunks())
     try:
         records = ArchiveIterator(stream, stream_detect=False, auto_decode="all")
         for number, record in enumerate(records, start=1):
             if record.record_type & _WANTED:
                 yield _item(record, f":{number}", content)
+            done = number
     except (*UNREADABLE, ValueError, RuntimeError) as error:
-        yield Fault("records", f":{number + 1}-", str(error))
+        yield Fault("records", f":{done + 1}-", str(error))
         return
-    if number and not stream.tail.endswith(b"\r\n\r\n"):  # FastWARC takes a cut record for a whole one
-        yield Fault("records", f":{number}-", "the file ends within a record")
+    if done and not stream.tail.endswith(b"\r\n\r\n"):  # FastWARC takes a cut record for a whole one
+        yield Fault("records", f":{done}-", "the file ends within a record")
 
 
 def _item(record: Any, place: str, content: Content) -> Item:

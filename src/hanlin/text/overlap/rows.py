@@ -15,7 +15,7 @@ from hanlin.text.config import ReadConfig
 from hanlin.text.document import Dropped
 from hanlin.text.files import files_of, kind_suffix, shown
 from hanlin.text.formats.archives import ARCHIVES
-from hanlin.text.formats.content import Fault, Row, Text
+from hanlin.text.formats.content import Content, Fault, Row, Text
 from hanlin.text.formats.items import items_of
 
 OnDrop = Callable[[Dropped], None]
@@ -69,17 +69,26 @@ def _rows(file: Path, fields: Sequence[str], on_drop: OnDrop) -> Iterator[tuple[
     """The rows of a file with their columns, in whatever format and encoding it is; of a text each paragraph is one."""
     for content, item in items_of(file, ReadConfig()):
         match item:
-            case Fault(reason, place, example):
-                id, location = f"{Path(content.name).name}{place}", f"{content.name}{place}"
-                on_drop(Dropped(reason, shown(id), file.name, shown(location), shown(example)[:80]))
+            case Fault():
+                on_drop(_dropped(item, content, file))
             case Row(number, values, part):
                 place = shown(f"{content.name}{part}:{number}")
                 row = EvaluationRow(file.name, place, shown(values.get("id", "")), tuple(_texts(values, fields)))
                 yield row, set(map(str, values))
             case Text(parts):
-                whole = "".join(part for part in parts if isinstance(part, str))  # evaluation sets are small
+                whole = ""
+                for one in parts:  # evaluation sets are small
+                    if isinstance(one, Fault):
+                        on_drop(_dropped(one, content, file))
+                    else:
+                        whole += one
                 for number, text in enumerate(filter(str.strip, whole.split("\n\n")), start=1):
                     yield EvaluationRow(file.name, shown(f"{content.name}:{number}"), "", (text,)), set()
+
+
+def _dropped(fault: Fault, content: Content, file: Path) -> Dropped:
+    id, location = f"{Path(content.name).name}{fault.place}", f"{content.name}{fault.place}"
+    return Dropped(fault.reason, shown(id), file.name, shown(location), shown(fault.example)[:80])
 
 
 def _texts(value: Any, fields: Iterable[str]) -> Iterator[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hanlin.life.chat import chat as chat
     from hanlin.life.chatbot import Chatbot as Chatbot
     from hanlin.life.collect import collect_data as collect_data
+    from hanlin.life.compare_tokenizers import compare_tokenizers as compare_tokenizers
     from hanlin.life.demo import demo as demo
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
@@ -30,8 +31,13 @@ if TYPE_CHECKING:
     from hanlin.life.pretrain import pretrain as pretrain
     from hanlin.life.report import Report as Report
     from hanlin.life.run import run as run
+    from hanlin.life.score_ngram import score_ngram as score_ngram
+    from hanlin.life.score_quality import score_quality as score_quality
     from hanlin.life.serve import server as server
+    from hanlin.life.train_ngram import train_ngram as train_ngram
+    from hanlin.life.train_quality import train_quality as train_quality
     from hanlin.life.train_tokenizer import train_tokenizer as train_tokenizer
+    from hanlin.life.word_statistics import word_statistics as word_statistics
     from hanlin.text.chat import Conversation as Conversation
     from hanlin.text.chat import Message as Message
     from hanlin.text.chat import Template as Template
@@ -42,6 +48,7 @@ _NAMES = {
     "build_data": "hanlin.life.build_data:build_data",
     "chat": "hanlin.life.chat:chat",
     "collect_data": "hanlin.life.collect:collect_data",
+    "compare_tokenizers": "hanlin.life.compare_tokenizers:compare_tokenizers",
     "demo": "hanlin.life.demo:demo",
     "doctor": "hanlin.life.doctor:doctor",
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
@@ -50,9 +57,14 @@ _NAMES = {
     "load": "hanlin.life.load:load",
     "pretrain": "hanlin.life.pretrain:pretrain",
     "run": "hanlin.life.run:run",
+    "score_ngram": "hanlin.life.score_ngram:score_ngram",
+    "score_quality": "hanlin.life.score_quality:score_quality",
     # Not `serve`, for the same reason.
     "server": "hanlin.life.serve:server",
+    "train_ngram": "hanlin.life.train_ngram:train_ngram",
+    "train_quality": "hanlin.life.train_quality:train_quality",
     "train_tokenizer": "hanlin.life.train_tokenizer:train_tokenizer",
+    "word_statistics": "hanlin.life.word_statistics:word_statistics",
     "Chatbot": "hanlin.life.chatbot:Chatbot",
     "Model": "hanlin.life.load:Model",
     "Report": "hanlin.life.report:Report",
@@ -74,6 +86,7 @@ __all__ = [
     "build_data",
     "chat",
     "collect_data",
+    "compare_tokenizers",
     "demo",
     "doctor",
     "eval",
@@ -81,8 +94,13 @@ __all__ = [
     "load",
     "pretrain",
     "run",
+    "score_ngram",
+    "score_quality",
     "server",
+    "train_ngram",
+    "train_quality",
     "train_tokenizer",
+    "word_statistics",
 ]
 
 

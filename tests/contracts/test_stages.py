@@ -19,6 +19,7 @@ PYTHON_NAMES = {
     "demo": "demo",
     "run": "run",
     "data build": "build_data",
+    "data doctor": "data_doctor",
     "tokenizer train": "train_tokenizer",
     "pretrain": "pretrain",
     "finetune": "finetune",

@@ -57,6 +57,9 @@ COMMANDS: tuple[Command, ...] = (
     Command(("demo",), f"{_LIFE}.config:DemoConfig", f"{_LIFE}.demo:demo", talks=True, dry_run=True),
     Command(("run",), f"{_LIFE}.config:RunConfig", f"{_LIFE}.run:run", ("recipe",), dry_run=True),
     Command(("data", "build"), f"{_LIFE}.config:BuildDataConfig", f"{_LIFE}.build_data:build_data", ("sources",), True),
+    Command(
+        ("data", "doctor"), f"{_LIFE}.config:DataDoctorConfig", f"{_LIFE}.data_doctor:data_doctor", ("paths",), True
+    ),
     Command(("data", "why"), f"{_LIFE}.config:WhyConfig", f"{_LIFE}.why:why", ("id",)),
     Command(
         ("tokenizer", "train"),

@@ -14,7 +14,7 @@ from hanlin.base.config import Config
 from hanlin.evaluate.config import EvaluateConfig
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.serve.config import ServeConfig
-from hanlin.text.config import CorpusConfig, TokenizerConfig
+from hanlin.text.config import CorpusConfig, DiagnosisConfig, TokenizerConfig
 from hanlin.train.config import DURATIONS, Duration
 
 RUNS = Path("runs")
@@ -27,6 +27,22 @@ class BuildDataConfig(CorpusConfig):
     earlier: Path | None = Field(
         default=None, description="Corpus built earlier of the same sources, whose texts are taken instead of reading."
     )
+
+
+class DataDoctorConfig(DiagnosisConfig):
+    """`hanlin data doctor`: what to look at, and where the report goes."""
+
+    out: Path | None = Field(
+        default=Path("data-doctor"), description="Folder for report.html, report.json and recipe.toml; none: no files."
+    )
+
+
+class DataReportConfig(Config):
+    """`hanlin data report`: of which corpus."""
+
+    section: ClassVar[str] = "data_report"
+
+    corpus: Path = Field(default=Path("corpus"), description="Folder of the built corpus.")
 
 
 class WhyConfig(Config):

@@ -1,4 +1,4 @@
-"""Text to token ids and back: byte-level BPE, with a wall between user text and control tokens.
+"""Text to token ids and back, with a wall between user text and control tokens.
 
 Two encoders of one vocabulary stand side by side. The plain one knows control tokens only by random names, so nothing
 a user types, "<|im_end|>" included, can become one. The other is for text of our own: templates.
@@ -25,6 +25,8 @@ CONTROL = {
     "pad": "<|pad|>", "bos": "<|bos|>", "eos": "<|eos|>", "im_start": "<|im_start|>", "im_end": "<|im_end|>"
 }  # fmt: skip
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
+CONTINUED = "##"
+"""Begins a WordPiece piece that goes on with a word."""
 
 # Added tokens that act as control tokens although some publishers do not mark them special: <think>, [INST], <|x|>.
 # Others, such as runs of spaces, are plain vocabulary.
@@ -187,19 +189,43 @@ def check_encodable(*texts: str) -> None:
 
 
 def _piece_decoder(core: tokenizers.Tokenizer) -> Callable[[str], bytes]:
-    """How the pieces of this vocabulary spell bytes."""
-    if isinstance(core.decoder, tokenizers.decoders.ByteLevel):
-        return _byte_level_bytes
-    return _sentencepiece_bytes
+    """How the pieces of this vocabulary spell bytes, by the steps that decode them."""
+    decoder = {} if core.decoder is None else state_of(core.decoder)
+    steps = {step["type"]: step for step in decoder.get("decoders", [decoder]) if step}
+    if "ByteLevel" in steps:
+        is_continued = steps.get("Replace", {}).get("pattern", {}).get("Regex", "").startswith(f"^{CONTINUED}")
+        return _continued_bytes if is_continued else _byte_level_bytes
+    if "WordPiece" in steps:
+        return _bert_bytes
+    return _literal_bytes if {"ByteFallback", "Fuse"} == set(steps) else _sentencepiece_bytes
+
+
+def state_of(part: Any) -> dict[str, Any]:
+    """What a part of a vocabulary (model, decoder, normalizer) would be in tokenizer.json."""
+    state: dict[str, Any] = json.loads(part.__getstate__())
+    return state
 
 
 def _byte_level_bytes(piece: str) -> bytes:
     return bytes(byte for character in piece for byte in _alphabet().get(character, character.encode()))
 
 
-def _sentencepiece_bytes(piece: str) -> bytes:
+def _continued_bytes(piece: str) -> bytes:
+    return _byte_level_bytes(piece.removeprefix(CONTINUED) if len(piece) > len(CONTINUED) else piece)
+
+
+def _bert_bytes(piece: str) -> bytes:
+    """A word begins with the space that BERT's decoder writes; the vocabulary itself knows no white space."""
+    return (piece.removeprefix(CONTINUED) if piece.startswith(CONTINUED) else f" {piece}").encode()
+
+
+def _literal_bytes(piece: str) -> bytes:
     byte = _BYTE_PIECE.fullmatch(piece)
-    return bytes([int(byte[1], 16)]) if byte else piece.replace("▁", " ").encode()
+    return bytes([int(byte[1], 16)]) if byte else piece.encode()
+
+
+def _sentencepiece_bytes(piece: str) -> bytes:
+    return _literal_bytes(piece.replace("▁", " "))
 
 
 @functools.cache

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hanlin.life.chat import chat as chat
     from hanlin.life.chatbot import Chatbot as Chatbot
     from hanlin.life.data_doctor import data_doctor as data_doctor
+    from hanlin.life.data_report import data_report as data_report
     from hanlin.life.demo import demo as demo
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
@@ -41,6 +42,7 @@ _NAMES = {
     "build_data": "hanlin.life.build_data:build_data",
     "chat": "hanlin.life.chat:chat",
     "data_doctor": "hanlin.life.data_doctor:data_doctor",
+    "data_report": "hanlin.life.data_report:data_report",
     "demo": "hanlin.life.demo:demo",
     "doctor": "hanlin.life.doctor:doctor",
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
@@ -71,6 +73,7 @@ __all__ = [
     "build_data",
     "chat",
     "data_doctor",
+    "data_report",
     "demo",
     "doctor",
     "eval",

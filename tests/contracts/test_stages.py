@@ -20,6 +20,7 @@ PYTHON_NAMES = {
     "run": "run",
     "data build": "build_data",
     "data doctor": "data_doctor",
+    "data report": "data_report",
     "tokenizer train": "train_tokenizer",
     "pretrain": "pretrain",
     "finetune": "finetune",

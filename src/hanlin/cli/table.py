@@ -60,6 +60,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("data", "doctor"), f"{_LIFE}.config:DataDoctorConfig", f"{_LIFE}.data_doctor:data_doctor", ("paths",), True
     ),
+    Command(("data", "report"), f"{_LIFE}.config:DataReportConfig", f"{_LIFE}.data_report:data_report", ("corpus",)),
     Command(("data", "why"), f"{_LIFE}.config:WhyConfig", f"{_LIFE}.why:why", ("id",)),
     Command(
         ("tokenizer", "train"),

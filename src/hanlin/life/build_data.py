@@ -8,6 +8,7 @@ from typing import Any
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.life.config import BuildDataConfig
+from hanlin.life.data_report import opened, write_report
 from hanlin.life.report import Report
 from hanlin.life.settings import Given, settled
 from hanlin.text.config import CorpusConfig
@@ -24,7 +25,8 @@ def build_data(
     job = settled(BuildDataConfig, config, settings, first="sources").value
     fields = {name: getattr(job, name) for name in CorpusConfig.model_fields}
     built = build_corpus(CorpusConfig(**fields), job.out, earlier=job.earlier, progress=progress)
-    steps = (f"hanlin tokenizer train {job.out}", f"hanlin pretrain {job.out}")
+    write_report(built.path)
+    steps = (opened(built.path), f"hanlin tokenizer train {job.out}", f"hanlin pretrain {job.out}")
     return Report("data build", built.path, built.figures, built.lines, next_steps=steps)
 
 

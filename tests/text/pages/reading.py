@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 class Page(HTMLParser):
     """Elements as (name, attributes), the visible text, and the open elements at the end."""
 
-    VOID = frozenset({"meta", "rect", "line", "br", "link", "img"})
+    VOID = frozenset({"meta", "br", "link", "img"})
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)

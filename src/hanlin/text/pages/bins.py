@@ -19,8 +19,8 @@ class Bins:
     counts: tuple[int, ...]
 
     def figures(self) -> dict[str, Any]:
-        """The histogram for JSON."""
-        return {"edges": list(self.edges), "counts": list(self.counts)}
+        """The histogram for JSON, its edges to six digits."""
+        return {"edges": [float(f"{edge:.6g}") for edge in self.edges], "counts": list(self.counts)}
 
 
 def size_bins(values: Sequence[float]) -> Bins:
@@ -30,9 +30,14 @@ def size_bins(values: Sequence[float]) -> Bins:
     return _counted(sizes, np.concatenate(([0.0], 2.0 ** np.arange(last + 1))))
 
 
-def even_bins(values: Sequence[float], most: int = NUM_BINS) -> Bins:
-    """Return values in bins of one width, from the smallest value to the 99th percentile; larger ones in the last."""
+def even_bins(values: Sequence[float], most: int = NUM_BINS, edges: Sequence[float] = ()) -> Bins:
+    """Return values in bins of one width, from the smallest value to the 99th percentile; larger ones in the last.
+
+    `edges` of other values make the two comparable.
+    """
     sample = np.asarray(values, np.float64)
+    if edges:
+        return _counted(np.clip(sample, edges[0], edges[-1]), np.asarray(edges))
     if not len(sample):
         return Bins((0.0, 1.0), (0,))
     low, high = float(sample.min()), float(np.percentile(sample, 99))
@@ -43,4 +48,4 @@ def even_bins(values: Sequence[float], most: int = NUM_BINS) -> Bins:
 
 def _counted(values: np.ndarray, edges: np.ndarray) -> Bins:
     counts, _ = np.histogram(values, edges)
-    return Bins(tuple(float(f"{edge:.6g}") for edge in edges), tuple(int(count) for count in counts))
+    return Bins(tuple(float(edge) for edge in edges), tuple(int(count) for count in counts))

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.text.doctor.junk import EXPECTED, FILES, english, make_junk, rows
 
 from hanlin.base.errors import InputError
@@ -131,6 +133,45 @@ def test_the_same_folder_gives_the_same_figures(junk: Path, diagnosis: Diagnosis
     again = look(junk, max_examples=50).figures
     known = {name: value for name, value in diagnosis.figures.items() if name != "looked"}
     assert {name: value for name, value in again.items() if name != "looked"} == known
+
+
+SUFFIXES = (".txt", ".jsonl", ".json", ".csv", ".html", ".txt.gz", ".jsonl.zst", ".pdf", ".zip", ".py", "", ".xyz")
+HEADS = (
+    b"",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b'{"a": ',
+    b"[",
+    b"a,b\n1,",
+    b"<html>",
+    b"PK\x03\x04",
+    b"%PDF",
+    b"\x1f\x8b\x08",
+)
+
+
+@given(st.binary(max_size=300), st.sampled_from(HEADS), st.sampled_from(SUFFIXES))
+def test_no_file_ends_it(tmp_path_factory: pytest.TempPathFactory, data: bytes, head: bytes, suffix: str) -> None:
+    path = tmp_path_factory.mktemp("any") / f"file{suffix}"
+    path.write_bytes(head + data + b"x")
+    assert look(path).figures["looked"]["files"] == 1
+
+
+STRANGE = {
+    "surrogate": '{"text": "half \\ud83d of a pair"}\n' * 3,
+    "open": "[" * 100_000,
+    "deep": '{"a":' * 5000 + "1" + "}" * 5000,
+    "turns": '{"messages": ' + "[" * 900 + "]" * 900 + "}",
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".txt"])
+def test_strange_rows(tmp_path: Path, name: str, suffix: str) -> None:
+    (tmp_path / f"a{suffix}").write_text(STRANGE[name])
+    diagnosis = look(tmp_path)
+    json.dumps(diagnosis.figures, ensure_ascii=False).encode()
+    tomllib.loads(diagnosis.recipe)
 
 
 def test_paths_without_anything(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hanlin.base.errors import HanlinError
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.text.config import DiagnosisConfig, ReadConfig
@@ -31,7 +33,7 @@ from hanlin.text.doctor.slices import Parts, parts_of
 from hanlin.text.doctor.survey import Survey, survey
 from hanlin.text.doctor.uses import Labels, look_at_row, use_of
 from hanlin.text.document import Dropped
-from hanlin.text.files import kind_suffix
+from hanlin.text.files import UNREADABLE, kind_suffix
 from hanlin.text.pages.bins import size_bins
 from hanlin.text.readers import CODE_SUFFIXES, read_documents
 
@@ -55,6 +57,7 @@ _MEDIA = frozenset({
     ".safetensors", ".gguf", ".npz", ".pkl", ".db", ".sqlite", ".ttf", ".otf", ".woff", ".woff2", ".iso", ".jar",
     ".7z", ".rar",
 })  # fmt: skip
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _LICENCE_COLUMNS = ("licence", "license")
 
 
@@ -118,11 +121,18 @@ class _Doctor:
         for number, (path, size) in enumerate(drawn):
             if self._is_late():
                 break
-            self._look_at(path, size, most)
+            self._look_safely(path, size, most)
             self.progress.update(number + 1)
         self.progress.done(len(self.files))
 
     # ------------------------------------------------------------ one file
+
+    def _look_safely(self, path: str, size: int, most: int) -> None:
+        """Look at a file; whatever a strange one does to the readers of its format is a finding."""
+        try:
+            self._look_at(path, size, most)
+        except (*UNREADABLE, ValueError, RecursionError, HanlinError) as error:
+            self.findings.add("unreadable", path, f"{type(error).__name__}: {error}")
 
     def _look_at(self, path: str, size: int, most: int) -> None:
         facts = FileFacts(path, size, _ROWS.get(kind_suffix(Path(path)), "text"))
@@ -209,7 +219,16 @@ class _Doctor:
         if facts.use == "text" and not facts.text_field:
             self.findings.add("no_text_column", facts.path, ", ".join(rows[0].columns))
         facts.num_texts = len(rows)
-        self._take([_text_of(row, facts) for row in rows], most)
+        self._take([self._text_of(row, facts) for row in rows], most)
+
+    def _text_of(self, row: Row, facts: FileFacts) -> Text:
+        """What a row says: its text column, or all that is text in it where it has none."""
+        value = row.columns.get(facts.text_field) if facts.use == "text" and facts.text_field else None
+        text = value if isinstance(value, str) else "\n".join(texts_in(dict(row.columns)))
+        if _SURROGATE.search(text):  # JSON may spell half of a pair, which is no text
+            self.findings.add("undecodable", row.place, text)
+            text = _SURROGATE.sub("\ufffd", text)
+        return Text(text, row.place, facts.kind)
 
     def _look_at_licence(self, row: Row) -> None:
         if name := next((name for name in _LICENCE_COLUMNS if row.columns.get(name)), None):
@@ -273,13 +292,6 @@ class _Doctor:
             "broken_rules": dict(portrait.broken.most_common()),
             "near_duplicates": portrait.num_near,
         }  # fmt: skip
-
-
-def _text_of(row: Row, facts: FileFacts) -> Text:
-    """What a row says: its text column, or all that is text in it where it has none."""
-    value = row.columns.get(facts.text_field) if facts.use == "text" and facts.text_field else None
-    text = value if isinstance(value, str) else "\n".join(texts_in(dict(row.columns)))
-    return Text(text, row.place, facts.kind)
 
 
 def _equal_files(groups: Iterable[list[str]]) -> Iterator[tuple[str, str]]:

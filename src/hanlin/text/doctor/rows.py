@@ -17,6 +17,7 @@ TEXT_COLUMNS = (
 )  # fmt: skip
 MOST_ROWS = 4000
 """Rows of one slice that are looked at."""
+DEEPEST = 40
 _JSON_LINE = re.compile(r'\s*\{\s*"')
 
 
@@ -135,10 +136,10 @@ def text_column(rows: list[Row]) -> str:
     return known or (longest if sizes.get(longest, 0) >= 20 * min(200, len(rows)) else "")
 
 
-def texts_in(value: Any) -> Iterator[str]:
-    """Yield every text in a value, at any depth."""
+def texts_in(value: Any, depth: int = 0) -> Iterator[str]:
+    """Yield every text in a value, down to where no table of people goes."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict | list):
+    elif isinstance(value, dict | list) and depth < DEEPEST:
         for inner in value.values() if isinstance(value, dict) else value:
-            yield from texts_in(inner)
+            yield from texts_in(inner, depth + 1)

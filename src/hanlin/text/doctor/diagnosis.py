@@ -1,7 +1,7 @@
 """Look at any folder or file: what it is, what is wrong with it, and the lines of a recipe that mend it.
 
     survey      paths -> every file's name and size                                 a third of the time
-    look        drawn files -> bytes, rows, texts of each, until the time is up
+    look        drawn files -> bytes, rows, texts of each; then the rest of large ones; until the time is up
     settle      duplicates, repeated lines, watermarks among all texts
     prescribe   findings -> [corpus] of a recipe
 
@@ -31,6 +31,7 @@ from hanlin.text.doctor.remedies import FileFacts, prescription
 from hanlin.text.doctor.rows import Row, is_json_lines, rows_of, text_column, texts_in
 from hanlin.text.doctor.slices import Parts, parts_of
 from hanlin.text.doctor.survey import Survey, survey
+from hanlin.text.doctor.sweep import check, lines_between
 from hanlin.text.doctor.uses import Labels, look_at_row, use_of
 from hanlin.text.document import Dropped
 from hanlin.text.files import UNREADABLE, kind_suffix
@@ -89,6 +90,7 @@ class _Doctor:
         self.found = Survey()
         self.encodings, self.uses, self.licences = Counter[str](), Counter[str](), Counter[str]()
         self.files: list[FileFacts] = []
+        self.large: list[tuple[FileFacts, Parts]] = []
         self.num_bytes = self.num_rows = 0
 
     def _told(self, finding: Finding) -> None:
@@ -123,7 +125,20 @@ class _Doctor:
                 break
             self._look_safely(path, size, most)
             self.progress.update(number + 1)
+        self._sweep()
         self.progress.done(len(self.files))
+
+    def _sweep(self) -> None:
+        """With the time that is left, go through what the slices of large files left out."""
+        for facts, parts in self.large:
+            try:
+                for stretch in lines_between(facts.path, parts):
+                    check(stretch, facts.form, facts.encoding, self.findings)
+                    self.num_bytes += len(stretch.data)
+                    if self._is_late():
+                        return
+            except OSError as error:
+                self.findings.add("unreadable", facts.path, str(error))
 
     # ------------------------------------------------------------ one file
 
@@ -176,6 +191,8 @@ class _Doctor:
             facts.form = "binary"
             return
         facts.encoding = raw.encoding
+        if len(parts.slices) > 1 and not raw.encoding.startswith("utf-16"):
+            self.large.append((facts, parts))
         self.encodings[raw.encoding] += 1
         text = raw.texts[0][1]
         if facts.form == "text" and is_json_lines(text):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from hanlin.text.doctor.findings import Findings
@@ -98,13 +98,18 @@ def _decoded(one: Slice, encoding: str, findings: Findings) -> str:
     if _is_wide(encoding):
         findings.add("undecodable", one.place(fault), encoding)
         return text
-    for at, line in _faulty_lines(one.data, name):
+    tell_faulty_lines(one.data, name, one.place, findings)
+    return text
+
+
+def tell_faulty_lines(data: bytes, encoding: str, place: Callable[[int], str], findings: Findings) -> None:
+    """Tell of every line that does not decode, and of the encoding it is in instead where that can be seen."""
+    for at, line in _faulty_lines(data, encoding):
         other = encoding_of(line) if encoding.startswith("utf-8") and _is_telling(line) else None
         is_mixed = other is not None and not other.startswith("utf-8")
-        label, seen = (f"{encoding} + {other}", other) if is_mixed else (encoding, name)
-        shown = line.decode(seen or name, "replace")
-        findings.add("mixed_encodings" if is_mixed else "undecodable", one.place(at), f"{label}: {shown}")
-    return text
+        label, seen = (f"{encoding} + {other}", other) if is_mixed else (encoding, encoding)
+        shown = line.decode(seen or encoding, "replace")
+        findings.add("mixed_encodings" if is_mixed else "undecodable", place(at), f"{label}: {shown}")
 
 
 def _is_telling(line: bytes) -> bool:

@@ -132,7 +132,8 @@ def file_of(number: int, texts: list[str]) -> Iterator[tuple[str, bytes]]:
 
 def rows(texts: list[str]) -> bytes:
     """JSON lines."""
-    return "".join(json.dumps({"id": n, "text": text}, ensure_ascii=False) + "\n" for n, text in enumerate(texts)).encode()
+    lines = (json.dumps({"id": number, "text": text}, ensure_ascii=False) for number, text in enumerate(texts))
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def broken(number: int, data: bytes) -> bytes:

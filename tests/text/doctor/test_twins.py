@@ -19,7 +19,7 @@ def test_what_brute_force_finds() -> None:
     texts = [english(6) for _ in range(20)] + [chinese(12) for _ in range(20)]
     for number in range(0, 40, 2):
         letters = list(texts[number])
-        for place in dice.sample(range(len(letters)), max(1, len(letters) // 80)):
+        for place in dice.sample(range(len(letters)), max(1, len(letters) // 160)):
             letters[place] = "~"
         texts.append("".join(letters))
     config = NearDupConfig(action="report")

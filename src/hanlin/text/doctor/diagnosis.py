@@ -44,8 +44,10 @@ SURVEY_SHARE = 0.35
 SETTLE_SHARE = 0.2
 PATIENCE = 3
 CHARS_PER_SECOND = 1_500_000
-LEAST_BYTES, MOST_BYTES = 1 << 20, 16 << 20
-"""Of one file."""
+LEAST_CLOSE, LEAST_BYTES, MOST_BYTES = 10_000, 1 << 20, 16 << 20
+"""Of one file: characters looked at closely, bytes read."""
+FILES_BEFORE_TEXTS = 12
+"""Files that are read before their texts are looked at closely: what bytes and rows tell is told at once."""
 WHOLE_DOCUMENTS = 64
 LARGEST_PAGE = 64 << 20
 _ROWS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "tsv"}
@@ -91,7 +93,9 @@ class _Doctor:
         self.encodings, self.uses, self.licences = Counter[str](), Counter[str](), Counter[str]()
         self.files: list[FileFacts] = []
         self.large: list[tuple[FileFacts, Parts]] = []
+        self.waiting: list[Text] = []
         self.num_bytes = self.num_rows = 0
+        self.close = MOST_BYTES
 
     def _told(self, finding: Finding) -> None:
         place = finding.examples[0].place if finding.examples else ""
@@ -118,13 +122,17 @@ class _Doctor:
         """Look into the drawn files, until the time is up."""
         drawn = list(self.found.drawn())
         chars = int(self.config.seconds * CHARS_PER_SECOND) or 1 << 40
-        most = min(MOST_BYTES, max(LEAST_BYTES, chars // max(1, len(drawn))))
+        self.close = min(MOST_BYTES, max(LEAST_CLOSE, chars // max(1, len(drawn))))
+        most = max(LEAST_BYTES, self.close)
         self.progress.start(say("text.doctor_looking"), len(drawn))
         for number, (path, size) in enumerate(drawn):
             if self._is_late():
                 break
             self._look_safely(path, size, most)
             self.progress.update(number + 1)
+            if number % FILES_BEFORE_TEXTS == FILES_BEFORE_TEXTS - 1:
+                self._look_closely()
+        self._look_closely()
         self._sweep()
         self.progress.done(len(self.files))
 
@@ -164,7 +172,7 @@ class _Doctor:
             if parts.fault:
                 self.findings.add("truncated" if parts.slices and parts.head else "unreadable", path, parts.fault)
             if parts.head:
-                self._look_at_text(facts, parts, most)
+                self._look_at_text(facts, parts)
 
     def _look_at_pages(self, facts: FileFacts, suffix: str) -> None:
         """Formats that only the readers of a corpus can take apart: a few documents of each."""
@@ -176,7 +184,7 @@ class _Doctor:
         documents = read_documents(facts.path, options=ReadConfig(), on_drop=self._dropped)
         for document in itertools.islice(documents, WHOLE_DOCUMENTS):
             self.encodings[str(document.meta.get("encoding", "-"))] += 1
-            self._take([Text(document.text, document.id, "web" if facts.form == "html" else "text")], MOST_BYTES)
+            self._take([Text(document.text, document.id, "web" if facts.form == "html" else "text")])
             facts.num_texts += 1
 
     def _dropped(self, dropped: Dropped) -> None:
@@ -185,7 +193,7 @@ class _Doctor:
         kind = names.get(dropped.reason, "unreadable")
         self.findings.add(kind, dropped.location, dropped.example or dropped.reason)
 
-    def _look_at_text(self, facts: FileFacts, parts: Parts, most: int) -> None:
+    def _look_at_text(self, facts: FileFacts, parts: Parts) -> None:
         raw = raw_text(parts, self.findings)
         if not raw.encoding:
             facts.form = "binary"
@@ -199,11 +207,11 @@ class _Doctor:
             facts.form, facts.format = "jsonl", "jsonl"
             self.findings.add("other_format", facts.path, "JSON Lines")
         if facts.form == "text":
-            self._look_at_plain(facts, raw, most)
+            self._look_at_plain(facts, raw)
         else:
-            self._look_at_rows(facts, raw, most)
+            self._look_at_rows(facts, raw)
 
-    def _look_at_plain(self, facts: FileFacts, raw: Raw, most: int) -> None:
+    def _look_at_plain(self, facts: FileFacts, raw: Raw) -> None:
         is_code = kind_suffix(Path(facts.path)) in CODE_SUFFIXES
         facts.kind = "code" if is_code else "text"
         texts = [
@@ -212,9 +220,9 @@ class _Doctor:
         ]
         facts.num_texts = len(texts)
         self.uses["text"] += 1
-        self._take(texts, most)
+        self._take(texts)
 
-    def _look_at_rows(self, facts: FileFacts, raw: Raw, most: int) -> None:
+    def _look_at_rows(self, facts: FileFacts, raw: Raw) -> None:
         columns: list[str] = []
         rows = [row for one, text in raw.texts for row in rows_of(facts.form, one, text, columns, self.findings)]
         self.num_rows += len(rows)
@@ -236,7 +244,7 @@ class _Doctor:
         if facts.use == "text" and not facts.text_field:
             self.findings.add("no_text_column", facts.path, ", ".join(rows[0].columns))
         facts.num_texts = len(rows)
-        self._take([self._text_of(row, facts) for row in rows], most)
+        self._take([self._text_of(row, facts) for row in rows])
 
     def _text_of(self, row: Row, facts: FileFacts) -> Text:
         """What a row says: its text column, or all that is text in it where it has none."""
@@ -251,15 +259,19 @@ class _Doctor:
         if name := next((name for name in _LICENCE_COLUMNS if row.columns.get(name)), None):
             self.licences[str(row.columns[name])[:80]] += 1
 
-    def _take(self, texts: list[Text], most: int) -> None:
-        """Tell copies among all texts, and look closely at an even sample of as many as the time allows for."""
+    def _take(self, texts: list[Text]) -> None:
+        """Tell copies among all texts, and set an even sample aside for a close look."""
         new = [one for one in texts if self.portrait.is_new(one)]
         size = sum(min(len(one.text), 20_000) for one in new)
-        step = max(1, -(-size // max(1, most // 2)))
-        for one in new[::step]:
-            if self._is_late():
-                return
+        self.waiting += new[:: max(1, -(-size // self.close))]
+
+    def _look_closely(self) -> None:
+        """Look at the texts of the last few files, at one at least."""
+        for number, one in enumerate(self.waiting):
+            if number and self._is_late():
+                break
             self.portrait.add(one)
+        self.waiting.clear()
 
     # ------------------------------------------------------------ all files
 

@@ -25,7 +25,7 @@ from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.text.config import DiagnosisConfig, ReadConfig
 from hanlin.text.doctor.findings import Finding, Findings, found_sentence
-from hanlin.text.doctor.portrait import Portrait, Text, is_for_training
+from hanlin.text.doctor.portrait import TEXT_CHARS, Portrait, Text, is_for_training
 from hanlin.text.doctor.raw import Raw, raw_text
 from hanlin.text.doctor.remedies import FileFacts, prescription
 from hanlin.text.doctor.rows import Row, is_json_lines, rows_of, text_column, texts_in
@@ -262,7 +262,7 @@ class _Doctor:
     def _take(self, texts: list[Text]) -> None:
         """Tell copies among all texts, and set an even sample aside for a close look."""
         new = [one for one in texts if self.portrait.is_new(one)]
-        size = sum(min(len(one.text), 20_000) for one in new)
+        size = sum(min(len(one.text), TEXT_CHARS) for one in new)
         self.waiting += new[:: max(1, -(-size // self.close))]
 
     def _look_closely(self) -> None:

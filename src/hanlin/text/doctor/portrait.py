@@ -23,7 +23,7 @@ from hanlin.text.rules.measures import measure
 from hanlin.text.rules.rulebook import Rulebook
 from hanlin.text.rules.watermarks import WatermarkFinder
 
-TEXT_CHARS = 10_000
+TEXT_CHARS = 12_000
 """Characters of a text that are looked at."""
 TINY_CHARS = 20
 MOST_NEAR = 20_000_000

@@ -26,6 +26,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import opencc
+
 from hanlin.base.device import describe_machine
 from hanlin.text.readers import read_documents
 
@@ -117,7 +119,9 @@ def file_of(number: int, texts: list[str]) -> Iterator[tuple[str, bytes]]:
             yield f"{number}.txt", "\n\n".join(texts).encode()
         case 4:
             encoding = ("gb18030", "utf-16", "utf-8-sig", "big5")[number // 8 % 4]
-            yield f"{number}.txt", "\n\n".join(texts).encode(encoding, "replace")
+            whole = "\n\n".join(texts)
+            whole = opencc.OpenCC("s2tw").convert(whole) if encoding == "big5" else whole
+            yield f"{number}.txt", whole.encode(encoding, "replace")
         case 5:
             table = io.StringIO()
             csv.writer(table).writerows([["id", "text"], *([n, text] for n, text in enumerate(texts))])

@@ -49,6 +49,8 @@ LEAST_CLOSE, LEAST_BYTES, MOST_BYTES = 10_000, 1 << 20, 16 << 20
 FILES_BEFORE_TEXTS = 12
 """Files that are read before their texts are looked at closely: what bytes and rows tell is told at once."""
 WHOLE_DOCUMENTS = 64
+MOST_COMPARED = 2000
+"""Files with a size that others have, looked at for equal content."""
 LARGEST_PAGE = 64 << 20
 _ROWS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "tsv"}
 _PAGES = (
@@ -325,21 +327,19 @@ class _Doctor:
 
 def _equal_files(groups: Iterable[list[str]]) -> Iterator[tuple[str, str]]:
     """Files of one size with the same content, by the first and last 64 KB of it: (the first, another)."""
-    for paths in groups:
-        if len(paths) < 2:
+    candidates = (path for paths in groups if len(paths) > 1 for path in sorted(paths))
+    seen: dict[bytes, str] = {}
+    for path in itertools.islice(candidates, MOST_COMPARED):
+        try:
+            first = seen.setdefault(_ends_digest(path), path)
+        except OSError:
             continue
-        seen: dict[bytes, str] = {}
-        for path in sorted(paths)[:64]:
-            try:
-                first = seen.setdefault(_ends_digest(path), path)
-            except OSError:
-                continue
-            if first != path:
-                yield first, path
+        if first != path:
+            yield first, path
 
 
 def _ends_digest(path: str) -> bytes:
     with open(path, "rb") as file:
         head = file.read(1 << 16)
         file.seek(max(0, file.seek(0, 2) - (1 << 16)))
-        return hashlib.blake2b(head + file.read(), digest_size=16).digest()
+        return hashlib.blake2b(b"%d\n" % file.tell() + head + file.read(), digest_size=16).digest()

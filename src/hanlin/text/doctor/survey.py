@@ -25,6 +25,7 @@ DRAWN = 400
 MOST_SUFFIXES = 300
 MOST_SIZES = 200_000
 """Different sizes that are remembered to find equal files: about 40 MB."""
+MOST_OF_A_SIZE = 64
 HUGE_BYTES = 1 << 30
 _CHECKED = 64  # files between two looks at the clock
 
@@ -83,7 +84,9 @@ class Survey:
         if not size:
             findings.add("empty_file", path)
         elif size in self.sizes or len(self.sizes) < MOST_SIZES:
-            self.sizes.setdefault(size, []).append(path)
+            same = self.sizes.setdefault(size, [])
+            if len(same) < MOST_OF_A_SIZE:
+                same.append(path)
         if size >= HUGE_BYTES:
             findings.add("huge_file", path, f"{size / 2**30:.1f} GiB")
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
     from hanlin.life.chatbot import Chatbot as Chatbot
+    from hanlin.life.collect import collect_data as collect_data
     from hanlin.life.data_doctor import data_doctor as data_doctor
     from hanlin.life.data_report import data_report as data_report
     from hanlin.life.demo import demo as demo
@@ -42,6 +43,7 @@ _NAMES = {
     "ask": "hanlin.life.ask:ask",
     "build_data": "hanlin.life.build_data:build_data",
     "chat": "hanlin.life.chat:chat",
+    "collect_data": "hanlin.life.collect:collect_data",
     "data_doctor": "hanlin.life.data_doctor:data_doctor",
     "data_report": "hanlin.life.data_report:data_report",
     "demo": "hanlin.life.demo:demo",
@@ -75,6 +77,7 @@ __all__ = [
     "ask",
     "build_data",
     "chat",
+    "collect_data",
     "data_doctor",
     "data_report",
     "demo",

@@ -16,7 +16,7 @@ from hanlin.base.errors import InputError
 from hanlin.base.progress import Progress
 from hanlin.text.config import CorpusConfig, DiagnosisConfig
 from hanlin.text.corpus import build_corpus, read_corpus
-from hanlin.text.doctor.diagnosis import Diagnosis, diagnose
+from hanlin.text.doctor.diagnosis import MOST_BYTES, Diagnosis, diagnose
 from hanlin.text.doctor.findings import LEVELS, NOTES, SEVERE, WARNINGS
 
 
@@ -106,17 +106,17 @@ def test_clean_text_is_found_clean(tmp_path: Path) -> None:
     assert clean.figures["licences"] == {"CC0": 100}
 
 
-def test_a_large_file_is_looked_at_in_parts(tmp_path: Path) -> None:
-    """A bad row in the middle is found by its line, and not all of the file is read."""
-    row = rows({"text": english(40)})
-    lines = [row] * 6000
-    lines[3001] = "{bad\n"
+def test_a_bad_row_deep_in_a_large_file_is_found_by_its_line(tmp_path: Path) -> None:
+    """What is not read closely is gone through all the same while there is time."""
+    lines = [rows({"text": english(40)})] * 3200
+    lines[1234] = "{bad\n"
     lines[-1] = '{"text": "cut'
     (tmp_path / "big.jsonl").write_text("".join(lines))
-    diagnosis = look(tmp_path / "big.jsonl", seconds=4.0)
+    diagnosis = look(tmp_path / "big.jsonl")
     looked = diagnosis.figures["looked"]
-    assert looked["bytes"] < 0.75 * looked["of_bytes"]
-    assert found(diagnosis)["truncated"]["examples"][0]["place"].endswith("big.jsonl:6000")
+    assert looked["bytes"] == looked["of_bytes"] > MOST_BYTES
+    assert found(diagnosis)["bad_json"]["examples"][0]["place"].endswith("big.jsonl:1235")
+    assert found(diagnosis)["truncated"]["examples"][0]["place"].endswith("big.jsonl:3200")
 
 
 def test_first_words_come_while_it_looks(junk: Path) -> None:

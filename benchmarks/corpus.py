@@ -8,7 +8,7 @@ English, by far its faster tokeniser: jieba, which it prescribes for Chinese, wo
 datatrove reads a slice (`--peer-megabytes`), being linear in its text; rates are compared. Turns alternate.
 Promise: 5 times datatrove's rate with one process on both sides, 1.8 times our own with two.
 
-    python -m venv /tmp/peer && /tmp/peer/bin/pip install "datatrove[processing]==0.10.1" spacy    # it needs old packages
+    python -m venv /tmp/peer && /tmp/peer/bin/pip install "datatrove[processing]==0.10.1" spacy   # needs old packages
     HANLIN_TEST_DATA=/path/to/data python benchmarks/corpus.py --peer /tmp/peer/bin/python [--megabytes 500]
 """
 
@@ -49,7 +49,8 @@ def compare(options: argparse.Namespace) -> None:
     rates: dict[str, list[float]] = {"ours": [], "two": [], "datatrove": []}
     with tempfile.TemporaryDirectory(dir=options.room) as room:
         whole, slice_ = Path(room, "whole"), Path(room, "slice")
-        sizes = {"ours": write_grown(whole, options.megabytes), "datatrove": write_grown(slice_, options.peer_megabytes)}
+        sizes = {"ours": write_grown(whole, options.megabytes)}
+        sizes["datatrove"] = write_grown(slice_, options.peer_megabytes)
         for _ in range(options.turns):
             rates["ours"].append(sizes["ours"] / run(sys.executable, "ours", whole, 1))
             rates["two"].append(sizes["ours"] / run(sys.executable, "ours", whole, 2))

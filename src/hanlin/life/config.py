@@ -85,6 +85,39 @@ class TrainTokenizerConfig(TokenizerConfig):
     out: Path = Field(default=Path("tokenizer"), description="Folder of the tokenizer.")
 
 
+class CompareTokenizersConfig(Config):
+    """`hanlin tokenizer compare`: which vocabularies, on which text."""
+
+    section: ClassVar[str] = "compare_tokenizers"
+
+    tokenizers: tuple[str, ...] = Field(
+        min_length=1, description="Tokenizer folders, bundles or files tokenizer.json, of any origin."
+    )
+    data: tuple[str, ...] = Field(min_length=1, description="Files and folders of text to compare on.")
+    out: Path = Field(default=Path("tokenizer-compare"), description="Folder for the figures and pictures.")
+    max_bytes: int = Field(
+        default=1_000_000, ge=1000, le=10**10, description="Bytes of each language; of more, an even sample."
+    )
+    parallel: bool = Field(
+        default=False,
+        description="The files hold the same text in each language: tell tokens relative to reference.",
+    )
+    reference: str = Field(
+        default="en", min_length=1, max_length=20, description="Language to hold the others against."
+    )
+
+
+class WordsConfig(Config):
+    """`hanlin data words`: which text, and what counts as one word."""
+
+    section: ClassVar[str] = "words"
+
+    data: tuple[str, ...] = Field(min_length=1, description="A built corpus, or files and folders of text.")
+    stem: bool = Field(default=False, description="Count stems instead of words, where the language has a stemmer.")
+    top: int = Field(default=20, ge=0, le=10_000, description="Words of each language to show.")
+    out: Path = Field(default=Path("words"), description="Folder for the lists, figures and picture.")
+
+
 class EvaluateJob(EvaluateConfig):
     """`hanlin eval`: the evaluation settings, the model, and what it is asked about."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from hanlin.base.files import disk_errors
 from hanlin.base.log import read_metrics
@@ -34,7 +35,7 @@ def plot_losses(run_folder: Path | str) -> Path | None:
     measured = [(row["tokens"], row["validation_loss"]) for row in rows if "validation_loss" in row]
     if not trained:
         return None
-    return _drawn(Path(run_folder) / "plots" / "loss.svg", lambda axes: _draw_losses(axes, trained, measured))
+    return drawn(Path(run_folder) / "plots" / "loss.svg", lambda axes: _draw_losses(axes, trained, measured))
 
 
 def plot_bits_per_byte(
@@ -53,14 +54,15 @@ def plot_bits_per_byte(
     if not curves:
         return None
     path = path or Path(run_folder) / "plots" / "bits_per_byte.svg"
-    return _drawn(path, lambda axes: _draw_bits(axes, curves, levels or {}))
+    return drawn(path, lambda axes: _draw_bits(axes, curves, levels or {}))
 
 
-def _drawn(path: Path, draw: Callable[[Any], None]) -> Path:
+def drawn(path: Path, draw: Callable[[Any], None], *, size: tuple[float, float] = (8, 4)) -> Path:
+    """Draw axes into an SVG of `size` inches whose text stays text. Raises DiskFull."""
     style: Any = {"svg.fonttype": "none", "font.family": list(FONTS), "svg.hashsalt": "hanlin"}
     with disk_errors(path), matplotlib.rc_context(style), _no_word_about_fonts():
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure = Figure(figsize=(8, 4), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         draw(axes)
         axes.grid(alpha=0.3)
@@ -89,6 +91,7 @@ def _draw_losses(axes: Any, trained: list[tuple[int, float]], measured: list[tup
     axes.plot(tokens, _smoothed(losses), label=say("train.plot_training"))
     if measured:
         axes.plot(*zip(*measured, strict=True), "o-", markersize=3, label=say("train.plot_validation"))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 200k, 1M: matplotlib wrote 1e6 into a corner
     axes.set_xlabel(say("train.plot_tokens"))
     axes.set_ylabel(say("train.plot_loss"))
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
     from hanlin.life.chatbot import Chatbot as Chatbot
+    from hanlin.life.collect import collect_data as collect_data
     from hanlin.life.demo import demo as demo
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
@@ -40,6 +41,7 @@ _NAMES = {
     "ask": "hanlin.life.ask:ask",
     "build_data": "hanlin.life.build_data:build_data",
     "chat": "hanlin.life.chat:chat",
+    "collect_data": "hanlin.life.collect:collect_data",
     "demo": "hanlin.life.demo:demo",
     "doctor": "hanlin.life.doctor:doctor",
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
@@ -71,6 +73,7 @@ __all__ = [
     "ask",
     "build_data",
     "chat",
+    "collect_data",
     "demo",
     "doctor",
     "eval",

@@ -34,7 +34,7 @@ from hanlin.text.building.compare import cluster_figures
 from hanlin.text.building.cuts import cut_figures
 from hanlin.text.building.parts import num_parts_for
 from hanlin.text.building.survivors import asked_of_lines
-from hanlin.text.config import CorpusConfig
+from hanlin.text.config import CorpusConfig, RulesConfig
 from hanlin.text.document import Document, Dropped
 from hanlin.text.ledger import LEAKED, LEDGER, REMOVED, documents_of, path_of
 from hanlin.text.privacy.treat import Privacy
@@ -54,6 +54,8 @@ from hanlin.text.tally import SPLITS, Tally, added, count, report_lines
 
 MANIFEST, REPORT = "corpus.json", "report.md"
 FORMAT = 1
+STEPS = 1
+"""Raised by hand when some task leaves something else for the same job: work of an older program is not taken up."""
 FILES = (*SPLITS, LEDGER, REMOVED, LEAKED)
 _TASKS = "hanlin.text.building"
 
@@ -91,8 +93,8 @@ def build_corpus(
     rules = Rulebook(config.rules, config.quality)
     key = reading_key(config)
     known = next((folder for folder in (out, earlier) if folder and is_readable_again(folder, key)), None)
-    given = [evaluation_stamp(config.against), rules.scores.marks]  # files that settings name, as they are now
-    plan = sha256_bytes(repr([FORMAT, key, str(known), _plain(config), *given]).encode())
+    given = [evaluation_stamp(config.against), rules.scores.marks, _rule_files(config.rules)]
+    plan = sha256_bytes(repr([STEPS, key, str(known), _plain(config), *given]).encode())
     with workplace(work or str(out.with_name(f".{out.name}.work")), plan, engine, progress) as tasks:
         build = _Build(config, rules, tasks, known)
         build.run()
@@ -103,6 +105,12 @@ def build_corpus(
     spent = {"bytes": build.num_bytes, "seconds": time.monotonic() - begun, "core_seconds": tasks.seconds}
     told = (*lines, say("text.report_read_again", path=known)) if known else tuple(lines)
     return CorpusReport(out, figures, told, spent)
+
+
+def _rule_files(config: RulesConfig) -> list[str]:
+    """Checksums of the files that the rules name: lists of bad words and presets of the user."""
+    named = map(Path, (*config.bad_words, config.preset, *config.kinds.values()))
+    return [sha256_file(path) for path in named if path.is_file()]
 
 
 def _plain(config: CorpusConfig) -> dict[str, Any]:

@@ -117,7 +117,10 @@ def _is_new(folder: Path, entered: set[str]) -> bool:
 
 def _matching(pattern: Path) -> tuple[list[Path], list[PassedOver]]:
     root = _fixed_part(pattern)
-    matches = sorted(Path(name) for name in glob.glob(str(pattern), recursive=True) if not os.path.isdir(name))
+    found = [name for name in glob.glob(str(pattern), recursive=True) if not os.path.isdir(name)]
+    found.sort(key=lambda name: (len(name), name))
+    # A link back up makes `**` find every file forty times, each time by a longer name.
+    matches = sorted({os.path.realpath(name): Path(name) for name in reversed(found)}.values())
     files = [path for path in matches if os.path.isfile(path)]
     hidden = {file for file in files if _is_hidden(file, root)}
     passed_over = [PassedOver(file, "hidden") for file in sorted(hidden)]

@@ -143,7 +143,7 @@ def test_built_again_with_other_steps_is_built_anew(
     build(rows, "fresh", **other)
     build(rows)
     with monkeypatch.context() as patch:
-        patch.setattr(reading, "read_documents", lambda *_, **__: pytest.fail("a source was read"))
+        patch.setattr(reading, "read_file", lambda *_, **__: pytest.fail("a source was read"))
         again = build(rows, **other)
     fresh, found = (content(rows.parents[1] / name) for name in ("fresh", "out"))
     if other == {"rules": {}}:  # measures that were taken stay in the record, though no rule asks for them

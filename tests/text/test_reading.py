@@ -85,7 +85,7 @@ def test_built_again_is_built_anew(
     def forbidden(*_: object, **__: object) -> None:
         raise AssertionError("a source was read")
 
-    monkeypatch.setattr(reading, "read_documents", forbidden)
+    monkeypatch.setattr(reading, "read_file", forbidden)
     report = build(texts, tmp_path / "again", **SETTINGS[second])
     fresh, again = content(tmp_path / "fresh"), content(tmp_path / "again")
     if second in (

@@ -57,6 +57,12 @@ COMMANDS: tuple[Command, ...] = (
     Command(("demo",), f"{_LIFE}.config:DemoConfig", f"{_LIFE}.demo:demo", talks=True, dry_run=True),
     Command(("run",), f"{_LIFE}.config:RunConfig", f"{_LIFE}.run:run", ("recipe",), dry_run=True),
     Command(("data", "build"), f"{_LIFE}.config:BuildDataConfig", f"{_LIFE}.build_data:build_data", ("sources",), True),
+    Command(
+        ("data", "convert"), f"{_LIFE}.config:ConvertDataConfig", f"{_LIFE}.convert_data:convert_data", ("data",), True
+    ),
+    Command(
+        ("data", "augment"), f"{_LIFE}.config:AugmentDataConfig", f"{_LIFE}.augment_data:augment_data", ("data",), True
+    ),
     Command(("data", "why"), f"{_LIFE}.config:WhyConfig", f"{_LIFE}.why:why", ("id",)),
     Command(
         ("tokenizer", "train"),

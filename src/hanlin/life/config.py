@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,7 +14,7 @@ from hanlin.base.config import Config
 from hanlin.evaluate.config import EvaluateConfig
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.serve.config import ServeConfig
-from hanlin.text.config import CorpusConfig, TokenizerConfig
+from hanlin.text.config import AugmentConfig, CorpusConfig, FormatName, TokenizerConfig
 from hanlin.train.config import DURATIONS, Duration
 
 RUNS = Path("runs")
@@ -26,6 +26,37 @@ class BuildDataConfig(CorpusConfig):
     out: Path = Field(default=Path("corpus"), description="Folder of the cleaned corpus.")
     earlier: Path | None = Field(
         default=None, description="Corpus built earlier of the same sources, whose texts are taken instead of reading."
+    )
+
+
+class ConvertDataConfig(Config):
+    """`hanlin data convert`: which training data, as what, and where it goes."""
+
+    section: ClassVar[str] = "convert"
+
+    data: tuple[str, ...] = Field(min_length=1, description="Files or folders of training data.")
+    to: FormatName = Field(description="Format to write.")
+    out: Path = Field(description="File to write: .jsonl or .json, also .gz and .zst.")
+    format: FormatName | Literal["auto"] = Field(
+        default="auto", description="Format to read it as; auto finds it in the rows."
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="Columns of other names, as prompt=q,response=a: our name = yours."
+    )
+
+
+class AugmentDataConfig(AugmentConfig):
+    """`hanlin data augment`: what is made, of which rows, and where they go."""
+
+    section: ClassVar[str] = "augment"
+
+    data: tuple[str, ...] = Field(min_length=1, description="Files or folders of training data.")
+    out: Path = Field(description="File to write: .jsonl or .json, also .gz and .zst.")
+    format: FormatName | Literal["auto"] = Field(
+        default="auto", description="Format to read it as; auto finds it in the rows."
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="Columns of other names, as prompt=q,response=a: our name = yours."
     )
 
 

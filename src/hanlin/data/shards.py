@@ -6,6 +6,7 @@
       00000.idx           uint64 end of each document in 00000.bin
       00000.bytes         uint64 bytes of each document's raw text, for bits per byte
       00000.lang          uint8 language of each document, a number into the manifest's languages
+      00000.source        uint32 source of each document, a number into the manifest's sources
       00001.bin ...       the next shard; a document never crosses from one to the next
 
 A document is stored as bos, its ids, eos. This module needs no torch.
@@ -27,7 +28,7 @@ from hanlin.base.files import building_folder, read_json, recover, sha256_bytes,
 from hanlin.data.config import ShardConfig
 
 FORMAT, VERSION = "hanlin-shards", 1
-LENGTHS, LANGUAGES = np.dtype("<u8"), np.dtype("u1")
+LENGTHS, LANGUAGES, SOURCES = np.dtype("<u8"), np.dtype("u1"), np.dtype("<u4")
 
 
 class Encoder(Protocol):
@@ -123,7 +124,7 @@ class ShardSet:
         self._first = np.cumsum([0, *(len(one) for one in ends)])
         self.lengths: npt.NDArray[np.int64] = np.concatenate([np.diff(one, prepend=0) for one in ends])
         self.bytes = _joined(path, manifest.shards, "bytes", LENGTHS).astype(np.int64)
-        self._languages = _joined(path, manifest.shards, "lang", LANGUAGES)
+        self.languages = _joined(path, manifest.shards, "lang", LANGUAGES)
 
     @classmethod
     def open(cls, folder: Path | str, *, verify: bool = True) -> ShardSet:
@@ -174,7 +175,27 @@ class ShardSet:
 
     def document_language(self, number: int) -> str:
         """Language of the document as its reader or the corpus named it; "" when nobody did."""
-        return list(self.manifest.languages)[self._languages[number]]
+        return list(self.manifest.languages)[self.languages[number]]
+
+    def document_sources(self) -> npt.NDArray[np.uint32]:
+        """(num_documents,) the source of each document, as a number into `manifest.sources`.
+
+        Raises InputError for shards of several sources that an earlier version wrote without saying which is whose.
+        """
+        if f"{self.manifest.shards[0]}.source" in self.manifest.checksums:
+            return _joined(self.path, self.manifest.shards, "source", SOURCES)
+        if len(self.manifest.sources) > 1:
+            raise InputError("data.sources_unknown", path=self.path)
+        return np.zeros(self.num_documents, SOURCES)
+
+    def stretches(self, most: int) -> Iterator[tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.int64]]]:
+        """All tokens in order, whole documents together: ids of at least one document, about `most`, and the places at
+        which documents begin in them."""
+        for tokens, starts in zip(self._tokens, self._starts, strict=True):
+            cuts = np.flatnonzero(np.diff(starts // most, prepend=-1))
+            for first, last in zip(cuts, [*cuts[1:], len(starts)], strict=True):
+                begin, end = starts[first], starts[last] if last < len(starts) else len(tokens)
+                yield tokens[begin:end], starts[first:last] - begin
 
     def require_tokenizer(self, fingerprint: str) -> None:
         """Raise InputError unless the shards were made by the tokenizer with this fingerprint."""
@@ -193,6 +214,8 @@ class _Writer:
         self.total, self.num_empty = Counts(), 0
         self.languages: dict[str, Counts] = {}
         self.sources: dict[str, Counts] = {}
+        self._language_numbers: dict[str, int] = {}
+        self._source_numbers: dict[str, int] = {}
         self.shards: list[str] = []
         self.checksums: dict[str, str] = {}
         self._open_shard()
@@ -216,7 +239,8 @@ class _Writer:
         for counts in (self.total, _of(self.languages, language), _of(self.sources, document.source)):
             counts.add(len(ids) + 2, num_bytes)
         self._bytes.append(num_bytes)
-        self._languages.append(list(self.languages).index(language))
+        self._languages.append(self._language_numbers.setdefault(language, len(self._language_numbers)))
+        self._sources.append(self._source_numbers.setdefault(document.source, len(self._source_numbers)))
 
     def finish(self) -> Manifest:
         self._close_shard()
@@ -241,6 +265,7 @@ class _Writer:
         self._ends: list[int] = []
         self._bytes: list[int] = []
         self._languages: list[int] = []
+        self._sources: list[int] = []
 
     def _append(self, ids: npt.NDArray[np.int64]) -> None:
         assert ids.min() >= 0 and ids.max() < self.tokenizer.vocab_size, "an id outside the vocabulary"
@@ -258,6 +283,7 @@ class _Writer:
             "idx": np.array(self._ends, LENGTHS),
             "bytes": np.array(self._bytes, LENGTHS),
             "lang": np.array(self._languages, LANGUAGES),
+            "source": np.array(self._sources, SOURCES),
         }
         for suffix, column in columns.items():
             data = column.tobytes()

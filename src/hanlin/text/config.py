@@ -318,17 +318,52 @@ class CorpusConfig(Config):
     seed: int = Field(default=1, ge=0, le=2**63 - 1, description="Seed of the choice of validation documents.")
 
 
+TokenizerKind = Literal["bpe", "wordpiece", "unigram", "byte", "character"]
+NUM_CONTROL, NUM_BYTES = 5, 256
+_LEAST_ENTRIES: dict[TokenizerKind, int] = {
+    "bpe": NUM_CONTROL + NUM_BYTES,
+    "wordpiece": NUM_CONTROL + 2 * NUM_BYTES,  # a byte begins a word or goes on with it
+    "unigram": NUM_CONTROL + NUM_BYTES + 1,
+    "byte": NUM_CONTROL + NUM_BYTES,
+    "character": NUM_CONTROL + NUM_BYTES,
+}
+_WITHOUT_EFFECT: dict[TokenizerKind, tuple[str, ...]] = {
+    "bpe": (),
+    "wordpiece": (),
+    "unigram": ("min_frequency",),
+    "byte": ("vocab_size", "digits", "min_frequency", "max_token_bytes"),
+    "character": ("digits", "max_token_bytes"),
+}
+
+
 class TokenizerConfig(Config):
     """How the vocabulary is trained."""
 
     section: ClassVar[str] = "tokenizer"
 
+    kind: TokenizerKind = Field(
+        default="bpe", description="bpe, wordpiece, unigram, byte or character; see docs/tokenizers.md."
+    )
     vocab_size: int = Field(
-        default=6400, ge=261, le=1_000_000, description="Entries: 5 control tokens, 256 bytes, the rest merges."
+        default=6400, ge=261, le=1_000_000, description="Entries: 5 control tokens, 256 bytes, the rest learned."
     )
     digits: int = Field(default=1, ge=1, le=3, description="Digits that may share one token.")
-    min_frequency: int = Field(default=2, ge=1, le=1_000_000, description="Least occurrences of a pair to be merged.")
+    min_frequency: int = Field(
+        default=2, ge=1, le=1_000_000, description="Least occurrences of a pair to be merged, or of a character."
+    )
     max_token_bytes: int = Field(default=32, ge=2, le=1024, description="Longest token in bytes.")
     sample_chars: int = Field(
         default=10_000_000, ge=1000, le=10_000_000_000, description="Characters to learn from; of more, an even sample."
     )
+
+    def problems(self) -> Iterator[Problem]:
+        """Each kind has entries it cannot do without, and settings that do nothing for it."""
+        least = _LEAST_ENTRIES[self.kind]
+        if self.vocab_size < least:
+            rule = say("text.rule_vocabulary", kind=self.kind, least=least)
+            yield Problem("vocab_size", self.vocab_size, rule, say("text.remedy_vocabulary", least=least))
+        for name in _WITHOUT_EFFECT[self.kind]:
+            value = getattr(self, name)
+            if value not in (type(self).model_fields[name].default, least):
+                rule = say("text.rule_no_effect", kind=self.kind)
+                yield Problem(name, value, rule, say("text.remedy_no_effect", name=name))

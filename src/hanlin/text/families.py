@@ -41,6 +41,27 @@ def family_of(row: Any) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
+def held_out_keys(meta: Mapping[str, Any]) -> set[int]:
+    """Return what a held-out document asks of the training part: is its parent there, a child or a sibling of it?"""
+    own = _own_name(meta)
+    parent = [_key("row", meta[PARENT]), _key("child", meta[PARENT])] if PARENT in meta else []
+    return {*parent, *([_key("child", own)] if own else [])}
+
+
+def training_keys(meta: Mapping[str, Any]) -> set[int]:
+    """Return what a training document answers to `held_out_keys`."""
+    own = _own_name(meta)
+    return {*([_key("child", meta[PARENT])] if PARENT in meta else []), *([_key("row", own)] if own else [])}
+
+
+def _own_name(meta: Mapping[str, Any]) -> str:
+    return name_of_row(str(meta["path"]), meta["line"]) if "path" in meta and "line" in meta else ""
+
+
+def _key(kin: str, name: object) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{kin} {name}".encode(), digest_size=8).digest(), "big")
+
+
 def name_of_row(path: str, line: object) -> str:
     """Return how a row is called by its children: file name and line."""
     return f"{PurePath(path).name}:{line}"

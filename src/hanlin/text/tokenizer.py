@@ -1,4 +1,4 @@
-"""Text to token ids and back: byte-level BPE, with a wall between user text and control tokens.
+"""Text to token ids and back, with a wall between user text and control tokens.
 
 Two encoders of one vocabulary stand side by side. The plain one knows control tokens only by random names, so nothing
 a user types, "<|im_end|>" included, can become one. The other is for text of our own: templates.
@@ -25,6 +25,8 @@ CONTROL = {
     "pad": "<|pad|>", "bos": "<|bos|>", "eos": "<|eos|>", "im_start": "<|im_start|>", "im_end": "<|im_end|>"
 }  # fmt: skip
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
+CONTINUED = "##"
+"""Begins a WordPiece piece that goes on with a word."""
 
 # Added tokens that act as control tokens although some publishers do not mark them special: <think>, [INST], <|x|>.
 # Others, such as runs of spaces, are plain vocabulary.
@@ -55,7 +57,7 @@ class Tokenizer:
         core.no_truncation()
         core.no_padding()
         self._core = core
-        self._plain = _without_control(core)
+        self._plain = without_control(core)
         self._config = dict(config or {})
         self.special = _special_tokens(core, self._config)
         self.vocab_size: int = core.get_vocab_size(with_added_tokens=True)
@@ -98,18 +100,8 @@ class Tokenizer:
     @classmethod
     def load(cls, folder: Path | str) -> Tokenizer:
         """Open a saved tokenizer, ours or a foreign one. Raises InputError when absent or damaged."""
-        path = Path(folder) / TOKENIZER
-        recover(folder)
-        if not path.is_file():
-            raise InputError("text.tokenizer_missing", path=path)
         config = Path(folder) / TOKENIZER_CONFIG
-        try:
-            core = tokenizers.Tokenizer.from_str(read_text(path))
-        except InputError:
-            raise
-        except Exception as error:  # the library raises bare Exception
-            raise InputError("text.tokenizer_damaged", path=path, reason=error) from None
-        return cls(core, read_json(config) if config.is_file() else None)
+        return cls(load_core(folder), read_json(config) if config.is_file() else None)
 
     def _ids(self, encoder: tokenizers.Tokenizer, text: str) -> list[int]:
         try:
@@ -128,11 +120,28 @@ class Tokenizer:
         return [b"" if id in control else as_bytes(piece) for id, piece in enumerate(pieces)]
 
 
+def load_core(path: Path | str) -> tokenizers.Tokenizer:
+    """Open the tokenizer.json of a folder, or that file. Raises InputError when absent or damaged."""
+    recover(path)
+    path = Path(path) if Path(path).is_file() else Path(path) / TOKENIZER
+    if not path.is_file():
+        raise InputError("text.tokenizer_missing", path=path)
+    try:
+        core = tokenizers.Tokenizer.from_str(read_text(path))
+    except InputError:
+        raise
+    except Exception as error:  # the library raises bare Exception
+        raise InputError("text.tokenizer_damaged", path=path, reason=error) from None
+    core.no_truncation()
+    core.no_padding()
+    return core
+
+
 def _is_control(token: tokenizers.AddedToken) -> bool:
     return bool(token.special) or _MARKER.fullmatch(token.content) is not None
 
 
-def _without_control(core: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+def without_control(core: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
     """The same vocabulary with every control token under a random name that nobody can type; ids stay."""
     control = [token.content for token in core.get_added_tokens_decoder().values() if _is_control(token)]
     hidden = {name: f"\0{secrets.token_hex(16)}" for name in control}
@@ -187,19 +196,43 @@ def check_encodable(*texts: str) -> None:
 
 
 def _piece_decoder(core: tokenizers.Tokenizer) -> Callable[[str], bytes]:
-    """How the pieces of this vocabulary spell bytes."""
-    if isinstance(core.decoder, tokenizers.decoders.ByteLevel):
-        return _byte_level_bytes
-    return _sentencepiece_bytes
+    """How the pieces of this vocabulary spell bytes, by the steps that decode them."""
+    decoder = {} if core.decoder is None else state_of(core.decoder)
+    steps = {step["type"]: step for step in decoder.get("decoders", [decoder]) if step}
+    if "ByteLevel" in steps:
+        is_continued = steps.get("Replace", {}).get("pattern", {}).get("Regex", "").startswith(f"^{CONTINUED}")
+        return _continued_bytes if is_continued else _byte_level_bytes
+    if "WordPiece" in steps:
+        return _bert_bytes
+    return _literal_bytes if {"ByteFallback", "Fuse"} == set(steps) else _sentencepiece_bytes
+
+
+def state_of(part: Any) -> dict[str, Any]:
+    """What a part of a vocabulary (model, decoder, normalizer) would be in tokenizer.json."""
+    state: dict[str, Any] = json.loads(part.__getstate__())
+    return state
 
 
 def _byte_level_bytes(piece: str) -> bytes:
     return bytes(byte for character in piece for byte in _alphabet().get(character, character.encode()))
 
 
-def _sentencepiece_bytes(piece: str) -> bytes:
+def _continued_bytes(piece: str) -> bytes:
+    return _byte_level_bytes(piece.removeprefix(CONTINUED) if len(piece) > len(CONTINUED) else piece)
+
+
+def _bert_bytes(piece: str) -> bytes:
+    """A word begins with the space that BERT's decoder writes; the vocabulary itself knows no white space."""
+    return (piece.removeprefix(CONTINUED) if piece.startswith(CONTINUED) else f" {piece}").encode()
+
+
+def _literal_bytes(piece: str) -> bytes:
     byte = _BYTE_PIECE.fullmatch(piece)
-    return bytes([int(byte[1], 16)]) if byte else piece.replace("▁", " ").encode()
+    return bytes([int(byte[1], 16)]) if byte else piece.encode()
+
+
+def _sentencepiece_bytes(piece: str) -> bytes:
+    return _literal_bytes(piece.replace("▁", " "))
 
 
 @functools.cache

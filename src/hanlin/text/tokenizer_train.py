@@ -1,6 +1,5 @@
-"""Training a byte-level BPE vocabulary that is fair to Chinese and English.
+"""Training a vocabulary that is fair to Chinese and English, and how far its tokens reach.
 
-Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units" (2016), over bytes (Radford et al. 2019).
 The split before the merges decides what may share a token: runs of Han characters never join Latin letters or marks,
 a space belongs to the word after it, digits stand in small groups. White space is never a condition for a split.
 """
@@ -14,31 +13,12 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, trainers
-from tokenizers import Tokenizer as Core
-
 from hanlin.base.errors import InputError
 from hanlin.base.messages import say
 from hanlin.text.config import TokenizerConfig
 from hanlin.text.document import Document
-from hanlin.text.tokenizer import CONTROL, Tokenizer, check_encodable
-
-# The split of DeepSeek-V3, which llama.cpp knows by that name, so that an exported vocabulary cuts text as here. With
-# one digit per token no merge joins digits, and the split by three gives the same ids. Measured on 46 MB of Chinese and
-# English at 6,400 entries, in bits per byte of an n-gram model over the tokens (zh, en): this split 2.428, 1.849; with
-# marks never before a word 2.427, 1.849 and 1 % more tokens; with Han and Latin in one class 2.448, 1.852.
-_DIGITS = r"\p{N}{1,%d}"
-_HAN = "[一-龥\u3040-ゟ゠-ヿ]+"
-_OTHER = "|".join(
-    (
-        r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+""",  # .join, (self, 's
-        r"[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+",  # a word with the space before it
-        r" ?[\p{P}\p{S}]+[\r\n]*",  # marks with the line ends behind them
-        r"\s*[\r\n]+",
-        r"\s+(?!\S)",  # spaces up to the last, which belongs to the word after it
-        r"\s+",
-    )
-)
+from hanlin.text.tokenizer import Tokenizer, check_encodable
+from hanlin.text.tokenizer_kinds import learn
 
 
 def train_tokenizer(
@@ -46,17 +26,15 @@ def train_tokenizer(
 ) -> Tokenizer:
     """Learn a vocabulary: equal texts, in any order, give equal vocabularies.
 
-    The control tokens get the first ids, all 256 bytes the next, so that every text can be encoded. Of more than
+    The control tokens get the first ids, and every byte has one, so that every text can be encoded. Of more than
     `sample_chars` characters an even sample is taken. `on_note` gets a sentence when the text allows fewer entries
     than asked for; without it that is a warning. Raises InputError without any text.
     """
     sample = _sample(texts, config.sample_chars)
     if not sample:
         raise InputError("text.tokenizer_no_text")
-    core = _empty(config.digits)
-    core.train_from_iterator(sample, _trainer(config))
-    tokenizer = Tokenizer(core)
-    if tokenizer.vocab_size < config.vocab_size:
+    tokenizer = Tokenizer(learn(sample, config))
+    if tokenizer.vocab_size < config.vocab_size and config.kind != "byte":
         note = say("text.vocabulary_smaller", asked=config.vocab_size, trained=tokenizer.vocab_size)
         (on_note or _warn)(note)
     return tokenizer
@@ -64,26 +42,6 @@ def train_tokenizer(
 
 def _warn(note: str) -> None:
     warnings.warn(note, stacklevel=3)
-
-
-def _empty(digits: int) -> Core:
-    core = Core(models.BPE())
-    splits = [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in (_DIGITS % digits, _HAN, _OTHER)]
-    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    core.pre_tokenizer = pre_tokenizers.Sequence([*splits, byte_level])
-    core.decoder = decoders.ByteLevel()
-    return core
-
-
-def _trainer(config: TokenizerConfig) -> trainers.BpeTrainer:
-    return trainers.BpeTrainer(
-        vocab_size=config.vocab_size,
-        min_frequency=config.min_frequency,
-        max_token_length=config.max_token_bytes,
-        special_tokens=[AddedToken(text, special=True, normalized=False) for text in CONTROL.values()],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
 
 
 def _sample(texts: Iterable[str], limit: int) -> list[str]:

@@ -30,16 +30,18 @@ def numbers(text: str) -> list[int]:
 
 def test_sums_and_differences_are_right(taught: Cases, asked: Cases) -> None:
     less = re.compile(
-        r"减|-|差|吃了|花了|走了|飞走|minus|less|subtract|difference|eat|spends|leave|fly away", re.IGNORECASE
+        r"减|-|差|吃了|花了|走了|飞走|拿走|少了|下去|用了|送出|丢了|给了别人"
+        r"|minus|less|subtract|difference|eat|spends|leave|fly away|take away|loses|sells|gives away|drops|go away",
+        re.IGNORECASE,
     )
     for case in both(taught, asked, "arithmetic"):
         a, b = numbers(case.question)
         right = abs(a - b) if less.search(case.question) else a + b
-        assert case.answer == str(right) and 0 <= right <= 20, case
+        assert case.answer == str(right) and 0 <= right <= 18, case
 
 
 def test_the_larger_is_larger_and_the_smaller_smaller(taught: Cases, asked: Cases) -> None:
-    small = re.compile(r"小(?!问题)|smaller|less|minimum|lower", re.IGNORECASE)
+    small = re.compile(r"小(?!问题)|smaller|less|minimum|lower|littler", re.IGNORECASE)
     for case in both(taught, asked, "comparison"):
         pick = min if small.search(case.question.replace("比较大小", "")) else max
         assert case.answer == str(pick(numbers(case.question))), case
@@ -149,7 +151,7 @@ def test_suggestions_are_of_skills_that_are_there_with_right_answers() -> None:
         for one in suggestions()
     )
     answers = {case.question: case.answer for case in suggested_cases()}
-    assert answers["What is 18 minus 5?"] == str(18 - 5)
+    assert answers["What is 13 minus 5?"] == str(13 - 5)
     assert answers["37和52哪个大？"] == str(max(37, 52))
     assert answers["Who are you?"].startswith("I am Hanlin")
     assert len(answers) == 2 * len(suggestions())

@@ -407,7 +407,8 @@ def test_answers_that_stand_elsewhere_are_those_of_the_file(test_data: Path) -> 
 @pytest.mark.peer
 def test_a_map_opens_files_that_no_name_tells(test_data: Path) -> None:
     found, drops, _ = read(test_data / "preference-en" / "pandalm.jsonl", columns={"better": "annotator1"})
-    rows = [json.loads(line) for line in (test_data / "preference-en" / "pandalm.jsonl").open(encoding="utf-8")]
+    lines = (test_data / "preference-en" / "pandalm.jsonl").read_text(encoding="utf-8").removesuffix("\n")
+    rows = [json.loads(line) for line in lines.split("\n")]
     decided = [row for row in rows if row["annotator1"] in (1, 2) and row["response1"] != row["response2"]]
     unanswered = [row for row in decided if not (row["response1"].strip() and row["response2"].strip())]
     assert len(found) == len(decided) - len(unanswered) and len(found) + len(drops) == len(rows)

@@ -61,9 +61,9 @@ def test_tables_are_read_in_the_encodings_of_spreadsheets(tmp_path: Path, encodi
 
 
 def test_broken_rows_of_a_table_cost_only_themselves(tmp_path: Path) -> None:
-    path = written(tmp_path, "a.csv", b'prompt,response\na,b\na,b,c\na\n\xff\xfe,b\n"a"x,b\na,b\n')
+    path = written(tmp_path, "a.csv", "prompt,response\n你,b\na,b,c\na\n".encode() + b'\xff\xfe,b\n"a"x,b\na,b\n')
     assert [value for _, value in rows(path)] == [
-        {"prompt": "a", "response": "b"}, "bad_width", "bad_width", "not_utf8", "bad_table",
+        {"prompt": "你", "response": "b"}, "bad_width", "bad_width", "not_utf8", "bad_table",
         {"prompt": "a", "response": "b"},
     ]  # fmt: skip
     assert [place for place, _ in rows(path)] == [2, 3, 4, 5, 6, 7]
@@ -109,13 +109,16 @@ def test_a_table_may_hold_the_list_of_rows(tmp_path: Path) -> None:
     assert rows(written(tmp_path, "a.json", json.dumps(talk))) == [(1, talk)]
 
 
-@given(table=st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1)), min_size=1, max_size=5))
+CELLS = st.text(
+    st.characters(exclude_characters="\r\ufeff", exclude_categories=["Cs"]), min_size=1
+)  # both are evened out
+
+
+@given(table=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5))
 def test_whatever_csv_writes_is_read(tmp_path_factory: pytest.TempPathFactory, table: list[tuple[str, str]]) -> None:
-    """The standard library is the judge; it takes carriage returns for line ends, which quotes protect."""
-    kept = [pair for pair in table if any(cell.strip() for cell in pair) and "\ufffd" not in "".join(pair)]
+    """The standard library is the judge."""
+    kept = [pair for pair in table if any(cell.strip() for cell in pair)]
     out = io.StringIO(newline="")
     csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([("prompt", "note"), *kept])
-    path = written(tmp_path_factory.mktemp("csv"), "a.csv", out.getvalue().encode("utf-8", "replace"))
-    assert [tuple(value.values()) for _, value in rows(path) if isinstance(value, dict)] == [
-        tuple(cell.encode("utf-8", "replace").decode() for cell in pair) for pair in kept
-    ]
+    path = written(tmp_path_factory.mktemp("csv"), "a.csv", out.getvalue().encode())
+    assert [tuple(value.values()) for _, value in rows(path) if isinstance(value, dict)] == kept

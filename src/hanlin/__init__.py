@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hanlin.life.ask import ask as ask
+    from hanlin.life.augment_data import augment_data as augment_data
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
     from hanlin.life.chatbot import Chatbot as Chatbot
+    from hanlin.life.convert_data import convert_data as convert_data
     from hanlin.life.demo import demo as demo
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
@@ -37,8 +39,10 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "ask": "hanlin.life.ask:ask",
+    "augment_data": "hanlin.life.augment_data:augment_data",
     "build_data": "hanlin.life.build_data:build_data",
     "chat": "hanlin.life.chat:chat",
+    "convert_data": "hanlin.life.convert_data:convert_data",
     "demo": "hanlin.life.demo:demo",
     "doctor": "hanlin.life.doctor:doctor",
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
@@ -66,8 +70,10 @@ __all__ = [
     "Template",
     "Tokenizer",
     "ask",
+    "augment_data",
     "build_data",
     "chat",
+    "convert_data",
     "demo",
     "doctor",
     "eval",

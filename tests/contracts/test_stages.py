@@ -19,6 +19,8 @@ PYTHON_NAMES = {
     "demo": "demo",
     "run": "run",
     "data build": "build_data",
+    "data convert": "convert_data",
+    "data augment": "augment_data",
     "tokenizer train": "train_tokenizer",
     "pretrain": "pretrain",
     "finetune": "finetune",

@@ -31,6 +31,7 @@ from hanlin.text.records.reading import Placed
 from hanlin.text.records.rows import Rule
 from hanlin.text.records.writing import RowWriter
 
+_NAMES: Mapping[Language, str] = {"en": "English", "zh": "中文"}
 FEWEST, MOST = 0.25, 4.0
 """An answer of a model this many times as long as the text is no paraphrase of it."""
 
@@ -117,11 +118,11 @@ def _prompts(operation: str, text: str, config: AugmentConfig) -> list[str]:
     """What a model is asked, in the language of the text: there and back for a translation."""
     language: Language = "zh" if language_of(text) == "zh" else "en"
     if operation == "paraphrase":
-        return [config.prompts.get("paraphrase") or entry("text.augment_paraphrase").text(language)]
+        return [config.prompts.get("paraphrase") or entry("text.augment_paraphrase").text(language).format()]
     other: Language = "en" if language == "zh" else "zh"
     asked = config.prompts.get("translate")
     return [
-        (asked or entry("text.augment_translate").text(to)).replace("{language}", entry(f"text.language_{to}").text(to))
+        (asked or entry("text.augment_translate").text(to).format()).replace("{language}", _NAMES[to])
         for to in (other, language)
     ]
 

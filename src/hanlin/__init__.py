@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hanlin.life.pretrain import pretrain as pretrain
     from hanlin.life.report import Report as Report
     from hanlin.life.run import run as run
+    from hanlin.life.serve import server as server
     from hanlin.life.train_tokenizer import train_tokenizer as train_tokenizer
     from hanlin.text.chat import Conversation as Conversation
     from hanlin.text.chat import Message as Message
@@ -51,6 +52,8 @@ _NAMES = {
     "load": "hanlin.life.load:load",
     "pretrain": "hanlin.life.pretrain:pretrain",
     "run": "hanlin.life.run:run",
+    # Not `serve`, for the same reason.
+    "server": "hanlin.life.serve:server",
     "train_tokenizer": "hanlin.life.train_tokenizer:train_tokenizer",
     "Chatbot": "hanlin.life.chatbot:Chatbot",
     "Model": "hanlin.life.load:Model",
@@ -81,6 +84,7 @@ __all__ = [
     "load",
     "pretrain",
     "run",
+    "server",
     "train_tokenizer",
 ]
 

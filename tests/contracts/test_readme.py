@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,10 @@ from pathlib import Path
 
 import pytest
 from tests.contracts.source import PACKAGE, ROOT
+from tests.serve.process import save_tiny
+
+from hanlin.text.config import TokenizerConfig
+from hanlin.text.tokenizer_train import train_tokenizer
 
 READMES = ("README.md", "README.zh-CN.md")
 LISTED = ("src/hanlin", "recipes", "docs", "scripts", "tests", "benchmarks")
@@ -106,6 +111,15 @@ def prepare(folder: Path) -> None:
         (texts / f"{number:03}.txt").write_text(f"Story {number}\n\n" + sentence * 8, encoding="utf-8")
     turn = '{"messages": [{"role": "user", "content": "你好 %d"}, {"role": "assistant", "content": "Hello %d"}]}\n'
     (folder / "my-chats.jsonl").write_text("".join(turn % (n, n) for n in range(60)), encoding="utf-8")
+    finished_demo(folder / "home" / "demo")
+
+
+def finished_demo(home: Path) -> None:
+    """A demo that came to its end, for snippets that would train for ten minutes; the stories train one."""
+    texts = ["the cat sat on the mat. 猫坐在垫子上。", "hello, who are you? 你好，你是谁？"] * 20
+    tokenizer = train_tokenizer(texts, TokenizerConfig(vocab_size=300))
+    bundle = save_tiny(home / "finetune-1" / "run" / "bundle", tokenizer)
+    (home / "recipe.json").write_text(json.dumps({"bundle": str(bundle)}), encoding="utf-8")
 
 
 def test_both_languages_show_the_same_code() -> None:

@@ -52,6 +52,24 @@ def test_figures_tables_and_pictures(home: Path, tmp_path: Path, lang: str) -> N
     assert ("come back" in text) == (lang == "en") and ("原样还原" in text) == (lang == "zh")
 
 
+@pytest.mark.parametrize("kind", ["bpe", "wordpiece", "unigram", "byte", "character"])
+def test_every_kind_is_trained_by_command_and_says_what_it_loses(
+    home: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = [] if kind == "byte" else ["--vocab-size", "560"]
+    words = ["tokenizer", "train", str(home / "text"), "--kind", kind, *size, "--out", str(tmp_path / kind), "--json"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["kind"], found["round_trip"]) == (kind, {"texts": 3, "changed": 0})
+    assert main([*words[:-1], "--lang", "en"]) == 0
+    assert "0 of 3 texts changed" in capsys.readouterr().out
+
+
+def test_a_setting_that_the_kind_has_no_use_for_is_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tokenizer", "train", str(home / "text"), "--kind", "byte", "--vocab-size", "999"]) == 2
+    assert "E101" in capsys.readouterr().err
+
+
 def test_the_command(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["tokenizer", "compare", str(home / "bpe"), "--data", str(home / "text"), "--out", str(tmp_path)]
     assert main([*words, "--json"]) == 0

@@ -10,7 +10,7 @@ import pytest
 
 from hanlin.base.errors import InputError
 from hanlin.base.log import Run
-from hanlin.life.places import every_run, find_bundle, find_run, home, list_bundles
+from hanlin.life.places import every_run, find_bundle, find_run, home, list_bundles, name_of
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +37,17 @@ def test_a_bundle_a_run_a_recipe_and_a_name() -> None:
     Path("runs/tiny/recipe.json").write_text(json.dumps({"bundle": str(made)}))
     for word in (made, made.parent, "runs/tiny", "tiny", "20261121-2045-pretrain", ""):
         assert find_bundle(word) == made or find_bundle(word) == Path("runs/tiny/../tiny") / made, word
+
+
+def test_a_bundle_has_the_name_of_the_recipe_that_came_to_it() -> None:
+    """The page of the demo used to be headed by "20261122-0741-finetune-demo-8217"."""
+    made = bundle(Path("home/demo/finetune-1/20261121-2045-finetune-demo-7f3a/bundle"))
+    earlier = bundle(Path("home/demo/pretrain-1/20261121-2044-pretrain-demo-11aa/bundle"))
+    assert name_of(made) == "20261121-2045-finetune-demo-7f3a"
+    Path("home/demo/recipe.json").write_text(json.dumps({"bundle": str(made)}))
+    assert name_of(made) == "demo" and find_bundle("demo").resolve() == made.resolve()
+    assert name_of(earlier) == "20261121-2044-pretrain-demo-11aa"
+    assert name_of(bundle(Path("gpt2"))) == "gpt2" and name_of(Path("bundle")) == Path.cwd().name
 
 
 def test_the_empty_word_is_the_newest() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import hanlin
 from hanlin.base.errors import BundleError, ConfigError, InputError
 from hanlin.base.progress import Progress
 from hanlin.bundle.bundle import annotate_bundle, load_bundle, save_bundle
@@ -90,6 +91,15 @@ def test_inside_a_block_it_serves_and_then_no_more(bundle: Path) -> None:
         assert get(server.address, "/ready").status_code == 200
     with pytest.raises(httpx.ConnectError):
         get(server.address, "/ready")
+
+
+def test_in_python_it_is_a_block(bundle: Path) -> None:
+    with hanlin.server(bundle, port=0, name="cat") as server:
+        assert get(server.address, "/v1/models").json()["data"][0]["id"] == "cat"
+    with pytest.raises(httpx.ConnectError):
+        get(server.address, "/live")
+    with pytest.raises(ConfigError, match="porrt"):
+        hanlin.server(bundle, porrt=0)
 
 
 def test_a_taken_port_is_told(bundle: Path, lang: str) -> None:

@@ -11,92 +11,41 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.serve.process import KEY, LONG, Process, save_tiny, served
 
-from hanlin.bundle.bundle import save_bundle
-from hanlin.bundle.lineage import Lineage
-from hanlin.model.config import ModelConfig
-from hanlin.model.transformer import build_model
-from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 
 openai: Any = pytest.importorskip("openai")
 
-LONG = 8192
 HELLO = [{"role": "user", "content": "hello"}]
-KEY = "sk-for-tests"
 
 
-@dataclass
-class Process:
-    """`hanlin serve` and what it says."""
-
-    process: subprocess.Popen[str]
-    address: str
-    ready: dict[str, Any]
-
-    def client(self, **options: Any) -> Any:
-        """OpenAI's own client, with no second tries that would hide an error."""
-        return openai.OpenAI(base_url=f"{self.address}/v1", api_key=KEY, max_retries=0, timeout=30, **options)
-
-    def end(self, *signals: int) -> tuple[int, list[dict[str, Any]], str]:
-        """Send signals; return exit code, the rows that were still said, and stderr."""
-        for number in signals:
-            self.process.send_signal(number)
-            time.sleep(0.5)
-        out, err = self.process.communicate(timeout=60)
-        return self.process.returncode, [json.loads(line) for line in out.splitlines()], err
+def client_of(server: Process) -> Any:
+    """OpenAI's own client, with no second tries that would hide an error."""
+    return openai.OpenAI(base_url=f"{server.address}/v1", api_key=KEY, max_retries=0, timeout=30)
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory, tokenizer: Tokenizer) -> Path:
-    """A tiny model with a long context: its answers last long enough to be cut."""
-    shape = ModelConfig(vocab_size=tokenizer.vocab_size, hidden_size=64, num_layers=2, num_heads=2, max_seq_len=LONG)
-    return save_bundle(
-        tmp_path_factory.mktemp("clients") / "tiny",
-        model=build_model(shape, seed=1),
-        tokenizer=tokenizer,
-        template=Template.default(tokenizer.special),
-        lineage=Lineage("finetune", 1),
-    )
-
-
-def start(bundle: Path, *words: str) -> Process:
-    command = [sys.executable, "-m", "hanlin.cli.main", "serve", str(bundle), "--port", "0", "--json", *words]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HANLIN_HOME": str(bundle.parent)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        pytest.fail(f"the server did not start: {process.communicate()[1]}")
-    ready = json.loads(line)
-    return Process(process, ready["address"], ready)
+    return save_tiny(tmp_path_factory.mktemp("clients") / "tiny", tokenizer)
 
 
 @pytest.fixture(scope="module")
 def server(bundle: Path) -> Iterator[Process]:
-    found = start(bundle, "--api_key", KEY)
-    try:
+    with served(bundle, "--api_key", KEY) as found:
         yield found
-    finally:
-        found.process.kill()
-        found.process.communicate()
 
 
 @pytest.fixture
 def own_server(bundle: Path) -> Iterator[Process]:
     """One that may be killed."""
-    found = start(bundle, "--api_key", KEY)
-    try:
+    with served(bundle, "--api_key", KEY) as found:
         yield found
-    finally:
-        found.process.kill()
-        found.process.communicate()
 
 
 # ---------------------------------------------------------------- openai for Python, current
@@ -104,7 +53,7 @@ def own_server(bundle: Path) -> Iterator[Process]:
 
 @pytest.mark.peer
 def test_openai_finds_the_model(server: Process) -> None:
-    client = server.client()
+    client = client_of(server)
     assert [model.id for model in client.models.list()] == ["tiny"]
     assert client.models.retrieve("tiny").owned_by == "hanlin"
     with pytest.raises(openai.NotFoundError) as caught:
@@ -114,7 +63,7 @@ def test_openai_finds_the_model(server: Process) -> None:
 
 @pytest.mark.peer
 def test_openai_chats_whole_and_streamed(server: Process) -> None:
-    client = server.client()
+    client = client_of(server)
     whole = client.chat.completions.create(model="tiny", messages=HELLO, max_tokens=12)
     assert whole.choices[0].message.role == "assistant" and whole.usage.total_tokens > whole.usage.prompt_tokens
     stream = client.chat.completions.create(
@@ -130,7 +79,7 @@ def test_openai_chats_whole_and_streamed(server: Process) -> None:
 @pytest.mark.peer
 def test_openai_accumulates_a_stream(server: Process) -> None:
     """The client's own helper puts chunks together; it is strict about their form."""
-    ask = server.client().chat.completions.stream
+    ask = client_of(server).chat.completions.stream
     fields = {"max_tokens": 6, "logprobs": True, "extra_body": {"ignore_eos": True}}
     with (
         ask(model="tiny", messages=HELLO, **fields) as stream,
@@ -144,7 +93,7 @@ def test_openai_accumulates_a_stream(server: Process) -> None:
 
 @pytest.mark.peer
 def test_openai_takes_what_goes_beyond_it(server: Process) -> None:
-    raw = server.client().chat.completions.with_raw_response.create(
+    raw = client_of(server).chat.completions.with_raw_response.create(
         model="tiny", messages=HELLO, max_tokens=4, user="me", extra_body={"top_k": 1, "ignore_eos": True, "foo": 1}
     )
     assert raw.parse().usage.completion_tokens == 4
@@ -153,7 +102,7 @@ def test_openai_takes_what_goes_beyond_it(server: Process) -> None:
 
 @pytest.mark.peer
 def test_openai_completes_texts(server: Process) -> None:
-    client = server.client()
+    client = client_of(server)
     whole = client.completions.create(model="tiny", prompt=["the cat", "hello"], max_tokens=5, logprobs=2, echo=False)
     assert [choice.index for choice in whole.choices] == [0, 1]
     assert len(whole.choices[0].logprobs.token_logprobs) == len(whole.choices[0].logprobs.tokens)
@@ -163,7 +112,7 @@ def test_openai_completes_texts(server: Process) -> None:
 
 @pytest.mark.peer
 def test_openai_raises_its_own_errors(server: Process) -> None:
-    client = server.client()
+    client = client_of(server)
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(model="tiny", messages=HELLO, temperature=3)
     assert caught.value.param == "temperature" and caught.value.code == "E957"
@@ -180,7 +129,7 @@ def test_openai_raises_its_own_errors(server: Process) -> None:
 
 @pytest.mark.peer
 def test_openai_may_leave_in_mid_answer(server: Process) -> None:
-    client = server.client()
+    client = client_of(server)
     for _ in range(5):
         stream = client.chat.completions.create(
             model="tiny", messages=HELLO, stream=True, extra_body={"ignore_eos": True}
@@ -206,7 +155,7 @@ def test_openai_asks_many_at_once(server: Process) -> None:
 @pytest.mark.peer
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_killed_server_is_an_error_and_no_short_answer(own_server: Process, stream: bool) -> None:
-    client = own_server.client()
+    client = client_of(own_server)
     ask = {"model": "tiny", "messages": HELLO, "extra_body": {"ignore_eos": True}}
     with pytest.raises(openai.APIConnectionError):
         if stream:

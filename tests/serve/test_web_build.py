@@ -6,7 +6,9 @@ import gzip
 import hashlib
 import importlib.util
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -116,6 +118,16 @@ def test_the_lock_names_no_package_index() -> None:
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert len(packages) > 100
     assert [name for name, entry in packages.items() if "resolved" in entry or "integrity" not in entry] == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the scripts are for a POSIX shell")
+def test_without_node_the_script_says_that_nothing_is_lost(tmp_path: Path) -> None:
+    for name in ("sh", "dirname"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    command = [ROOT / "scripts" / "web", "build"]
+    done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 4
+    assert done.stderr == "scripts/web needs Node 20.19 or later; the committed page works without it.\n"
 
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])

@@ -81,7 +81,7 @@ class World:
     def hanlin(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         process = self.start(*words, stdin=subprocess.PIPE)
-        out, err = process.communicate(stdin, timeout=100)
+        out, err = process.communicate(stdin, timeout=300)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 

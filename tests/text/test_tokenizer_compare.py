@@ -125,6 +125,13 @@ def test_premiums_are_tokens_for_the_same_text(folder: Path) -> None:
     assert premiums(held, "en") == {"en": 1, "zh": pytest.approx(held["zh"].num_tokens / held["en"].num_tokens)}
 
 
+def test_two_translations_into_one_language_do_not_count_twice(folder: Path) -> None:
+    """Portuguese seemed twice as dear as Spanish: the declarations hold one text of Brazil and one of Portugal."""
+    texts = [("en", "one two three "), ("pt", "um dois três "), ("pt", "um dois três ")]
+    held = measure([open_vocabulary(folder / "bpe")], texts)["bpe"]
+    assert premiums(held, "en")["pt"] == pytest.approx(held["pt"].num_tokens / 2 / held["en"].num_tokens)
+
+
 def test_speed_is_the_median_of_rounds_in_turns(folder: Path) -> None:
     first, second = open_vocabulary(folder / "bpe"), open_vocabulary(folder / "bpe" / "tokenizer.json").named("again")
     assert second.path.name == "tokenizer.json"

@@ -113,7 +113,7 @@ def test_phases_by_share_of_the_run(prepared: Prepared) -> None:
     assert report["novels"]["planned"] == pytest.approx(0.25 + 0.75 / 4)
     assert report["novels"]["share"] == pytest.approx(0.25 + 0.75 / 4, abs=0.03)
     _, _, material = prepare(config)
-    assert [phase.until for phase in material.mix.phases] == [2000, None]
+    assert [phase.until for phase in material.mix.phases] == [2000, 8000, None]
 
 
 def test_the_order_by_difficulty_is_that_of_levels(prepared: Prepared) -> None:

@@ -4,6 +4,7 @@
  *   --language zh|en   language of the page (en)          --theme light|dark   (light)
  *   --width PIXELS     of the window (1280)               --height PIXELS      (860)
  *   --ask TEXT         a question to ask first, any number of times; without any, the first --suggestions are asked
+ *   --scale N          pixels of the picture for each of the page (2)
  *   --suggestions N    how many suggestions of the page to ask (2); 0 shows the page as it opens
  */
 import { parseArgs } from "node:util";
@@ -16,6 +17,7 @@ const { values, positionals } = parseArgs({
     theme: { type: "string", default: "light" },
     width: { type: "string", default: "1280" },
     height: { type: "string", default: "860" },
+    scale: { type: "string", default: "2" },
     ask: { type: "string", multiple: true, default: [] },
     suggestions: { type: "string", default: "2" },
   },
@@ -30,7 +32,7 @@ const browser = await launch();
 try {
   const page = await browser.newPage({
     viewport: { width: Number(values.width), height: Number(values.height) },
-    deviceScaleFactor: 2,
+    deviceScaleFactor: Number(values.scale),
     locale: values.language === "zh" ? "zh-CN" : "en-US",
     colorScheme: values.theme === "dark" ? "dark" : "light",
   });

@@ -15,7 +15,9 @@ A document is stored as bos, its ids, eos. This module needs no torch.
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -28,6 +30,7 @@ from hanlin.base.files import building_folder, read_json, recover, sha256_bytes,
 from hanlin.data.config import ShardConfig
 
 FORMAT, VERSION = "hanlin-shards", 1
+_TYPE_CODES = {array(code).itemsize: code for code in "LIH"}
 LENGTHS, LANGUAGES, SOURCES = np.dtype("<u8"), np.dtype("u1"), np.dtype("<u4")
 
 
@@ -96,9 +99,10 @@ def write_shards(
     """
     config = config or ShardConfig()
     with building_folder(out) as folder, _Writer(folder, tokenizer, config.shard_tokens) as writer:
-        for batch in _batches(documents, config.batch_characters):
-            for document, ids in zip(batch, tokenizer.encode_batch([one.text for one in batch]), strict=True):
+        for batch, encoded in _encoded(documents, tokenizer, config.batch_characters):
+            for document, ids in zip(batch, encoded, strict=True):
                 writer.add(document, ids)
+            writer.flush()
         if writer.total.documents == 0:
             raise InputError("data.no_documents", path=out, num_empty=writer.num_empty)
         manifest = writer.finish()
@@ -216,6 +220,8 @@ class _Writer:
         self.sources: dict[str, Counts] = {}
         self._language_numbers: dict[str, int] = {}
         self._source_numbers: dict[str, int] = {}
+        self._bos, self._eos = tokenizer.special.bos, tokenizer.special.eos
+        self._buffer = array(_TYPE_CODES[self.dtype.itemsize])
         self.shards: list[str] = []
         self.checksums: dict[str, str] = {}
         self._open_shard()
@@ -226,15 +232,20 @@ class _Writer:
     def __exit__(self, *error: object) -> None:
         self._file.close()
 
-    def add(self, document: TextDocument, ids: Sequence[int]) -> None:
+    def add(self, document: TextDocument, ids: list[int]) -> None:
         if not ids:
             self.num_empty += 1
             return
         if self._length and self._length + len(ids) + 2 > self.shard_tokens:
             self._close_shard()
             self._open_shard()
-        self._append(np.array([self.tokenizer.special.bos, *ids, self.tokenizer.special.eos], np.int64))
-        num_bytes = len(document.text.encode("utf-8", "surrogatepass"))
+        self._buffer.append(self._bos)
+        self._buffer.fromlist(ids)
+        self._buffer.append(self._eos)
+        self._length += len(ids) + 2
+        self._ends.append(self._length)
+        text = document.text
+        num_bytes = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         language = document.lang or ""
         for counts in (self.total, _of(self.languages, language), _of(self.sources, document.source)):
             counts.add(len(ids) + 2, num_bytes)
@@ -267,15 +278,19 @@ class _Writer:
         self._languages: list[int] = []
         self._sources: list[int] = []
 
-    def _append(self, ids: npt.NDArray[np.int64]) -> None:
-        assert ids.min() >= 0 and ids.max() < self.tokenizer.vocab_size, "an id outside the vocabulary"
-        data = ids.astype(self.dtype).tobytes()
+    def flush(self) -> None:
+        """Write the ids that were added: many documents together, since each write and each sum has its price."""
+        if not self._buffer:
+            return
+        ids = np.frombuffer(self._buffer, self._buffer.typecode)
+        assert ids.max() < self.tokenizer.vocab_size, "an id outside the vocabulary"
+        data = ids.astype(self.dtype, copy=False).tobytes()
         self._file.write(data)
         self._hash.update(data)
-        self._length += len(ids)
-        self._ends.append(self._length)
+        self._buffer = array(self._buffer.typecode)
 
     def _close_shard(self) -> None:
+        self.flush()
         self._file.close()
         name = self.shards[-1]
         self.checksums[f"{name}.bin"] = self._hash.hexdigest()
@@ -289,6 +304,22 @@ class _Writer:
             data = column.tobytes()
             (self.folder / f"{name}.{suffix}").write_bytes(data)
             self.checksums[f"{name}.{suffix}"] = sha256_bytes(data)
+
+
+def _encoded(
+    documents: Iterable[TextDocument], tokenizer: Encoder, characters: int
+) -> Iterator[tuple[list[TextDocument], list[list[int]]]]:
+    """Groups of documents with their ids. While one is written and the one after is read, the next is encoded in a
+    thread: the library lets go of the interpreter, and writing costs no time of its own."""
+    with ThreadPoolExecutor(1) as thread:
+        ahead: tuple[list[TextDocument], Future[list[list[int]]]] | None = None
+        for batch in _batches(documents, characters):
+            coming = thread.submit(tokenizer.encode_batch, [document.text for document in batch])
+            if ahead is not None:
+                yield ahead[0], ahead[1].result()
+            ahead = batch, coming
+        if ahead is not None:
+            yield ahead[0], ahead[1].result()
 
 
 def _batches(documents: Iterable[TextDocument], characters: int) -> Iterator[list[TextDocument]]:

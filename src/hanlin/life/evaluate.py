@@ -20,8 +20,8 @@ from hanlin.life.baselines import Baselines, compute_baselines
 from hanlin.life.config import EvaluateJob
 from hanlin.life.held_out import held_out_documents, parent_of
 from hanlin.life.measure import HeldOut, held_out, score_languages, score_tasks, write_samples
-from hanlin.life.models import name_of
 from hanlin.life.open import open_bundle
+from hanlin.life.places import name_of
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
 from hanlin.life.talk import answers

@@ -14,7 +14,7 @@ from hanlin.base.messages import say
 from hanlin.base.progress import Progress, value_text
 from hanlin.bundle.bundle import Info, read_info
 from hanlin.life.config import ListModelsConfig, ModelInfoConfig, RemoveModelConfig
-from hanlin.life.places import BUNDLE, MARK, find_bundle, list_bundles, roots
+from hanlin.life.places import MARK, find_bundle, list_bundles, name_of, roots
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
 
@@ -32,11 +32,6 @@ def list_models(
     lines = () if bundles else (say("life.no_models_yet"),)
     tables = (Table("", columns, tuple(_row(info) for info in bundles)),) if bundles else ()
     return Report("models ls", job.runs, {"models": [summary(info) for info in bundles]}, lines, tables)
-
-
-def name_of(path: Path) -> str:
-    """What the user types to mean a bundle: its run's name, or its own."""
-    return path.parent.name if path.name == BUNDLE else path.name
 
 
 def size_bytes(path: Path) -> int:

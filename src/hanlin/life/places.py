@@ -68,10 +68,23 @@ def _bundle_of(place: Path) -> Path | None:
         return place
     if is_bundle(place / BUNDLE):
         return place / BUNDLE
-    if (place / "recipe.json").is_file():
-        bundle = read_json(place / "recipe.json").get("bundle")
-        return Path(bundle) if bundle and is_bundle(Path(bundle)) else None
-    return None
+    return outcome_of(place)
+
+
+def outcome_of(life: Path) -> Path | None:
+    """The bundle that a recipe in its home came to; None where it has not come so far."""
+    path = life / "recipe.json"
+    bundle = read_json(path).get("bundle") if path.is_file() else None
+    return Path(bundle) if bundle and is_bundle(Path(bundle)) else None
+
+
+def name_of(bundle: Path) -> str:
+    """What the user types to mean a bundle: the recipe that came to it, else its run, else its own name."""
+    if bundle.name != BUNDLE:
+        return bundle.name
+    lives = bundle.resolve().parents[2:3]  # home/stage/run/bundle
+    came_to = [outcome for outcome in map(outcome_of, lives) if outcome and outcome.resolve() == bundle.resolve()]
+    return lives[0].name if came_to else bundle.resolve().parent.name
 
 
 def _near(word: str, places: Sequence[Path]) -> str:

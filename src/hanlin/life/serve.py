@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -20,8 +21,8 @@ from hanlin.bundle.bundle import Bundle
 from hanlin.infer.config import SamplingParams
 from hanlin.infer.engine import Engine
 from hanlin.life.config import ServeJob
-from hanlin.life.models import name_of
 from hanlin.life.open import open_bundle
+from hanlin.life.places import name_of
 from hanlin.life.settings import Given, settled
 from hanlin.life.skills import SCORES
 from hanlin.life.talk import answers
@@ -41,6 +42,15 @@ def serve(config: Given[ServeJob] = None, *, progress: Progress | None = None, *
     """
     job, progress = settled(ServeJob, config, settings, first="model").value, progress or Progress("none")
     return until_stopped(open_server(job, progress=progress), progress)
+
+
+def server(model: str | Path = "", *, progress: Progress | None = None, **settings: Any) -> Server:
+    """A model behind the API and the page, in this process: `with hanlin.server("demo") as server: server.address`.
+
+    It answers inside the block and lets running answers finish at its end. model: what `hanlin serve` takes; settings:
+    the fields of ServeJob. Raises InputError, BundleError, MachineError, ConfigError.
+    """
+    return open_server(ServeJob(model=str(model), **settings), progress=progress)
 
 
 def open_server(job: ServeJob, *, page_info: PageInfo | None = None, progress: Progress | None = None) -> Server:

@@ -10,7 +10,7 @@ from hanlin.bundle.bundle import Bundle
 from hanlin.infer.config import SamplingParams
 from hanlin.infer.engine import Engine
 from hanlin.infer.request import Token
-from hanlin.life.models import name_of
+from hanlin.life.places import name_of
 from hanlin.life.report import Report
 from hanlin.text.chat import TEMPLATE, Conversation, Message
 

@@ -70,6 +70,15 @@ class Tokenizer:
         """Return the ids of text of our own, in which the names of control tokens mean control tokens."""
         return self._ids(self._core, text)
 
+    def encode_with_places(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the ids of user text, and where each begins and ends in it, in characters. Raises as `encode`."""
+        try:
+            encoding = self._plain.encode(text, add_special_tokens=False)
+        except TypeError:
+            check_encodable(text)
+            raise
+        return encoding.ids, encoding.offsets
+
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Encode many texts on all cores, as `encode` would."""
         try:

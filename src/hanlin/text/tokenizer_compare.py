@@ -63,6 +63,11 @@ class Measured:
     counts: Counts = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     byte_counts: Counts = field(default_factory=lambda: np.zeros(256, np.int64), repr=False)
 
+    @property
+    def tokens_per_text(self) -> float:
+        """Tokens of a text, on average."""
+        return self.num_tokens / max(1, self.num_texts)
+
     def figures(self) -> dict[str, float | int | str | None]:
         """Everything as plain numbers; None where there is nothing to divide by."""
         bits = entropy(self.counts) * self.num_tokens / max(1, self.num_bytes)
@@ -207,9 +212,12 @@ def together(by_language: Mapping[str, Measured]) -> Measured:
 
 
 def premiums(by_language: Mapping[str, Measured], reference: str) -> dict[str, float]:
-    """Tokens of each language over those of `reference`, for the same text in each (Petrov et al. 2023)."""
-    base = by_language[reference].num_tokens
-    return {lang: held.num_tokens / max(1, base) for lang, held in by_language.items()}
+    """Tokens of a text in each language over those of the same text in `reference` (Petrov et al. 2023).
+
+    By text, not in all: of two translations into one language both count.
+    """
+    base = by_language[reference].tokens_per_text
+    return {lang: held.tokens_per_text / max(1.0, base) for lang, held in by_language.items()}
 
 
 def _batches(texts: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:

@@ -146,10 +146,13 @@ def _shares(part: SharesConfig, named: Sequence[Named]) -> list[float]:
 
 
 def _phases(config: PretrainConfig, chosen: Chosen, total: int | None) -> tuple[Phase, ...]:
-    if total is None or not config.mix.phases:
+    """The phases in positions. The run's own end is a border too: the rows of a window are shuffled, and of a window
+    that the end cuts apart, chance would decide which source it had more of."""
+    if total is None:
         return (Phase(chosen.shares[0]),)
-    ends = [round(phase.until * total) for phase in config.mix.phases[:-1]]
-    return tuple(Phase(shares, end) for shares, end in zip(chosen.shares, [*ends, None], strict=True))
+    ends = [round(phase.until * total) for phase in config.mix.phases] or [total]
+    phases = (Phase(shares, end) for shares, end in zip(chosen.shares, ends, strict=True))
+    return (*phases, Phase(chosen.shares[-1]))
 
 
 def _unknown(config: PretrainConfig, names: Sequence[str]) -> list[Problem]:

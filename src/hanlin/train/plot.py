@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from hanlin.base.files import disk_errors
 from hanlin.base.log import read_metrics
@@ -90,6 +91,7 @@ def _draw_losses(axes: Any, trained: list[tuple[int, float]], measured: list[tup
     axes.plot(tokens, _smoothed(losses), label=say("train.plot_training"))
     if measured:
         axes.plot(*zip(*measured, strict=True), "o-", markersize=3, label=say("train.plot_validation"))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 200k, 1M: matplotlib wrote 1e6 into a corner
     axes.set_xlabel(say("train.plot_tokens"))
     axes.set_ylabel(say("train.plot_loss"))
 

@@ -1,5 +1,6 @@
 /** An answer as Markdown: sanitised, without HTML of its own, without images, its links leaving the page safely. */
 import { memo, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
 import ReactMarkdown, { type Components, type Options } from "react-markdown";
 import rehypeSanitize from "rehype-sanitize";
 import remarkGfm from "remark-gfm";
@@ -36,7 +37,13 @@ function Table({ children }: { children?: ReactNode }) {
   );
 }
 
-const COMPONENTS: Components = { a: Link, img: ImageLink, table: Table, pre: CodeBlock };
+/** The box of a task list, which nobody can tick; without a name a screen reader would only say "checkbox". */
+function Tick({ checked = false }: { checked?: boolean | undefined }) {
+  const { t } = useTranslation();
+  return <input type="checkbox" disabled checked={checked} aria-label={t(checked ? "prose.done" : "prose.open")} />;
+}
+
+const COMPONENTS: Components = { a: Link, img: ImageLink, input: Tick, table: Table, pre: CodeBlock };
 const PLUGINS: Pick<Options, "remarkPlugins" | "rehypePlugins"> = {
   // One tilde is no strike-through: Chinese writes 3~5 for a range.
   remarkPlugins: [[remarkGfm, { singleTilde: false }], remarkPlain],

@@ -40,11 +40,12 @@ export function Welcome({ page, onPick }: WelcomeProps) {
 function Skills({ skills, language }: { skills: readonly Skill[]; language: Language }) {
   const { t } = useTranslation();
   const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
+  const bestFirst = [...skills].sort((a, b) => (b.accuracy ?? -1) - (a.accuracy ?? -1));
   return (
     <section>
       <h3>{t("welcome.skills")}</h3>
       <dl className="skills">
-        {skills.map((skill) => (
+        {bestFirst.map((skill) => (
           <div key={skill.name}>
             <dt>{skill[language]}</dt>
             {skill.accuracy === null ? (

@@ -1,6 +1,7 @@
 /** The page at three widths, in both languages, light and dark: nothing too wide, nothing wrong, pictures to look at. */
 import { describe, expect, it } from "vitest";
 import { ask, expectNoSidewaysScroll, noBrowser, picture, Stage, send } from "./stage";
+import { EVERYTHING } from "./texts";
 
 const LOOKS = (["zh", "en"] as const).flatMap((language) =>
   (["light", "dark"] as const).flatMap((theme) =>
@@ -32,16 +33,24 @@ describe.skipIf(noBrowser)("the page", () => {
     expect(faults).toEqual([]);
   });
 
-  it("looks right with everything at once on a phone", async () => {
-    const { page, faults } = await stage.open({ language: "zh", width: 390, height: 844, touch: true });
-    stage.fake.behaviour.answer =
-      "# 标题\n\n正文里有`代码`、[链接](https://example.org)和**重点**，还有“引号”与 English 混排。\n\n" +
-      "| 方法 | 得分 | 说明 |\n|---|---|---|\n| 甲 | 97.4% | 从未见过的题目上的得分 |\n| 乙 | 12.5% | 随机猜测的水平 |\n\n" +
-      "> 引文一段。\n\n1. 第一\n2. 第二\n\n```python\ndef a_long_function_name(argument_one, argument_two, argument_three):\n    return argument_one\n```";
-    for (const question of ["问题一", "问题二", "问题三", "问题四"]) await ask(page, question);
+  it.each(LOOKS)("looks right with every kind of text: $language $theme $width", async (look) => {
+    const { page, faults } = await stage.open(look);
+    stage.fake.behaviour.answer = EVERYTHING[look.language];
+    for (const question of ["1", "2", "3", "4"]) await ask(page, question);
     await expectNoSidewaysScroll(page);
-    await picture(page, "markdown-zh-390");
+    await picture(page, `markdown-${look.language}-${look.theme}-${look.width}`);
     expect(faults).toEqual([]);
+  });
+
+  it("looks right with a long answer, read from its beginning", async () => {
+    const { page } = await stage.open({ width: 820, height: 900 });
+    stage.fake.behaviour.answer = "A sentence of an answer that goes on and on, as small models like to do. ".repeat(
+      60,
+    );
+    await ask(page, "long");
+    await page.locator(".thread").evaluate((element) => element.scrollTo(0, 0));
+    await page.locator(".to-end").waitFor();
+    await picture(page, "long-en-light-820");
   });
 
   it("looks right while it waits and while it streams", async () => {

@@ -62,6 +62,8 @@ describe("the page", () => {
     expect(screen.getAllByRole("button", { name: /Good morning/ })).toHaveLength(1);
     expect(screen.getByText("97.4%")).toBeTruthy();
     expect(screen.getByText("not measured")).toBeTruthy();
+    const skills = [...document.querySelectorAll(".skills dd")].map((cell) => cell.textContent);
+    expect(skills, "the best first").toEqual(["97.4%", "96.2%", "95.1%", "94%", "92.8%", "not measured"]);
   });
 
   it("asks with the history that it shows, and with another when told so", async () => {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
     from hanlin.life.chatbot import Chatbot as Chatbot
+    from hanlin.life.collect import collect_data as collect_data
     from hanlin.life.convert_data import convert_data as convert_data
     from hanlin.life.demo import demo as demo
     from hanlin.life.doctor import doctor as doctor
@@ -43,6 +44,7 @@ _NAMES = {
     "augment_data": "hanlin.life.augment_data:augment_data",
     "build_data": "hanlin.life.build_data:build_data",
     "chat": "hanlin.life.chat:chat",
+    "collect_data": "hanlin.life.collect:collect_data",
     "convert_data": "hanlin.life.convert_data:convert_data",
     "demo": "hanlin.life.demo:demo",
     "doctor": "hanlin.life.doctor:doctor",
@@ -76,6 +78,7 @@ __all__ = [
     "augment_data",
     "build_data",
     "chat",
+    "collect_data",
     "convert_data",
     "demo",
     "doctor",

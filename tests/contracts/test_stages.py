@@ -18,6 +18,7 @@ COMMANDS = importlib.import_module("hanlin.cli.table").COMMANDS
 PYTHON_NAMES = {
     "demo": "demo",
     "run": "run",
+    "data collect": "collect_data",
     "data build": "build_data",
     "data convert": "convert_data",
     "data augment": "augment_data",

@@ -85,7 +85,7 @@ class OverlapIndex:
 
     def kin(self, family: str, text: str) -> list[Overlap]:
         """Return a whole text as an overlap where it was made from an evaluation row, in whatever words."""
-        row = self.families.get(family)
+        row = self.families.get(family) if family else None
         return [Overlap(row, 0, len(text))] if row else []
 
     @property

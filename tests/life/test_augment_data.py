@@ -49,6 +49,7 @@ def test_a_model_of_ours_is_asked(tmp_path: Path) -> None:
         operations=("paraphrase",),
         url=f"{ready['address']}/v1",
         model="cat-model",
+        prompts={"paraphrase": "{text}"},  # its whole context are 128 tokens
         max_tokens=30,
         attempts=1,
     )

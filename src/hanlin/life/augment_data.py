@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from hanlin.base.messages import say
@@ -39,7 +38,7 @@ def augment_data(
     )
     progress.done(made.num_rows)
     lines = (*(reading.sentence() for reading in readings), *_lines(made, job))
-    return Report("data augment", expanded(job.out), asdict(made), lines)
+    return Report("data augment", expanded(job.out), made.figures(), lines)
 
 
 def _told(records: Iterator[Placed], progress: Progress) -> Iterator[Placed]:

@@ -50,6 +50,12 @@ class Augmented:
     examples: dict[str, Dropped] = field(default_factory=dict)
     num_retries: int = 0
 
+    def figures(self) -> dict[str, Any]:
+        """Return everything as plain data."""
+        examples = {reason: vars(dropped) for reason, dropped in self.examples.items()}
+        counts = {name: dict(value) for name, value in vars(self).items() if isinstance(value, Counter)}
+        return {**vars(self), **counts, "examples": examples}
+
     def add(self, counts: Mapping[str, Mapping[str, int]]) -> None:
         """Add what became of one row."""
         for name, numbers in counts.items():

@@ -23,6 +23,8 @@ PYTHON_NAMES = {
     "data convert": "convert_data",
     "data augment": "augment_data",
     "data words": "word_statistics",
+    "data doctor": "data_doctor",
+    "data report": "data_report",
     "tokenizer train": "train_tokenizer",
     "tokenizer compare": "compare_tokenizers",
     "pretrain": "pretrain",

@@ -64,6 +64,10 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("data", "augment"), f"{_LIFE}.config:AugmentDataConfig", f"{_LIFE}.augment_data:augment_data", ("data",), True
     ),
+    Command(
+        ("data", "doctor"), f"{_LIFE}.config:DataDoctorConfig", f"{_LIFE}.data_doctor:data_doctor", ("paths",), True
+    ),
+    Command(("data", "report"), f"{_LIFE}.config:DataReportConfig", f"{_LIFE}.data_report:data_report", ("corpus",)),
     Command(("data", "why"), f"{_LIFE}.config:WhyConfig", f"{_LIFE}.why:why", ("id",)),
     Command(
         ("data", "words"), f"{_LIFE}.config:WordsConfig", f"{_LIFE}.word_statistics:word_statistics", ("data",), True

@@ -19,7 +19,7 @@ from hanlin.evaluate.config import EvaluateConfig
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.serve.config import ServeConfig
 from hanlin.text.collect.config import CollectConfig
-from hanlin.text.config import AugmentConfig, CorpusConfig, FormatName, TokenizerConfig
+from hanlin.text.config import AugmentConfig, CorpusConfig, DiagnosisConfig, FormatName, TokenizerConfig
 from hanlin.text.vectors.config import VectorsConfig
 from hanlin.train.config import DURATIONS, Duration
 
@@ -104,6 +104,22 @@ class AugmentDataConfig(AugmentConfig):
     columns: dict[str, str] = Field(
         default_factory=dict, description="Columns of other names, as prompt=q,response=a: our name = yours."
     )
+
+
+class DataDoctorConfig(DiagnosisConfig):
+    """`hanlin data doctor`: what to look at, and where the report goes."""
+
+    out: Path | None = Field(
+        default=Path("data-doctor"), description="Folder for report.html, report.json and recipe.toml; none: no files."
+    )
+
+
+class DataReportConfig(Config):
+    """`hanlin data report`: of which corpus."""
+
+    section: ClassVar[str] = "data_report"
+
+    corpus: Path = Field(default=Path("corpus"), description="Folder of the built corpus.")
 
 
 class WhyConfig(Config):

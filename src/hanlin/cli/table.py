@@ -77,6 +77,28 @@ COMMANDS: tuple[Command, ...] = (
         many=True,
     ),
     Command(
+        ("ngram", "train"),
+        f"{_LIFE}.judge_config:TrainNgramConfig",
+        f"{_LIFE}.train_ngram:train_ngram",
+        ("data",),
+        True,
+    ),
+    Command(
+        ("ngram", "score"),
+        f"{_LIFE}.judge_config:ScoreNgramConfig",
+        f"{_LIFE}.score_ngram:score_ngram",
+        ("model", "data"),
+        True,
+    ),
+    Command(("quality", "train"), f"{_LIFE}.judge_config:TrainQualityConfig", f"{_LIFE}.train_quality:train_quality"),
+    Command(
+        ("quality", "score"),
+        f"{_LIFE}.judge_config:ScoreQualityConfig",
+        f"{_LIFE}.score_quality:score_quality",
+        ("model", "data"),
+        many=True,
+    ),
+    Command(
         ("vectors", "train"), f"{_LIFE}.config:TrainVectorsConfig", f"{_LIFE}.vectors:train_vectors", ("data",), True
     ),
     Command(("vectors", "neighbours"), f"{_LIFE}.config:NeighboursConfig", f"{_LIFE}.vectors:neighbours", ("word",)),

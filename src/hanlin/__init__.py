@@ -33,7 +33,11 @@ if TYPE_CHECKING:
     from hanlin.life.pretrain import pretrain as pretrain
     from hanlin.life.report import Report as Report
     from hanlin.life.run import run as run
+    from hanlin.life.score_ngram import score_ngram as score_ngram
+    from hanlin.life.score_quality import score_quality as score_quality
     from hanlin.life.serve import server as server
+    from hanlin.life.train_ngram import train_ngram as train_ngram
+    from hanlin.life.train_quality import train_quality as train_quality
     from hanlin.life.train_tokenizer import train_tokenizer as train_tokenizer
     from hanlin.life.word_statistics import word_statistics as word_statistics
     from hanlin.text.chat import Conversation as Conversation
@@ -57,8 +61,12 @@ _NAMES = {
     "load": "hanlin.life.load:load",
     "pretrain": "hanlin.life.pretrain:pretrain",
     "run": "hanlin.life.run:run",
+    "score_ngram": "hanlin.life.score_ngram:score_ngram",
+    "score_quality": "hanlin.life.score_quality:score_quality",
     # Not `serve`, for the same reason.
     "server": "hanlin.life.serve:server",
+    "train_ngram": "hanlin.life.train_ngram:train_ngram",
+    "train_quality": "hanlin.life.train_quality:train_quality",
     "train_tokenizer": "hanlin.life.train_tokenizer:train_tokenizer",
     "word_statistics": "hanlin.life.word_statistics:word_statistics",
     "Chatbot": "hanlin.life.chatbot:Chatbot",
@@ -92,7 +100,11 @@ __all__ = [
     "load",
     "pretrain",
     "run",
+    "score_ngram",
+    "score_quality",
     "server",
+    "train_ngram",
+    "train_quality",
     "train_tokenizer",
     "word_statistics",
 ]

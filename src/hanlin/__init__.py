@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from hanlin.life.chatbot import Chatbot as Chatbot
     from hanlin.life.collect import collect_data as collect_data
     from hanlin.life.compare_tokenizers import compare_tokenizers as compare_tokenizers
+    from hanlin.life.data_doctor import data_doctor as data_doctor
+    from hanlin.life.data_report import data_report as data_report
     from hanlin.life.demo import demo as demo
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
@@ -31,7 +33,11 @@ if TYPE_CHECKING:
     from hanlin.life.pretrain import pretrain as pretrain
     from hanlin.life.report import Report as Report
     from hanlin.life.run import run as run
+    from hanlin.life.score_ngram import score_ngram as score_ngram
+    from hanlin.life.score_quality import score_quality as score_quality
     from hanlin.life.serve import server as server
+    from hanlin.life.train_ngram import train_ngram as train_ngram
+    from hanlin.life.train_quality import train_quality as train_quality
     from hanlin.life.train_tokenizer import train_tokenizer as train_tokenizer
     from hanlin.life.word_statistics import word_statistics as word_statistics
     from hanlin.text.chat import Conversation as Conversation
@@ -45,6 +51,8 @@ _NAMES = {
     "chat": "hanlin.life.chat:chat",
     "collect_data": "hanlin.life.collect:collect_data",
     "compare_tokenizers": "hanlin.life.compare_tokenizers:compare_tokenizers",
+    "data_doctor": "hanlin.life.data_doctor:data_doctor",
+    "data_report": "hanlin.life.data_report:data_report",
     "demo": "hanlin.life.demo:demo",
     "doctor": "hanlin.life.doctor:doctor",
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
@@ -53,8 +61,12 @@ _NAMES = {
     "load": "hanlin.life.load:load",
     "pretrain": "hanlin.life.pretrain:pretrain",
     "run": "hanlin.life.run:run",
+    "score_ngram": "hanlin.life.score_ngram:score_ngram",
+    "score_quality": "hanlin.life.score_quality:score_quality",
     # Not `serve`, for the same reason.
     "server": "hanlin.life.serve:server",
+    "train_ngram": "hanlin.life.train_ngram:train_ngram",
+    "train_quality": "hanlin.life.train_quality:train_quality",
     "train_tokenizer": "hanlin.life.train_tokenizer:train_tokenizer",
     "word_statistics": "hanlin.life.word_statistics:word_statistics",
     "Chatbot": "hanlin.life.chatbot:Chatbot",
@@ -79,6 +91,8 @@ __all__ = [
     "chat",
     "collect_data",
     "compare_tokenizers",
+    "data_doctor",
+    "data_report",
     "demo",
     "doctor",
     "eval",
@@ -86,7 +100,11 @@ __all__ = [
     "load",
     "pretrain",
     "run",
+    "score_ngram",
+    "score_quality",
     "server",
+    "train_ngram",
+    "train_quality",
     "train_tokenizer",
     "word_statistics",
 ]

@@ -8,6 +8,7 @@ py3langid's model (naive Bayes over byte n-grams, in its wheel) chooses among th
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import sys
@@ -194,10 +195,11 @@ def _codes(script: str) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=64)
 def _model(codes: frozenset[str] | None) -> Any:
-    """The model, all of it or for some languages. It is loaded when first asked for, in half a second."""
+    """The model, all of it or for some languages. It is loaded once, when first asked for, in half a second."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    if codes is not None:
-        model.set_languages(sorted(codes))
+    if codes is None:
+        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    model = copy.copy(_model(None))  # shares the tables of all languages, of which it takes columns
+    model.set_languages(sorted(codes))
     return model

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hanlin.life.ask import ask as ask
+    from hanlin.life.augment_data import augment_data as augment_data
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
     from hanlin.life.chatbot import Chatbot as Chatbot
     from hanlin.life.collect import collect_data as collect_data
     from hanlin.life.compare_tokenizers import compare_tokenizers as compare_tokenizers
+    from hanlin.life.convert_data import convert_data as convert_data
     from hanlin.life.data_doctor import data_doctor as data_doctor
     from hanlin.life.data_report import data_report as data_report
     from hanlin.life.demo import demo as demo
@@ -47,10 +49,12 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "ask": "hanlin.life.ask:ask",
+    "augment_data": "hanlin.life.augment_data:augment_data",
     "build_data": "hanlin.life.build_data:build_data",
     "chat": "hanlin.life.chat:chat",
     "collect_data": "hanlin.life.collect:collect_data",
     "compare_tokenizers": "hanlin.life.compare_tokenizers:compare_tokenizers",
+    "convert_data": "hanlin.life.convert_data:convert_data",
     "data_doctor": "hanlin.life.data_doctor:data_doctor",
     "data_report": "hanlin.life.data_report:data_report",
     "demo": "hanlin.life.demo:demo",
@@ -87,10 +91,12 @@ __all__ = [
     "Template",
     "Tokenizer",
     "ask",
+    "augment_data",
     "build_data",
     "chat",
     "collect_data",
     "compare_tokenizers",
+    "convert_data",
     "data_doctor",
     "data_report",
     "demo",

@@ -20,6 +20,8 @@ PYTHON_NAMES = {
     "run": "run",
     "data collect": "collect_data",
     "data build": "build_data",
+    "data convert": "convert_data",
+    "data augment": "augment_data",
     "data words": "word_statistics",
     "data doctor": "data_doctor",
     "data report": "data_report",

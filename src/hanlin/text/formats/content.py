@@ -21,9 +21,10 @@ from typing import Any
 from hanlin.base.files import disk_errors
 from hanlin.text.config import ReadConfig
 from hanlin.text.encodings import decoded_stream
+from hanlin.text.families import MARKS
 from hanlin.text.files import chunks_of, is_packed, suffixes_of
 
-KEPT_COLUMNS = ("id", "source", "url", "title", "date", "licence", "license", "book", "site", "group", "label")
+KEPT_COLUMNS = ("id", "source", "url", "title", "date", "licence", "license", "book", "site", "group", "label", *MARKS)
 """Columns of a row that stay with its document."""
 FREE_BYTES = 16 << 20
 """What unpacks to no more than this is no bomb, whatever its ratio: a page of one letter packs a thousandfold."""

@@ -5,14 +5,14 @@ Read as training text is, in every format and encoding of it (`formats/`); of pl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hanlin.base.errors import InputError
 from hanlin.text.config import ReadConfig
 from hanlin.text.document import Dropped
+from hanlin.text.families import family_of, texts_of
 from hanlin.text.files import files_of, kind_suffix, shown
 from hanlin.text.formats.archives import ARCHIVES
 from hanlin.text.formats.content import Content, Fault, Row, Text
@@ -22,17 +22,18 @@ OnDrop = Callable[[Dropped], None]
 SET_SUFFIXES = (
     ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".xlsx", ".parquet", ".arrow", ".feather", *ARCHIVES
 )  # fmt: skip  # taken from a folder; a file may be plain text too
-_NAMES = frozenset({"id", "source", "url", "date", "licence", "license", "lang", "language", "split"})
 
 
 @dataclass(frozen=True)
 class EvaluationRow:
-    """The texts of one row: `set` is its file's name, `place` file:row, `id` the row's own name if it has one."""
+    """The texts of one row: `set` is its file's name, `place` file:row, `id` the row's own name if it has one, `family`
+    what rows made from it are marked with."""
 
     set: str
     place: str
     id: str
     texts: tuple[str, ...]
+    family: str = ""
 
 
 def evaluation_rows(paths: Sequence[str], *, fields: Sequence[str] = (), on_drop: OnDrop) -> Iterator[EvaluationRow]:
@@ -73,8 +74,8 @@ def _rows(file: Path, fields: Sequence[str], on_drop: OnDrop) -> Iterator[tuple[
                 on_drop(_dropped(item, content, file))
             case Row(number, values, part):
                 place = shown(f"{content.name}{part}:{number}")
-                row = EvaluationRow(file.name, place, shown(values.get("id", "")), tuple(_texts(values, fields)))
-                yield row, set(map(str, values))
+                texts, id = tuple(texts_of(dict(values), fields)), shown(values.get("id", ""))
+                yield EvaluationRow(file.name, place, id, texts, family_of(dict(values))), set(map(str, values))
             case Text(parts):
                 whole = ""
                 for one in parts:  # evaluation sets are small
@@ -83,23 +84,12 @@ def _rows(file: Path, fields: Sequence[str], on_drop: OnDrop) -> Iterator[tuple[
                     else:
                         whole += one
                 for number, text in enumerate(filter(str.strip, whole.split("\n\n")), start=1):
-                    yield EvaluationRow(file.name, shown(f"{content.name}:{number}"), "", (text,)), set()
+                    yield (
+                        EvaluationRow(file.name, shown(f"{content.name}:{number}"), "", (text,), family_of(text)),
+                        set(),
+                    )
 
 
 def _dropped(fault: Fault, content: Content, file: Path) -> Dropped:
     id, location = f"{Path(content.name).name}{fault.place}", f"{content.name}{fault.place}"
     return Dropped(fault.reason, shown(id), file.name, shown(location), shown(fault.example)[:80])
-
-
-def _texts(value: Any, fields: Iterable[str]) -> Iterator[str]:
-    """Every text in a value, at any depth."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        chosen = set(fields) or {name for name in value if name not in _NAMES}
-        for name in value:
-            if name in chosen:
-                yield from _texts(value[name], ())
-    elif isinstance(value, list):
-        for part in value:
-            yield from _texts(part, fields)

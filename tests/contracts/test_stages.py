@@ -10,6 +10,7 @@ from tests.contracts.source import PACKAGE
 
 import hanlin
 from hanlin.base.config import Config
+from hanlin.cli.options import signature_of
 
 if not (PACKAGE / "cli" / "table.py").exists() or not (PACKAGE / "text" / "corpus.py").exists():
     pytest.skip("the command line and the stages do not stand yet", allow_module_level=True)
@@ -50,6 +51,12 @@ def test_a_command_has_a_config_and_a_function(command: object) -> None:
     assert inspect.getdoc(function)
     for name in command.positional:  # type: ignore[attr-defined]
         assert name in cls.model_fields
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_no_setting_takes_the_name_of_the_words_that_are_typed(command: object) -> None:
+    """A setting called `words` once broke its command before it began."""
+    assert signature_of(command).parameters  # type: ignore[arg-type]
 
 
 def test_every_stage_stands_in_the_table_and_in_python() -> None:

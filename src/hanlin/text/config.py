@@ -289,7 +289,7 @@ class AugmentConfig(Config):
     rate: float = Field(default=0.1, gt=0, le=1, description="Share of the characters or words that are changed.")
     originals: bool = Field(default=True, description="Write the rows themselves too, marked as the family's first.")
     seed: int = Field(default=1, ge=0, le=2**63 - 1, description="Seed of everything drawn by lot.")
-    words: Path | None = Field(
+    word_list: Path | None = Field(
         default=None, description="List for synonym and insert: lines of word, tab, word that may stand for it."
     )
     url: str = Field(
@@ -309,7 +309,7 @@ class AugmentConfig(Config):
 
     def problems(self) -> Iterator[Problem]:
         """Operations need their list or their server, prompts their text."""
-        for needed, name in ((_BY_WORDS, "words"), (_BY_MODEL, "url")):
+        for needed, name in ((_BY_WORDS, "word_list"), (_BY_MODEL, "url")):
             asked = [one for one in self.operations if one in needed]
             value = getattr(self, name)
             if asked and not value:

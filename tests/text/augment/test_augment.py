@@ -110,7 +110,7 @@ def test_lists_of_words_are_read_and_bad_lines_named(tmp_path: Path, lang: str) 
     path = tmp_path / "words.tsv"
     path.write_text("# nearest neighbours\nfood\tmeal\t0.83\nfood\tdish\n好\t棒\nsame\tsame\n", encoding="utf-8")
     assert read_words(path) == {"food": ("meal", "dish"), "好": ("棒",)}
-    rows, _ = made(tmp_path, REVIEWS[:1], operations=("synonym",), words=path, originals=False)
+    rows, _ = made(tmp_path, REVIEWS[:1], operations=("synonym",), word_list=path, originals=False)
     assert rows[0]["text"] in (REVIEWS[0]["text"].replace("food", other) for other in ("meal", "dish"))
     for bad in ("food meal\n", "food\t\n", ""):
         path.write_text(bad)
@@ -122,8 +122,8 @@ def test_lists_of_words_are_read_and_bad_lines_named(tmp_path: Path, lang: str) 
 @pytest.mark.parametrize(
     ("settings", "name"),
     [
-        ({"operations": ("synonym",)}, "words"),
-        ({"operations": ("typo",), "words": "list.tsv"}, "words"),
+        ({"operations": ("synonym",)}, "word_list"),
+        ({"operations": ("typo",), "word_list": "list.tsv"}, "word_list"),
         ({"operations": ("paraphrase",)}, "url"),
         ({"operations": ("typo",), "url": "http://x/v1"}, "url"),
         (

@@ -67,7 +67,7 @@ class Maker:
 
     def __init__(self, config: AugmentConfig, columns: Mapping[str, str]) -> None:
         self.config, self.columns = config, ColumnMap.of(columns)
-        self.words: Words = read_words(config.words) if config.words else {}
+        self.words: Words = read_words(config.word_list) if config.word_list else {}
         self.service = _service(config)
 
     def children(self, placed: Placed) -> tuple[list[dict[str, Any]], dict[str, Counter[str]]]:

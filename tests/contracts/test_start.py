@@ -345,7 +345,7 @@ def test_a_disk_that_fills_up_meanwhile(start: ModuleType, tmp_path: Path) -> No
 
 
 def pinned(name: str) -> dict[str, str]:
-    return dict(re.findall(r"^([a-z0-9-]+)==(\S+) \\$", (ROOT / name).read_text(), re.MULTILINE))
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)(?: ; [^\n]+)? \\$", (ROOT / name).read_text(), re.MULTILINE))
 
 
 def test_the_locks_fit_the_project() -> None:

@@ -54,7 +54,7 @@ class Row:
         middle, low, high = statistics.median(self.measured), min(self.measured), max(self.measured)
         spread = f" ({low:,.3g} to {high:,.3g})" if len(self.measured) > 1 else ""
         verdict = "held" if self.ratio <= 1 else "missed"
-        value, promised = (f"{number:,.0f}" if number >= 100 else f"{number:.2f}" for number in (middle, self.promised))
+        value, promised = (f"{number:,.0f}" if number >= 100 else f"{number:.3g}" for number in (middle, self.promised))
         return f"| {self.name} | {value} {self.unit}{spread} | {promised} {self.unit} | {self.ratio:.2f}: {verdict} |"
 
 

@@ -118,7 +118,7 @@ def finished_demo(home: Path) -> None:
     """A demo that came to its end, for snippets that would train for ten minutes; the stories train one."""
     texts = ["the cat sat on the mat. 猫坐在垫子上。", "hello, who are you? 你好，你是谁？"] * 20
     tokenizer = train_tokenizer(texts, TokenizerConfig(vocab_size=300))
-    bundle = save_tiny(home / "finetune-1" / "run" / "bundle", tokenizer, length=512)
+    bundle = save_tiny(home / "finetune-1" / "run" / "bundle", tokenizer)
     (home / "recipe.json").write_text(json.dumps({"bundle": str(bundle)}), encoding="utf-8")
 
 

@@ -141,12 +141,15 @@ def test_a_finished_demo_opens_at_once_and_a_second_one_beside_it(cut: tuple[Wor
     assert said.count("in a browser") == 2, "without a browser the address is told"
 
 
-def test_two_demos_that_would_train_at_once(cut: tuple[World, list[tuple[int, str]]]) -> None:
-    world, _ = cut
-    with started(world, *words(world), "--fresh") as first:
-        until(first, "] pretrain:")
-        refused = world.hanlin(*words(world), "--fresh")
-        assert refused.returncode == 4 and "error[E107]" in refused.stderr and str(first.pid) in refused.stderr
+def test_two_demos_that_would_train_at_once(world: World) -> None:
+    """The second says who holds the folder, and ends; the first goes on unharmed."""
+    with started(world, *words(world)) as first:
+        until(first, "] corpus:")
+        first.send_signal(signal.SIGSTOP)
+        refused = world.hanlin(*words(world))
+        assert refused.returncode == 4 and "error[E107]" in refused.stderr and f"process {first.pid} " in refused.stderr
+        first.send_signal(signal.SIGCONT)
+        until(first, "] tokenizer:")
         assert end(first)[0] == 130
 
 

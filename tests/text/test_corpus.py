@@ -18,6 +18,7 @@ from hanlin.base.errors import ConfigError, DiskFull, InputError
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.text import corpus as corpus_module
+from hanlin.text.building import clean as clean_module
 from hanlin.text.config import CorpusConfig, ReadConfig, SourceConfig, TokenizerConfig
 from hanlin.text.corpus import build_corpus, read_corpus
 from hanlin.text.document import Document
@@ -162,10 +163,11 @@ def test_a_full_disk_leaves_the_older_corpus(texts: Path, tmp_path: Path, monkey
     def full(document: Document) -> bytes:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(corpus_module, "row", full)
-    with pytest.raises(DiskFull):
+    with monkeypatch.context() as patch, pytest.raises(DiskFull):
+        patch.setattr(clean_module, "row", full)
         build(texts, tmp_path / "out", seed=5)
     assert all_texts(tmp_path / "out") == before
+    build(texts, tmp_path / "out", seed=5)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".out")] == []
 
 

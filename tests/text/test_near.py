@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from hanlin.base.errors import ConfigError
 from hanlin.text.config import NearDupConfig
 from hanlin.text.duplicates import candidates as candidates_module
-from hanlin.text.duplicates.forest import Forest
+from hanlin.text.duplicates.forest import groups_of, roots_of
 from hanlin.text.duplicates.minhash import Shingling, agreement, distinct, jaccard, signature
-from hanlin.text.duplicates.near import NearDuplicates, near_duplicates, near_pairs
+from hanlin.text.duplicates.near import near_duplicates, near_pairs
 
 ON = NearDupConfig(action="drop")
 
@@ -126,18 +126,20 @@ def test_a_signature_does_not_depend_on_order_or_repeats() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=30))
 def test_groups_are_connected_parts_whatever_the_order(joins: list[tuple[int, int]]) -> None:
-    forests = [Forest(20), Forest(20)]
-    for one, other in joins:
-        forests[0].join(one, other)
-    for one, other in reversed(joins):
-        forests[1].join(other, one)
-    groups = list(forests[0].groups())
-    assert groups == list(forests[1].groups())
+    pairs = np.array(joins, np.int64).reshape(-1, 2)
+    groups = [group for group in groups_of(pairs) if len(group) > 1]
+    assert groups == [group for group in groups_of(pairs[::-1, ::-1]) if len(group) > 1]
     for group in groups:
         reached, edges = {group[0]}, [set(join) for join in joins]
         for _ in group:
             reached |= set().union(*(edge for edge in edges if edge & reached))
-        assert reached == set(group)
+        assert reached == set(group) and group == sorted(group)
+    assert sum(map(len, groups)) == len({number for one, other in joins if one != other for number in (one, other)})
+
+
+def test_a_long_chain_is_one_group() -> None:
+    numbers = np.random.default_rng(3).permutation(5000)
+    assert roots_of(np.stack((numbers[1:], numbers[:-1]), axis=1), 5000).tolist() == [0] * 5000
 
 
 # ---------------------------------------------------------------- clusters
@@ -165,16 +167,13 @@ def test_nothing_goes_without_a_near_twin_that_stays() -> None:
     assert all(true_jaccard(*pair) < 0.8 for pair in itertools.combinations(kept, 2))
 
 
-def test_the_best_stays_by_the_rule_that_is_set(tmp_path: Path) -> None:
+def test_the_best_stays_by_the_rule_that_is_set() -> None:
     text = versions(1)[0]
     texts, sources = [text, text + "的", text + "的的的", text[:-2]], [1, 1, 2, 0]
-    kept = {}
-    for rule in ("longest", "first", "source"):
-        near = NearDuplicates(ON.replaced(keep=rule), tmp_path / rule)
-        (tmp_path / rule).mkdir(exist_ok=True)
-        for each, source in zip(texts, sources, strict=True):
-            near.add(each, source)
-        kept[rule] = [cluster.kept for cluster in near.clusters(texts.__getitem__)]
+    kept = {
+        rule: [cluster.kept for cluster in near_duplicates(texts, ON.replaced(keep=rule), sources=sources)]
+        for rule in ("longest", "first", "source")
+    }
     assert kept == {"longest": [(2,)], "first": [(0,)], "source": [(3,)]}
 
 

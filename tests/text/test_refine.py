@@ -11,10 +11,10 @@ import pytest
 
 from hanlin.base.errors import ConfigError, DiskFull, InputError
 from hanlin.base.messages import say
+from hanlin.text.building import shelf as shelf_module
 from hanlin.text.config import CorpusConfig, LinesConfig, NearDupConfig, SourceConfig
 from hanlin.text.corpus import CorpusReport, build_corpus, read_corpus
 from hanlin.text.document import Document
-from hanlin.text.duplicates import spill as spill_module
 from hanlin.text.split import Splitter
 
 QUESTION = "Which of the seven rivers of this country runs through more than one of its large towns before it ends?"
@@ -211,19 +211,21 @@ def test_unreadable_evaluation_rows_are_told(tmp_path: Path, exam: str) -> None:
     assert any(f"{exam}:3" in line for line in report.lines)
 
 
-def test_a_full_disk_on_the_way_loses_nothing_and_leaves_nothing(
+def test_a_full_disk_on_the_way_loses_nothing_and_the_next_build_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build(tmp_path, [page(1)])
 
-    def full(self: spill_module.Spill) -> None:
-        with spill_module.disk_errors(self.folder):
+    def full(self: shelf_module.ShelfWriter) -> None:
+        with shelf_module.disk_errors(self.path):
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(spill_module.Spill, "_write", full)
-    with pytest.raises(DiskFull):
+    with monkeypatch.context() as patch, pytest.raises(DiskFull):
+        patch.setattr(shelf_module.ShelfWriter, "_write", full)
         build(tmp_path, [page(2)], near_dup={"action": "drop"})
     assert texts_of(list(read_corpus(tmp_path / "out"))) == [page(1)]
+    assert files_left(tmp_path) == {"in", "out", ".out.work"}
+    assert texts_of(build(tmp_path, [page(2)], near_dup={"action": "drop"})[0]) == [page(2)]
     assert files_left(tmp_path) == {"in", "out"}
 
 

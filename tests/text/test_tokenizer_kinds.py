@@ -190,7 +190,7 @@ def test_no_piece_is_longer_than_allowed(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["wordpiece", "unigram", "character"])
 def test_a_long_line_takes_linear_time(kind: str) -> None:
-    """WordPiece looks at every piece of every length: a line of base64 once took the square of its length."""
+    """WordPiece looks at every piece of every length: were a line of base64 one word, that would be its square."""
     text = "A" * 200_000 + "好" * 50_000
     assert trained(kind).decode(trained(kind).encode(text)) == text
 

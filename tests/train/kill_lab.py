@@ -19,12 +19,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from hanlin.base import files
 from hanlin.base.log import Run, read_metrics
 from hanlin.data.loader import Loader
-from hanlin.data.mixture import WeightedSource
+from hanlin.data.mixture import Phase, WeightedSource
 from hanlin.model.config import ModelConfig
 from hanlin.model.transformer import build_model
 from hanlin.train.config import OptimizerConfig, ScheduleConfig
@@ -38,6 +39,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from language import MarkovSource
 
 STEPS = 30
+ROWS: dict[str, int] = {"rows": 2, "seq_len": 33, "seed": 0, "window": 300}
 SECOND_SAVE = 6  # its step; 20 steps and more follow
 
 
@@ -81,19 +83,36 @@ def run_once(folder: Path, settings: dict[str, Any], kill: str) -> None:
         kill_in_save(folder, int(number))
     run = Run.open(folder) if not fresh else create(folder)
     horizon = Horizon(tokens_per_step=4 * 33, seconds=float(STEPS))
+    loader = mixing() if settings.get("mix") else Loader(only(MarkovSource(documents=40)), **ROWS)
     with run:
         train(
             model,
             optimizer=build_optimizer(model, OptimizerConfig(name=settings.get("optimizer", "muon"))),
             schedule=build_schedule(ScheduleConfig(warmup=0.1)),
             objective=Ticking(clock, 2 * int(number) if kind == "step" else -1),
-            loader=Loader([WeightedSource(source=MarkovSource(documents=40))], rows=2, seq_len=33, seed=0, window=300),
+            loader=loader,
             config=LoopSettings(
                 horizon=horizon, learning_rate=1e-2, micro_batches=2, save_steps=SECOND_SAVE, keep_checkpoints=99
             ),
             run=run,
             clock=clock,
         )
+
+
+def only(source: MarkovSource) -> list[WeightedSource]:
+    return [WeightedSource(source=source)]
+
+
+def mixing() -> Loader:
+    """Three sources of different lengths, one of them easy to hard, one that leaves after two passes, three phases."""
+    levels = np.arange(30, dtype=np.uint8) // 8
+    sources = [
+        WeightedSource(source=MarkovSource(documents=30, seed=1), weight=1.0, levels=levels),
+        WeightedSource(source=MarkovSource(documents=9, length=50, seed=2), weight=1.0, max_epochs=2),
+        WeightedSource(source=MarkovSource(documents=50, length=20, seed=3), weight=1.0),
+    ]
+    phases = [Phase((1.0, 2.0, 0.0), 1000), Phase((3.0, 1.0, 1.0), 2500), Phase((0.0, 1.0, 2.0))]
+    return Loader(sources, **ROWS, phases=phases, ends_with_limited=False)
 
 
 def create(folder: Path) -> Run:

@@ -48,6 +48,14 @@ def test_killed_in_a_step_and_in_a_save(tmp_path: Path) -> None:
     assert all(outcome["died"] == -9 for outcome in outcomes)
 
 
+def test_a_mixture_in_phases_goes_on_exactly_there(tmp_path: Path) -> None:
+    """Killed in each phase and in a save: the same documents of the same sources follow, and the same counts."""
+    kills = ["step:4", "step:14", "step:26", "save:20"]
+    outcomes = lab(tmp_path, kills, mix=True)
+    check(outcomes, kills)
+    assert all(outcome["died"] == -9 for outcome in outcomes)
+
+
 @pytest.mark.story
 def test_killed_at_every_write_fsync_and_rename_of_a_save(tmp_path: Path) -> None:
     kills = [f"save:{number}" for number in range(1, SAVE_EVENTS)]

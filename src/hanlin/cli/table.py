@@ -59,10 +59,20 @@ COMMANDS: tuple[Command, ...] = (
     Command(("data", "build"), f"{_LIFE}.config:BuildDataConfig", f"{_LIFE}.build_data:build_data", ("sources",), True),
     Command(("data", "why"), f"{_LIFE}.config:WhyConfig", f"{_LIFE}.why:why", ("id",)),
     Command(
+        ("data", "words"), f"{_LIFE}.config:WordsConfig", f"{_LIFE}.word_statistics:word_statistics", ("data",), True
+    ),
+    Command(
         ("tokenizer", "train"),
         f"{_LIFE}.config:TrainTokenizerConfig",
         f"{_LIFE}.train_tokenizer:train_tokenizer",
         ("data",),
+        many=True,
+    ),
+    Command(
+        ("tokenizer", "compare"),
+        f"{_LIFE}.config:CompareTokenizersConfig",
+        f"{_LIFE}.compare_tokenizers:compare_tokenizers",
+        ("tokenizers",),
         many=True,
     ),
     Command(

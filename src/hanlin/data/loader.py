@@ -9,13 +9,13 @@ the corpus. The position in the stream is the mixture's cursors at the start of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hanlin.base.errors import InputError
 from hanlin.base.seeds import Seeds
 from hanlin.data.batches import RowPiece, TokenBatch, collate
-from hanlin.data.mixture import Mixture, WeightedSource, shuffled
+from hanlin.data.mixture import Mixture, Phase, WeightedSource, shuffled
 from hanlin.data.packing import best_fit
 from hanlin.data.sources import digest
 
@@ -29,6 +29,7 @@ class Packed:
 
     positions: int = 0  # that hold a token
     capacity: int = 0
+    by_source: list[int] = field(default_factory=list)  # positions of each source of the mixture
 
     @property
     def fill(self) -> float:
@@ -40,6 +41,9 @@ class Loader:
 
     Every position of every document drawn is in exactly one batch; `num_truncated` is what the sources had to cut
     beforehand. Rows left over when the stream ends go out in one last batch filled up with empty rows.
+
+    Of `world` loaders, each with its `rank`, one takes its part of every group of `rows` x `world` rows: together they
+    hand out what one alone would, and the state of each is that of all.
     """
 
     def __init__(
@@ -51,10 +55,15 @@ class Loader:
         seed: int,
         window: int = WINDOW,
         pad: int = 0,
+        phases: Sequence[Phase] = (),
+        ends_with_limited: bool = True,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
-        self.rows, self.seq_len, self.pad = rows, seq_len, pad
-        self.mixture = Mixture(sources, seed=seed)
-        self.packed = Packed()
+        assert 0 <= rank < world, (rank, world)
+        self.rows, self.seq_len, self.pad, self.rank, self.world = rows, seq_len, pad, rank, world
+        self.mixture = Mixture(sources, seed=seed, phases=phases, ends_with_limited=ends_with_limited)
+        self.packed = Packed(by_source=[0] * len(self.mixture.sources))
         self._seeds, self._window_size = Seeds(seed), window
         self._fingerprint = digest([*(s.fingerprint for s in self.mixture.sources), f"{seed} {seq_len} {window}"])
         self._window, self._next_row = -1, 0
@@ -69,16 +78,24 @@ class Loader:
     def next_batch(self) -> TokenBatch | None:
         """The next `rows` rows; None when the stream has ended."""
         taken: list[list[RowPiece]] = []
-        while len(taken) < self.rows and self._has_row():
-            until = self._next_row + self.rows - len(taken)
+        wanted = self.rows * self.world
+        while len(taken) < wanted and self._has_row():
+            until = self._next_row + wanted - len(taken)
             taken += self._planned[self._next_row : until]
             self._next_row = min(until, len(self._planned))
         if not taken:
             return None
-        self.packed.positions += sum(piece.length for row in taken for piece in row)
+        self._count(taken)
+        empty: list[list[RowPiece]] = [[] for _ in range(wanted - len(taken))]
+        mine = [*taken, *empty][self.rank * self.rows : (self.rank + 1) * self.rows]
+        return collate(mine, self.mixture.sources, seq_len=self.seq_len, pad=self.pad)
+
+    def _count(self, taken: Sequence[Sequence[RowPiece]]) -> None:
         self.packed.capacity += len(taken) * self.seq_len
-        empty: list[list[RowPiece]] = [[] for _ in range(self.rows - len(taken))]
-        return collate([*taken, *empty], self.mixture.sources, seq_len=self.seq_len, pad=self.pad)
+        for row in taken:
+            for piece in row:
+                self.packed.positions += piece.length
+                self.packed.by_source[piece.source] += piece.length
 
     def state(self) -> dict[str, Any]:
         """Where the stream stands, as a small JSON object."""
@@ -88,13 +105,16 @@ class Loader:
             "window": self._window,
             "row": self._next_row,
             "packed": [self.packed.positions, self.packed.capacity],
+            "by_source": list(self.packed.by_source),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where `state` was taken. Raises InputError when the data are not the same."""
         if state["fingerprint"] != self._fingerprint:
             raise InputError("data.other_data", sources=", ".join(source.name for source in self.mixture.sources))
-        self.packed = Packed(*state["packed"])
+        uncounted = [0] * len(self.mixture.sources)  # as in runs begun before sources were counted
+        positions, capacity = state["packed"]
+        self.packed = Packed(positions, capacity, list(state.get("by_source", uncounted)))
         self.mixture.load_state(state["cursors"])
         self._window, self._planned = state["window"] - 1, []
         if state["window"] >= 0:

@@ -6,6 +6,7 @@
       00000.idx           uint64 end of each document in 00000.bin
       00000.bytes         uint64 bytes of each document's raw text, for bits per byte
       00000.lang          uint8 language of each document, a number into the manifest's languages
+      00000.source        uint32 source of each document, a number into the manifest's sources
       00001.bin ...       the next shard; a document never crosses from one to the next
 
 A document is stored as bos, its ids, eos. This module needs no torch.
@@ -14,7 +15,9 @@ A document is stored as bos, its ids, eos. This module needs no torch.
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -27,7 +30,8 @@ from hanlin.base.files import building_folder, read_json, recover, sha256_bytes,
 from hanlin.data.config import ShardConfig
 
 FORMAT, VERSION = "hanlin-shards", 1
-LENGTHS, LANGUAGES = np.dtype("<u8"), np.dtype("u1")
+_TYPE_CODES = {array(code).itemsize: code for code in "LIH"}
+LENGTHS, LANGUAGES, SOURCES = np.dtype("<u8"), np.dtype("u1"), np.dtype("<u4")
 
 
 class Encoder(Protocol):
@@ -95,9 +99,10 @@ def write_shards(
     """
     config = config or ShardConfig()
     with building_folder(out) as folder, _Writer(folder, tokenizer, config.shard_tokens) as writer:
-        for batch in _batches(documents, config.batch_characters):
-            for document, ids in zip(batch, tokenizer.encode_batch([one.text for one in batch]), strict=True):
+        for batch, encoded in _encoded(documents, tokenizer, config.batch_characters):
+            for document, ids in zip(batch, encoded, strict=True):
                 writer.add(document, ids)
+            writer.flush()
         if writer.total.documents == 0:
             raise InputError("data.no_documents", path=out, num_empty=writer.num_empty)
         manifest = writer.finish()
@@ -123,7 +128,7 @@ class ShardSet:
         self._first = np.cumsum([0, *(len(one) for one in ends)])
         self.lengths: npt.NDArray[np.int64] = np.concatenate([np.diff(one, prepend=0) for one in ends])
         self.bytes = _joined(path, manifest.shards, "bytes", LENGTHS).astype(np.int64)
-        self._languages = _joined(path, manifest.shards, "lang", LANGUAGES)
+        self.languages = _joined(path, manifest.shards, "lang", LANGUAGES)
 
     @classmethod
     def open(cls, folder: Path | str, *, verify: bool = True) -> ShardSet:
@@ -174,7 +179,27 @@ class ShardSet:
 
     def document_language(self, number: int) -> str:
         """Language of the document as its reader or the corpus named it; "" when nobody did."""
-        return list(self.manifest.languages)[self._languages[number]]
+        return list(self.manifest.languages)[self.languages[number]]
+
+    def document_sources(self) -> npt.NDArray[np.uint32]:
+        """(num_documents,) the source of each document, as a number into `manifest.sources`.
+
+        Raises InputError for shards of several sources that an earlier version wrote without saying which is whose.
+        """
+        if f"{self.manifest.shards[0]}.source" in self.manifest.checksums:
+            return _joined(self.path, self.manifest.shards, "source", SOURCES)
+        if len(self.manifest.sources) > 1:
+            raise InputError("data.sources_unknown", path=self.path)
+        return np.zeros(self.num_documents, SOURCES)
+
+    def stretches(self, most: int) -> Iterator[tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.int64]]]:
+        """All tokens in order, whole documents together: ids of at least one document, about `most`, and the places at
+        which documents begin in them."""
+        for tokens, starts in zip(self._tokens, self._starts, strict=True):
+            cuts = np.flatnonzero(np.diff(starts // most, prepend=-1))
+            for first, last in zip(cuts, [*cuts[1:], len(starts)], strict=True):
+                begin, end = starts[first], starts[last] if last < len(starts) else len(tokens)
+                yield tokens[begin:end], starts[first:last] - begin
 
     def require_tokenizer(self, fingerprint: str) -> None:
         """Raise InputError unless the shards were made by the tokenizer with this fingerprint."""
@@ -193,6 +218,10 @@ class _Writer:
         self.total, self.num_empty = Counts(), 0
         self.languages: dict[str, Counts] = {}
         self.sources: dict[str, Counts] = {}
+        self._language_numbers: dict[str, int] = {}
+        self._source_numbers: dict[str, int] = {}
+        self._bos, self._eos = tokenizer.special.bos, tokenizer.special.eos
+        self._buffer = array(_TYPE_CODES[self.dtype.itemsize])
         self.shards: list[str] = []
         self.checksums: dict[str, str] = {}
         self._open_shard()
@@ -203,20 +232,26 @@ class _Writer:
     def __exit__(self, *error: object) -> None:
         self._file.close()
 
-    def add(self, document: TextDocument, ids: Sequence[int]) -> None:
+    def add(self, document: TextDocument, ids: list[int]) -> None:
         if not ids:
             self.num_empty += 1
             return
         if self._length and self._length + len(ids) + 2 > self.shard_tokens:
             self._close_shard()
             self._open_shard()
-        self._append(np.array([self.tokenizer.special.bos, *ids, self.tokenizer.special.eos], np.int64))
-        num_bytes = len(document.text.encode("utf-8", "surrogatepass"))
+        self._buffer.append(self._bos)
+        self._buffer.fromlist(ids)
+        self._buffer.append(self._eos)
+        self._length += len(ids) + 2
+        self._ends.append(self._length)
+        text = document.text
+        num_bytes = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         language = document.lang or ""
         for counts in (self.total, _of(self.languages, language), _of(self.sources, document.source)):
             counts.add(len(ids) + 2, num_bytes)
         self._bytes.append(num_bytes)
-        self._languages.append(list(self.languages).index(language))
+        self._languages.append(self._language_numbers.setdefault(language, len(self._language_numbers)))
+        self._sources.append(self._source_numbers.setdefault(document.source, len(self._source_numbers)))
 
     def finish(self) -> Manifest:
         self._close_shard()
@@ -241,16 +276,21 @@ class _Writer:
         self._ends: list[int] = []
         self._bytes: list[int] = []
         self._languages: list[int] = []
+        self._sources: list[int] = []
 
-    def _append(self, ids: npt.NDArray[np.int64]) -> None:
-        assert ids.min() >= 0 and ids.max() < self.tokenizer.vocab_size, "an id outside the vocabulary"
-        data = ids.astype(self.dtype).tobytes()
+    def flush(self) -> None:
+        """Write the ids that were added: many documents together, since each write and each sum has its price."""
+        if not self._buffer:
+            return
+        ids = np.frombuffer(self._buffer, self._buffer.typecode)
+        assert ids.max() < self.tokenizer.vocab_size, "an id outside the vocabulary"
+        data = ids.astype(self.dtype, copy=False).tobytes()
         self._file.write(data)
         self._hash.update(data)
-        self._length += len(ids)
-        self._ends.append(self._length)
+        self._buffer = array(self._buffer.typecode)
 
     def _close_shard(self) -> None:
+        self.flush()
         self._file.close()
         name = self.shards[-1]
         self.checksums[f"{name}.bin"] = self._hash.hexdigest()
@@ -258,11 +298,28 @@ class _Writer:
             "idx": np.array(self._ends, LENGTHS),
             "bytes": np.array(self._bytes, LENGTHS),
             "lang": np.array(self._languages, LANGUAGES),
+            "source": np.array(self._sources, SOURCES),
         }
         for suffix, column in columns.items():
             data = column.tobytes()
             (self.folder / f"{name}.{suffix}").write_bytes(data)
             self.checksums[f"{name}.{suffix}"] = sha256_bytes(data)
+
+
+def _encoded(
+    documents: Iterable[TextDocument], tokenizer: Encoder, characters: int
+) -> Iterator[tuple[list[TextDocument], list[list[int]]]]:
+    """Groups of documents with their ids. While one is written and the one after is read, the next is encoded in a
+    thread: the library lets go of the interpreter, and writing costs no time of its own."""
+    with ThreadPoolExecutor(1) as thread:
+        ahead: tuple[list[TextDocument], Future[list[list[int]]]] | None = None
+        for batch in _batches(documents, characters):
+            coming = thread.submit(tokenizer.encode_batch, [document.text for document in batch])
+            if ahead is not None:
+                yield ahead[0], ahead[1].result()
+            ahead = batch, coming
+        if ahead is not None:
+            yield ahead[0], ahead[1].result()
 
 
 def _batches(documents: Iterable[TextDocument], characters: int) -> Iterator[list[TextDocument]]:

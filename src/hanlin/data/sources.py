@@ -56,12 +56,26 @@ class ShardSource:
         return tokens[start : start + length], tokens[start + 1 : start + length + 1]
 
 
+class Selection:
+    """Some documents of a source, under a name of their own."""
+
+    num_truncated = 0
+
+    def __init__(self, whole: Source, documents: Ids, *, name: str) -> None:
+        self.whole, self.documents, self.name = whole, documents, name
+        self.fingerprint = digest([whole.fingerprint, documents.astype("<i8").tobytes()])
+        self.lengths = whole.lengths[documents]
+
+    def slice(self, document: int, start: int, length: int) -> tuple[Ids, Ids]:
+        return self.whole.slice(int(self.documents[document]), start, length)
+
+
 class Concatenation:
     """Several sources as one, shuffled together: the mixture without weights, every document once per epoch."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], *, name: str | None = None) -> None:
         self.sources = tuple(sources)
-        self.name = "+".join(source.name for source in sources)
+        self.name = name or "+".join(source.name for source in sources)
         self.fingerprint = digest(source.fingerprint for source in sources)
         self.lengths = np.concatenate([source.lengths for source in sources])
         self.num_truncated = sum(source.num_truncated for source in sources)

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
 from hanlin.base.config import Config
+from hanlin.base.engines import EngineName
+from hanlin.base.errors import Problem
+from hanlin.base.messages import say
 from hanlin.evaluate.config import EvaluateConfig
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.serve.config import ServeConfig
@@ -18,6 +22,7 @@ from hanlin.text.config import CorpusConfig, TokenizerConfig
 from hanlin.train.config import DURATIONS, Duration
 
 RUNS = Path("runs")
+_OF_ENGINES = {"workers": ("processes", "ray"), "ray_address": ("ray",), "rank": ("rank",), "world_size": ("rank",)}
 
 
 class BuildDataConfig(CorpusConfig):
@@ -27,6 +32,39 @@ class BuildDataConfig(CorpusConfig):
     earlier: Path | None = Field(
         default=None, description="Corpus built earlier of the same sources, whose texts are taken instead of reading."
     )
+    engine: EngineName = Field(
+        default="processes", description="Who does the work: processes of this machine, a ray cluster, or ranks."
+    )
+    workers: int | None = Field(
+        default=None, ge=1, le=4096, description="Worker processes, or processors of a local Ray; none: all cores."
+    )
+    work: str = Field(
+        default="",
+        max_length=4096,
+        description="Folder or address (s3://...) that all workers see, for work in progress; if empty, beside out.",
+    )
+    ray_address: str = Field(
+        default="",
+        max_length=4096,
+        description="Ray cluster to join (auto, ray://host:10001); if empty, a local one.",
+    )
+    rank: int | None = Field(default=None, ge=0, le=1_000_000, description="Which rank this is; none: RANK says it.")
+    world_size: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="How many ranks there are; none: WORLD_SIZE says it."
+    )
+    price: float | None = Field(
+        default=None,
+        ge=0,
+        le=1e6,
+        description="Price of a core for an hour, in any currency, to tell the cost.",
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Settings of an engine that was not chosen would have no effect."""
+        for name, engines in _OF_ENGINES.items():
+            if self.engine not in engines and getattr(self, name) != type(self).model_fields[name].default:
+                rule = say("life.rule_other_engine", engines=", ".join(engines))
+                yield Problem(name, getattr(self, name), rule, say("life.remedy_other_engine", name=name))
 
 
 class WhyConfig(Config):
@@ -45,6 +83,39 @@ class TrainTokenizerConfig(TokenizerConfig):
 
     data: tuple[str, ...] = Field(min_length=1, description="A built corpus, or files and folders of text.")
     out: Path = Field(default=Path("tokenizer"), description="Folder of the tokenizer.")
+
+
+class CompareTokenizersConfig(Config):
+    """`hanlin tokenizer compare`: which vocabularies, on which text."""
+
+    section: ClassVar[str] = "compare_tokenizers"
+
+    tokenizers: tuple[str, ...] = Field(
+        min_length=1, description="Tokenizer folders, bundles or files tokenizer.json, of any origin."
+    )
+    data: tuple[str, ...] = Field(min_length=1, description="Files and folders of text to compare on.")
+    out: Path = Field(default=Path("tokenizer-compare"), description="Folder for the figures and pictures.")
+    max_bytes: int = Field(
+        default=1_000_000, ge=1000, le=10**10, description="Bytes of each language; of more, an even sample."
+    )
+    parallel: bool = Field(
+        default=False,
+        description="The files hold the same text in each language: tell tokens relative to reference.",
+    )
+    reference: str = Field(
+        default="en", min_length=1, max_length=20, description="Language to hold the others against."
+    )
+
+
+class WordsConfig(Config):
+    """`hanlin data words`: which text, and what counts as one word."""
+
+    section: ClassVar[str] = "words"
+
+    data: tuple[str, ...] = Field(min_length=1, description="A built corpus, or files and folders of text.")
+    stem: bool = Field(default=False, description="Count stems instead of words, where the language has a stemmer.")
+    top: int = Field(default=20, ge=0, le=10_000, description="Words of each language to show.")
+    out: Path = Field(default=Path("words"), description="Folder for the lists, figures and picture.")
 
 
 class EvaluateJob(EvaluateConfig):

@@ -116,6 +116,7 @@ TEXT_STAGES: tuple[Stage, ...] = (
         {"shards": ShardConfig},
         run_shards,
         needs=("corpus", "tokenizer"),
+        version=2,
         estimate=estimate_shards,
         describe=shards_result,
     ),

@@ -92,9 +92,10 @@ def plan_as_report(command: str, plan: Plan, num_parameters: int) -> Report:
     rows = tuple((row.name, shown(row.value), row.origin) for row in plan.rows)
     memory, disk = memory_needed(num_parameters), 3 * 12 * num_parameters
     line = say("life.plan_needs", memory=f"{memory / 2**30:.1f}", disk=f"{disk / 2**30:.2f}")
+    lines = (line, *plan.warnings)
     settings = {row.name: row.value for row in plan.rows}
     figures = {"dry_run": True, "plan": settings, "memory_bytes": memory, "disk_bytes": disk}
-    return Report(command, None, figures, (line,), (Table("", columns, rows),))
+    return Report(command, None, figures, lines, (Table("", columns, rows),))
 
 
 def memory_needed(num_parameters: int) -> int:
@@ -111,8 +112,22 @@ def training_report(command: str, result: RunResult, *, next_steps: tuple[str, .
         **result.report,
     }
     columns = (say("life.column_name"), say("life.column_value"))
-    table = Table("", columns, tuple((name, shown(value)) for name, value in figures.items() if value is not None))
-    return Report(command, result.path, figures, (say("life.trained", path=result.path),), (table,), next_steps)
+    mixture = figures.get("mixture", {})
+    rows = tuple((name, shown(value)) for name, value in figures.items() if value is not None and value is not mixture)
+    tables = (Table("", columns, rows), *mixture_tables(mixture))
+    return Report(command, result.path, figures, (say("life.trained", path=result.path),), tables, next_steps)
+
+
+def mixture_tables(mixture: Mapping[str, Mapping[str, float]]) -> tuple[Table, ...]:
+    """What each source of a run came to, where there were several."""
+    if not mixture:
+        return ()
+    columns = tuple(say(f"life.column_{name}") for name in ("source", "tokens", "share", "planned", "passes"))
+    rows = tuple(
+        (name, value_text(row["tokens"]), f"{row['share']:.2%}", f"{row['planned']:.2%}", f"{row['epochs']:.2f}")
+        for name, row in mixture.items()
+    )
+    return (Table(say("life.mixture"), columns, rows),)
 
 
 def shown(value: object) -> str:

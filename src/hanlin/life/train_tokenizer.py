@@ -43,15 +43,18 @@ def train_tokenizer(
         tokenizer.save(folder)
     sample = even_sample(_documents(job, []), REPORTED_DOCUMENTS)
     density = {lang: held.characters_per_token for lang, held in characters_per_token(tokenizer, sample).items()}
+    changed = sum(tokenizer.decode(tokenizer.encode(one.text)) != one.text for one in sample)
     columns = (say("life.column_language"), say("life.column_density"))
     table = Table("", columns, tuple((lang, f"{value:.2f}") for lang, value in sorted(density.items())))
     figures = {
+        "kind": job.kind,
         "vocab_size": tokenizer.vocab_size,
         "fingerprint": tokenizer.fingerprint,
         "characters_per_token": density,
+        "round_trip": {"texts": len(sample), "changed": changed},
         "dropped": len(dropped),
     }
-    lines = [main_result(figures)]
+    lines = [main_result(figures), say("life.round_trip", texts=len(sample), changed=changed)]
     if dropped:
         lines.append(say("life.dropped", number=len(dropped), first=dropped[0].location))
     return Report("tokenizer train", job.out, figures, tuple(lines), (table,))

@@ -10,21 +10,6 @@ def text_digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-class ExactDedup:
-    """Remembers texts by digest, with the id of each: about 200 MB for a million documents."""
-
-    def __init__(self) -> None:
-        self._seen: dict[bytes, str] = {}
-
-    def first(self, text: str, id: str) -> str | None:
-        """Return the id of the same text seen earlier, or None (and remember this one as `id`)."""
-        digest = text_digest(text)
-        known = self._seen.get(digest)
-        if known is None:
-            self._seen[digest] = id
-        return known
-
-    @property
-    def num_texts(self) -> int:
-        """Different texts seen."""
-        return len(self._seen)
+def text_key(text: str) -> int:
+    """Return 64 bits that stand for a line among the lines of a corpus."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

@@ -7,9 +7,9 @@ Training Data Makes Language Models Better" (2022), find such text in the held-o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from hanlin.text.dedup import text_digest
+from hanlin.text.dedup import text_key
 
 LEAST_CHARS = 10
 """Shorter lines ("return x", a lone heading) stand everywhere and prove nothing."""
@@ -18,20 +18,23 @@ LEAST_CHARS = 10
 def leaked_shares(held_out: Iterable[str], training: Iterable[str]) -> list[float]:
     """For each held-out text, the share of its characters in long lines that some training text has too.
 
-    White space around a line does not count. Memory: about 150 bytes for each long held-out line.
+    White space around a line does not count.
     """
-    texts = [[(text_digest(line), len(line)) for line in _lines(text)] for text in held_out]
-    wanted = {digest for lines in texts for digest, length in lines if length >= LEAST_CHARS}
-    seen: set[bytes] = set()
-    for text in training if wanted else ():  # the training text is not read where nothing is looked for
-        seen |= wanted & {text_digest(line) for line in _lines(text) if len(line) >= LEAST_CHARS}
-    return [_share(lines, seen) for lines in texts]
+    seen = {key for text in training for key in long_line_keys(text)}
+    return [leaked_share(text, seen) for text in held_out]
+
+
+def long_line_keys(text: str) -> set[int]:
+    """Return 64-bit keys of the lines of a text that prove something."""
+    return {text_key(line) for line in _lines(text) if len(line) >= LEAST_CHARS}
+
+
+def leaked_share(text: str, seen: Collection[int]) -> float:
+    """Return the share of a text's characters in long lines whose keys were seen."""
+    lines = _lines(text)
+    leaked = sum(len(line) for line in lines if len(line) >= LEAST_CHARS and text_key(line) in seen)
+    return leaked / max(1, sum(map(len, lines)))
 
 
 def _lines(text: str) -> list[str]:
     return [line for line in map(str.strip, text.split("\n")) if line]
-
-
-def _share(lines: list[tuple[bytes, int]], seen: set[bytes]) -> float:
-    total = sum(length for _, length in lines)
-    return sum(length for digest, length in lines if digest in seen) / max(1, total)

@@ -15,14 +15,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import zstandard
 
 from hanlin.base.errors import InputError
 from hanlin.text.document import Document, Dropped
 from hanlin.text.encodings import decoded_stream
-from hanlin.text.files import chunks_of
+from hanlin.text.files import PACKED_BYTES, chunks_of, unpacked_zst
 from hanlin.text.readers import lines_of
 
 LEDGER, REMOVED, LEAKED = "ledger", "removed", "leaked"
@@ -85,7 +85,33 @@ def packed(path: Path, level: int = 6) -> Iterator[Any]:
 
 def rows_of(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a corpus file, split at line feeds alone."""
-    for line in lines_of(decoded_stream(chunks_of(path), "utf-8"), _LONGEST):
+    yield from _rows(chunks_of(path))
+
+
+def rows_between(path: Path, start: int, end: int) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the frames that a corpus file has from one byte to another."""
+    with path.open("rb") as file:
+        file.seek(start)
+        yield from _rows(unpacked_zst(_stretch(file, end - start)))
+
+
+def _stretch(file: IO[bytes], size: int) -> Iterator[bytes]:
+    while size > 0:
+        part = file.read(min(size, PACKED_BYTES))
+        size -= len(part) or size
+        yield part
+
+
+def lines_in(path: Path) -> Iterator[bytes]:
+    """Yield the rows of a corpus file as they stand there."""
+    rest = b""
+    for chunk in chunks_of(path):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line + b"\n" for line in lines)
+
+
+def _rows(chunks: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines_of(decoded_stream(chunks, "utf-8"), _LONGEST):
         if line:
             yield json.loads(line)
 

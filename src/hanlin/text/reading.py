@@ -1,48 +1,62 @@
 """Where the documents of a build come from: from the sources, or from an earlier build of the same sources.
 
-    sources -> readers -> evened out -> personal data treated -> (document, its changes)            an hour
-    an earlier build's ledger and texts                       -> (document, its changes, measures)  seconds
+    sources -> pieces -> readers -> evened out -> personal data treated -> (document, its changes)            an hour
+    an earlier build's ledger and texts, piece by piece                 -> (document, its changes, measures)  seconds
 
-Both give the same documents in the same order, so the rest of a build cannot tell which it was. What alters a text
-before this point belongs to `READ_BY`: the stored texts are of use only while these settings stay as they are.
+Both give the same pieces with the same documents in the same order, so the rest of a build cannot tell which it was.
+What alters a text before this point belongs to `READ_BY`: the stored texts are of use only while these settings stay.
+
+A piece is what one task reads: some neighbouring files, or a stretch of a file that is too large for one task. Pieces
+are plain data, and depend on the sources and these settings alone.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hanlin.base.config import leaves
 from hanlin.base.files import read_json, recover, sha256_bytes, sha256_file
+from hanlin.base.storage import Storage
+from hanlin.text.building.shelf import Shelf, ShelfWriter
 from hanlin.text.clean import normalise
-from hanlin.text.config import CorpusConfig
+from hanlin.text.config import CorpusConfig, SourceConfig
 from hanlin.text.document import TWINS, Document, Dropped
-from hanlin.text.files import files_of
+from hanlin.text.files import PACKED, files_of, shown
 from hanlin.text.ledger import (
     KEPT,
     LEAKED,
     LEDGER,
     REMOVED,
     UNREAD,
-    documents_of,
-    packed,
+    Entry,
     path_of,
-    read_ledger,
     row,
-    rows_of,
+    rows_between,
 )
 from hanlin.text.privacy.treat import Personal, treated
-from hanlin.text.readers import read_documents
+from hanlin.text.readers import read_documents, source_name
 from hanlin.text.rules.measures import VERSION as MEASURES
 
 READ_BY = ("sources", "read", "normalise", "privacy")
 """Settings that decide what is read, how it is evened out, and what personal data is left in it."""
-VERSION = 1
-"""Raised by hand when the same sources and settings would be read otherwise."""
+VERSION = 2
+"""Raised by hand when the same sources and settings would be read otherwise, or cut into other pieces."""
 READING = "reading.json"
+STORED = (*KEPT, LEDGER, REMOVED, LEAKED)
+
+PIECE_BYTES = 16 << 20
+"""Text of one task: seconds of work, so that many of them keep all workers busy and a lost one costs little."""
+PIECE_FILES = 5000
+LARGE_BYTES = 32 << 20
+"""A file of more than this is cut into pieces by a task of its own, before the others begin."""
+UNPACKED = 4
+"""What a packed file is taken to grow to."""
+
+Piece = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -58,61 +72,161 @@ class Draft:
 
 Event = Draft | Dropped
 """What reading yields: a document, or something that is none."""
+Raw = Document | Dropped
 
 
-def read_sources(config: CorpusConfig) -> Iterator[Event]:
-    """Yield everything in the sources, in their order. Raises InputError for a path without files."""
+# ---------------------------------------------------------------- pieces of the sources
+
+
+def pieces_of(config: CorpusConfig) -> list[Piece]:
+    """Cut the sources into pieces, in their order; a file that is too large is one of its own, with `large` set.
+
+    What is passed over stands where its source begins. Raises InputError for a path without files.
+    """
+    pieces: list[dict[str, Any]] = [{"parts": [], "large": False}]
+    size = 0
+    for part, part_bytes in _parts(config):
+        is_large = part_bytes > LARGE_BYTES
+        parts = pieces[-1]["parts"]
+        if parts and (is_large or size + part_bytes > PIECE_BYTES or len(parts) == PIECE_FILES):
+            pieces.append({"parts": [], "large": False})
+            size = 0
+        pieces[-1]["parts"].append(part)
+        pieces[-1]["large"] = is_large
+        size += part_bytes
+    return [piece for piece in pieces if piece["parts"]]
+
+
+def _parts(config: CorpusConfig) -> Iterator[tuple[dict[str, Any], int]]:
+    """Every file, and everything that is passed over, with the bytes of its text."""
+    for number, source in enumerate(config.sources):
+        files, passed_over = files_of(source.path)
+        for one in passed_over:
+            dropped = Dropped(one.reason, shown(one.path.name), source_name(source), shown(one.path), one.detail)
+            yield {"skipped": vars(dropped)}, 0
+        yield from (({"source": number, "path": str(path)}, _text_bytes(path)) for path in files)
+
+
+def _text_bytes(path: Path) -> int:
+    return path.stat().st_size * (UNPACKED if path.suffix.lower() in PACKED else 1)
+
+
+def read_raw(piece: Piece, config: CorpusConfig) -> Iterator[Raw]:
+    """Yield everything in the files of a piece, in order."""
     refused: list[Dropped] = []
-    for raw in read_documents(config.sources, options=config.read, on_drop=refused.append):
+    for part in piece["parts"]:
+        if "skipped" in part:
+            yield Dropped(**part["skipped"])
+            continue
+        source = _as_named(config.sources[part["source"]], part["path"])
+        for document in read_documents([source], options=config.read, on_drop=refused.append):
+            yield from refused
+            refused.clear()
+            yield document
         yield from refused
         refused.clear()
-        yield _evened_out(raw, config)
-    yield from refused
 
 
-def _evened_out(raw: Document, config: CorpusConfig) -> Draft:
+def _as_named(source: SourceConfig, path: str) -> SourceConfig:
+    """One file of a source, under the source's name."""
+    return source.model_copy(update={"path": path, "name": source_name(source)})
+
+
+def unroll(job: Mapping[str, Any], folder: Path, storage: Storage) -> dict[str, Any]:
+    """Task: read a large file, and put what it holds on shelves of one piece each."""
+    config = CorpusConfig(**job["config"])
+    raws, number, is_open = read_raw(job["piece"], config), 0, True
+    while is_open:
+        with ShelfWriter(folder / f"{number:06}") as shelf:
+            is_open = _fill(shelf, raws)
+        number += 1
+    return {"shelves": number}
+
+
+def _fill(shelf: ShelfWriter, raws: Iterator[Raw]) -> bool:
+    """Put documents on a shelf until it holds a piece; return whether it does."""
+    size = 0
+    for raw in raws:
+        line = row(raw)
+        shelf.add(line)
+        size += len(line)
+        if size >= PIECE_BYTES:
+            return True
+    return False
+
+
+# ---------------------------------------------------------------- events
+
+
+def events_of(piece: Piece, config: CorpusConfig, storage: Storage) -> Iterator[Event]:
+    """Yield what a piece holds: from its files, a shelf of a large one, drafts set down before, or an earlier build."""
+    if "drafted" in piece:
+        yield from _drafts(storage.folder(piece["drafted"]))
+    elif "earlier" in piece:
+        yield from _read_again(piece)
+    else:
+        raws = _raws_on(storage.folder(piece["unrolled"]) / piece["shelf"]) if "unrolled" in piece else None
+        for raw in raws or read_raw(piece, config):
+            yield raw if isinstance(raw, Dropped) else evened_out(raw, config)
+
+
+def _raws_on(path: Path) -> Iterator[Raw]:
+    with Shelf(path, 1) as shelf:
+        for (line,) in shelf:
+            table = json.loads(line)
+            yield Dropped(**table) if "reason" in table else Document(**table)
+
+
+def evened_out(raw: Document, config: CorpusConfig) -> Draft:
+    """Return a document after the rules of normalising and of personal data."""
     even = normalise(raw.text, config.normalise, lang=raw.lang)
     text, personal = treated(even.text, config.privacy)
     return Draft(Document(text, raw.id, raw.source, raw.lang, raw.meta), even.changes, personal)
 
 
-def read_again(folder: Path) -> Iterator[Event]:
+def set_down(events: Iterator[Event], path: Path) -> Iterator[Draft]:
+    """Put events on a shelf, and yield each document on the way."""
+    with ShelfWriter(path) as shelf:
+        for event in events:
+            shelf.add(row(event))
+            if isinstance(event, Draft):
+                yield event
+
+
+def _drafts(folder: Path) -> Iterator[Event]:
+    with Shelf(folder / "drafts", 1) as shelf:
+        for (line,) in shelf:
+            table = json.loads(line)
+            yield Draft(Document(**table.pop("document")), **table) if "document" in table else Dropped(**table)
+
+
+# ---------------------------------------------------------------- an earlier build
+
+
+def pieces_again(folder: Path) -> list[Piece]:
+    """Return the pieces of an earlier build."""
+    ends = read_json(folder / READING)["pieces"]
+    spans = [dict(zip(ends, each, strict=True)) for each in zip(*map(_spans, ends.values()), strict=True)]
+    return [{"earlier": str(folder), "spans": each} for each in spans]
+
+
+def _spans(ends: Sequence[int]) -> list[tuple[int, int]]:
+    return list(zip([0, *ends[:-1]], ends, strict=True))
+
+
+def _read_again(piece: Piece) -> Iterator[Event]:
     """Yield what an earlier build read, from its texts and its ledger."""
-    texts = {name: documents_of(path_of(folder, name)) for name in (*KEPT, REMOVED, LEAKED)}
-    for entry in read_ledger(folder):
+    tables = {name: rows_between(path_of(Path(piece["earlier"]), name), *piece["spans"][name]) for name in STORED}
+    for entry in (Entry(**table) for table in tables[LEDGER]):
         if entry.fate == UNREAD:
             yield entry.dropped()
             continue
-        document = next(texts[entry.fate])
+        document = Document(**next(tables[entry.fate]))
         if entry.edits and entry.fate != REMOVED:  # what was edited lies there as it was read
-            document = next(texts[REMOVED])
+            document = Document(**next(tables[REMOVED]))
         if TWINS in document.meta:  # told by the earlier build, of its own corpus
             document = replace(document, meta={name: value for name, value in document.meta.items() if name != TWINS})
         yield Draft(document, entry.changes, entry.personal, entry.measures)
-
-
-class Spool:
-    """Documents on disk, for a build that has to see all of them before it can decide about the first."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def fill(self, events: Iterator[Event]) -> Iterator[Draft]:
-        """Store everything, and yield each document on the way."""
-        with packed(self.path, level=1) as file:  # read once, then deleted
-            for event in events:
-                file.write(row(event))
-                if isinstance(event, Draft):
-                    yield event
-
-    def empty(self) -> Iterator[Event]:
-        """Yield everything in its order, and delete the file."""
-        for table in rows_of(self.path):
-            if "document" in table:
-                yield Draft(Document(**table.pop("document")), **table)
-            else:
-                yield Dropped(**table)
-        self.path.unlink()
 
 
 def reading_key(config: CorpusConfig) -> dict[str, Any]:
@@ -120,7 +234,8 @@ def reading_key(config: CorpusConfig) -> dict[str, Any]:
     settings = {name: _plain(getattr(config, name)) for name in READ_BY}
     files = [path for source in config.sources for path in files_of(source.path)[0]]
     stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    digest = sha256_bytes(json.dumps([VERSION, settings, stats], ensure_ascii=False, default=str).encode())
+    cut = [PIECE_BYTES, PIECE_FILES, LARGE_BYTES]
+    digest = sha256_bytes(json.dumps([VERSION, cut, settings, stats], ensure_ascii=False, default=str).encode())
     return {"key": digest, "measures": MEASURES}
 
 
@@ -144,6 +259,5 @@ def is_readable_again(folder: Path, key: Mapping[str, Any]) -> bool:
     known = read_json(folder / READING)
     sums = known.get("sha256", {})
     return all(known.get(name) == key[name] for name in key) and all(
-        path_of(folder, name).is_file() and sha256_file(path_of(folder, name)) == sums.get(name)
-        for name in (*KEPT, LEDGER, REMOVED, LEAKED)
+        path_of(folder, name).is_file() and sha256_file(path_of(folder, name)) == sums.get(name) for name in STORED
     )

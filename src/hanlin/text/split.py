@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from hanlin.base.errors import InputError
@@ -33,6 +34,20 @@ class Splitter:
         self._num_documents += 1
         self._fields |= document.meta.keys()
         return part
+
+    def table(self) -> dict[str, Any]:
+        """Return what was seen, as plain data for `take`; nothing without a field."""
+        if not self._field:
+            return {}
+        groups = {part: sorted(digest.hex() for digest in digests) for part, digests in self._groups.items()}
+        return {"groups": groups, "documents": self._num_documents, "fields": sorted(self._fields)}
+
+    def take(self, table: Mapping[str, Any]) -> None:
+        """Add what the splitter of another part of the corpus saw."""
+        for part, digests in table.get("groups", {}).items():
+            self._groups[part].update(map(bytes.fromhex, digests))
+        self._num_documents += table.get("documents", 0)
+        self._fields.update(table.get("fields", ()))
 
     def groups(self) -> dict[str, int]:
         """Return how many groups each part got; nothing without a field. Raises InputError where no document has it."""

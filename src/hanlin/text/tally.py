@@ -51,6 +51,23 @@ class Tally:
     groups: dict[str, int] = field(default_factory=dict)
     refined: dict[str, Any] = field(default_factory=dict)
 
+    def add(self, table: Mapping[str, Any], most: int) -> None:
+        """Add the figures of another part of the corpus; of its examples as many as there is room for up to `most`."""
+        told = added(self.table(), table, most)
+        self.__dict__.update(
+            told,
+            splits={name: Amount(**amount) for name, amount in told["splits"].items()},
+            sources={name: Amount(**amount) for name, amount in told["sources"].items()},
+            languages={
+                split: {name: Amount(**amount) for name, amount in amounts.items()}
+                for split, amounts in told["languages"].items()
+            },
+        )
+
+    def table(self) -> dict[str, Any]:
+        """All counts as plain data."""
+        return asdict(self)
+
     def figures(self) -> dict[str, Any]:
         """All counts; those of steps that are off by default only where they were on."""
         return {name: value for name, value in asdict(self).items() if value or name not in ("groups", "refined")}
@@ -64,6 +81,16 @@ class Tally:
             (self.sources, document.source),
         ):
             amounts.setdefault(name, Amount()).add(document.text, num_bytes)
+
+
+def added(one: Any, other: Any, most: int) -> Any:
+    """Return the sum of two tables of figures: numbers added, lists joined up to `most`, the rest as in the first."""
+    if isinstance(one, Mapping):
+        both = {name: added(value, other[name], most) if name in other else value for name, value in one.items()}
+        return {**both, **{name: value for name, value in other.items() if name not in one}}
+    if isinstance(one, list):
+        return [*one, *other][:most]
+    return one + other if isinstance(one, int | float) and not isinstance(one, bool) else one
 
 
 def count(counts: dict[str, int], name: str, number: int = 1) -> None:

@@ -57,7 +57,7 @@ class Tokenizer:
         core.no_truncation()
         core.no_padding()
         self._core = core
-        self._plain = _without_control(core)
+        self._plain = without_control(core)
         self._config = dict(config or {})
         self.special = _special_tokens(core, self._config)
         self.vocab_size: int = core.get_vocab_size(with_added_tokens=True)
@@ -69,6 +69,15 @@ class Tokenizer:
     def encode_template(self, text: str) -> list[int]:
         """Return the ids of text of our own, in which the names of control tokens mean control tokens."""
         return self._ids(self._core, text)
+
+    def encode_with_places(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the ids of user text, and where each begins and ends in it, in characters. Raises as `encode`."""
+        try:
+            encoding = self._plain.encode(text, add_special_tokens=False)
+        except TypeError:
+            check_encodable(text)
+            raise
+        return encoding.ids, encoding.offsets
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Encode many texts on all cores, as `encode` would."""
@@ -100,18 +109,8 @@ class Tokenizer:
     @classmethod
     def load(cls, folder: Path | str) -> Tokenizer:
         """Open a saved tokenizer, ours or a foreign one. Raises InputError when absent or damaged."""
-        path = Path(folder) / TOKENIZER
-        recover(folder)
-        if not path.is_file():
-            raise InputError("text.tokenizer_missing", path=path)
         config = Path(folder) / TOKENIZER_CONFIG
-        try:
-            core = tokenizers.Tokenizer.from_str(read_text(path))
-        except InputError:
-            raise
-        except Exception as error:  # the library raises bare Exception
-            raise InputError("text.tokenizer_damaged", path=path, reason=error) from None
-        return cls(core, read_json(config) if config.is_file() else None)
+        return cls(load_core(folder), read_json(config) if config.is_file() else None)
 
     def _ids(self, encoder: tokenizers.Tokenizer, text: str) -> list[int]:
         try:
@@ -130,11 +129,28 @@ class Tokenizer:
         return [b"" if id in control else as_bytes(piece) for id, piece in enumerate(pieces)]
 
 
+def load_core(path: Path | str) -> tokenizers.Tokenizer:
+    """Open the tokenizer.json of a folder, or that file. Raises InputError when absent or damaged."""
+    recover(path)
+    path = Path(path) if Path(path).is_file() else Path(path) / TOKENIZER
+    if not path.is_file():
+        raise InputError("text.tokenizer_missing", path=path)
+    try:
+        core = tokenizers.Tokenizer.from_str(read_text(path))
+    except InputError:
+        raise
+    except Exception as error:  # the library raises bare Exception
+        raise InputError("text.tokenizer_damaged", path=path, reason=error) from None
+    core.no_truncation()
+    core.no_padding()
+    return core
+
+
 def _is_control(token: tokenizers.AddedToken) -> bool:
     return bool(token.special) or _MARKER.fullmatch(token.content) is not None
 
 
-def _without_control(core: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+def without_control(core: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
     """The same vocabulary with every control token under a random name that nobody can type; ids stay."""
     control = [token.content for token in core.get_added_tokens_decoder().values() if _is_control(token)]
     hidden = {name: f"\0{secrets.token_hex(16)}" for name in control}

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field
 from hanlin.base.config import Config
 from hanlin.base.errors import Problem
 from hanlin.base.messages import say
+from hanlin.data.config import MixConfig
 
 Setting = int | float | bool | str
 
@@ -147,6 +148,7 @@ class PretrainConfig(TrainingConfig):
     data: dict[str, float] | tuple[Path, ...] = Field(
         default=(), description="Folders of token shards; as a table, each with its share of the tokens."
     )
+    mix: MixConfig = Field(default=MixConfig(), description="Shares of the sources, and the order of their documents.")
     validation: tuple[Path, ...] = Field(default=(), description="Folders of token shards to measure on.")
     tokenizer: Path | None = Field(default=None, description="Tokenizer folder; none: the bundle's.")
     from_bundle: Path | None = Field(default=None, description="Bundle to go on from, instead of fresh weights.")
@@ -162,6 +164,12 @@ class PretrainConfig(TrainingConfig):
     init: Literal["normal", "copying"] = Field(
         default="normal", description="First weights: drawn at random, or copying, with heads that can already repeat."
     )
+
+    def problems(self) -> Iterator[Problem]:
+        """Shares are stated once."""
+        yield from super().problems()
+        if self.mix.is_on and isinstance(self.data, dict):
+            yield Problem("data", self.data, say("train.rule_shares_twice"), say("train.remedy_shares_twice"))
 
 
 class FinetuneConfig(TrainingConfig):

@@ -27,6 +27,7 @@ from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import FinetuneConfig
 from hanlin.train.leaked import without_leaked
 from hanlin.train.loop import Hooks, RunResult
+from hanlin.train.mixing import Mix
 from hanlin.train.objectives import SupervisedFinetune
 from hanlin.train.plan import SEQ_LEN, Plan, plan_loop
 from hanlin.train.session import Material, ancestry, keep_bundle, machine, open_run, run_training, stored_config
@@ -75,7 +76,7 @@ def prepare(config: FinetuneConfig, progress: Progress) -> tuple[Plan, FinetuneC
         tokenizer=tokenizer,
         template=template,
         objective=SupervisedFinetune(),
-        sources=_mixed(settled, learned, tokenizer),
+        mix=Mix(tuple(_mixed(settled, learned, tokenizer))),
         validation=[] if held_out is None else [held_out],
         data={Path(path).name: _checksum(Path(path)) for path in (*config.data, *map(str, config.replay))},
         facts={f"conversations_{name[4:]}": value for name, value in dataclasses.asdict(learned.fitted).items()},

@@ -66,7 +66,7 @@ class RunResult:
     tokens: int
     best: Path | None
     bundle: Path | None = None
-    report: Mapping[str, float | int | str | None] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train(

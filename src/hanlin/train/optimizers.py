@@ -1,6 +1,6 @@
 """Optimizers by name, as one object with flat, named state.
 
-    muon    matrices of the blocks by torch.optim.Muon; embeddings, head, norms and biases by AdamW
+    muon    matrices of the blocks by Muon (`muon.py`); embeddings, head, norms and biases by AdamW
     adamw, adam, sgd    everything by torch's own
 
 The matrices of the blocks decay; embeddings, head, norms and biases do not. At the rate embeddings learn here, a decay
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from hanlin.model.linear import Linear
 from hanlin.train.config import OptimizerConfig
+from hanlin.train.muon import Muon
 
 MUON_EMBEDDING_RATE = 7.0
 """Rate of embeddings and head beside Muon. Bits per byte (zh, en) after 0.8M tokens at 2.4M parameters and a rate of
@@ -156,14 +157,7 @@ def _rule(part: Part, config: OptimizerConfig) -> torch.optim.Optimizer:
     fused = tensors[0].device.type in FUSED
     plain: dict[str, Any] = {"lr": 0.0, "weight_decay": part.weight_decay, "foreach": False, "fused": fused}
     if part.by_muon:
-        # Moonshot's scale (Liu et al. 2025): an update as large as AdamW's, so that one learning rate serves both.
-        return torch.optim.Muon(
-            tensors,
-            lr=0.0,
-            weight_decay=part.weight_decay,
-            momentum=config.momentum,
-            adjust_lr_fn="match_rms_adamw",
-        )
+        return Muon(tensors, lr=0.0, weight_decay=part.weight_decay, momentum=config.momentum)
     if config.name == "sgd":
         return torch.optim.SGD(tensors, momentum=config.momentum, **plain)
     kind = torch.optim.Adam if config.name == "adam" else torch.optim.AdamW

@@ -61,6 +61,7 @@ class Plan:
     def __init__(self, config: TrainingConfig) -> None:
         self.config = config
         self.rows: list[Row] = []
+        self.warnings: list[str] = []
         self._derived: dict[str, Any] = {}
 
     def settle(self, name: str, derived: Any, reason: str) -> Any:
@@ -76,6 +77,10 @@ class Plan:
         """A consequence that is no setting."""
         self.rows.append(Row(name, value, origin))
 
+    def warn(self, sentence: str) -> None:
+        """Something the user should know before the first step."""
+        self.warnings.append(sentence)
+
     def settled(self, config: T) -> T:
         """`config` with every derived value in its place. Raises ConfigError where they do not go together."""
         return config.replaced(**self._derived) if self._derived else config
@@ -84,7 +89,7 @@ class Plan:
         """The plan as text, one setting per line."""
         width = max(len(row.name) for row in self.rows)
         shown = [(row.name, _text(row.value), row.origin) for row in self.rows]
-        return [f"{name:<{width}} = {value}  ({origin})" for name, value, origin in shown]
+        return [*(f"{name:<{width}} = {value}  ({origin})" for name, value, origin in shown), *self.warnings]
 
     def origins(self) -> dict[str, str]:
         """Where each setting comes from, for the stored config."""

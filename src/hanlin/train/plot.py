@@ -35,7 +35,7 @@ def plot_losses(run_folder: Path | str) -> Path | None:
     measured = [(row["tokens"], row["validation_loss"]) for row in rows if "validation_loss" in row]
     if not trained:
         return None
-    return _drawn(Path(run_folder) / "plots" / "loss.svg", lambda axes: _draw_losses(axes, trained, measured))
+    return drawn(Path(run_folder) / "plots" / "loss.svg", lambda axes: _draw_losses(axes, trained, measured))
 
 
 def plot_bits_per_byte(
@@ -54,14 +54,15 @@ def plot_bits_per_byte(
     if not curves:
         return None
     path = path or Path(run_folder) / "plots" / "bits_per_byte.svg"
-    return _drawn(path, lambda axes: _draw_bits(axes, curves, levels or {}))
+    return drawn(path, lambda axes: _draw_bits(axes, curves, levels or {}))
 
 
-def _drawn(path: Path, draw: Callable[[Any], None]) -> Path:
+def drawn(path: Path, draw: Callable[[Any], None], *, size: tuple[float, float] = (8, 4)) -> Path:
+    """Draw axes into an SVG of `size` inches whose text stays text. Raises DiskFull."""
     style: Any = {"svg.fonttype": "none", "font.family": list(FONTS), "svg.hashsalt": "hanlin"}
     with disk_errors(path), matplotlib.rc_context(style), _no_word_about_fonts():
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure = Figure(figsize=(8, 4), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         draw(axes)
         axes.grid(alpha=0.3)

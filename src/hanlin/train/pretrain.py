@@ -13,7 +13,6 @@ from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.base.seeds import Seeds
 from hanlin.bundle.bundle import Bundle, load_bundle
-from hanlin.data.mixture import WeightedSource
 from hanlin.data.shards import ShardSet
 from hanlin.data.sources import ShardSource
 from hanlin.model.config import ModelConfig, shape_for
@@ -23,6 +22,7 @@ from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import PretrainConfig
 from hanlin.train.loop import Hooks, RunResult
+from hanlin.train.mixing import choose, mixed
 from hanlin.train.objectives import CausalLM
 from hanlin.train.plan import ROWS, SEQ_LEN, Plan, plan_loop, plan_shape
 from hanlin.train.probe import measure_speed
@@ -56,7 +56,8 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
     parent = None if config.from_bundle is None else load_bundle(config.from_bundle, device=device, compute_dtype=dtype)
     tokenizer = _tokenizer(config, parent)
     shards = [_open(Path(path), tokenizer) for path in config.data]
-    num_positions = sum(one.num_tokens - one.num_documents for one in shards)
+    chosen = choose(config, shards)
+    num_positions = sum(chosen.sizes)
     if parent is None:
         shape = _fresh_shape(config, tokenizer, num_positions, device=device, dtype=dtype)
         model = _fresh_model(config, shape, device=device, dtype=dtype)
@@ -64,6 +65,7 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
         shape, model = parent.config, parent.model
     plan = _plan(config, shape, num_positions, continued=parent is not None)
     settled = plan.settled(config)
+    mix = mixed(settled, chosen, plan)
     if parent is None:
         settled = settled.replaced(model=shape.model_dump(mode="json"), size="auto")
     material = Material(
@@ -71,7 +73,7 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
         tokenizer=tokenizer,
         template=(parent.template if parent else None) or Template.default(tokenizer.special),
         objective=CausalLM(),
-        sources=_weighted(settled, shards),
+        mix=mix,
         validation=[ShardSource(_open(path, tokenizer)) for path in config.validation],
         data={one.title: one.fingerprint for one in shards},
         **ancestry(parent),
@@ -137,16 +139,6 @@ def _open(path: Path, tokenizer: Tokenizer) -> ShardSet:
     shards = ShardSet.open(path)
     shards.require_tokenizer(tokenizer.fingerprint)
     return shards
-
-
-def _weighted(config: PretrainConfig, shards: list[ShardSet]) -> list[WeightedSource]:
-    """The sources with their shares. With shares, `epochs` counts passes over as many tokens as all sources hold."""
-    weights = list(config.data.values()) if isinstance(config.data, dict) else [None] * len(shards)
-    epochs = config.epochs if not isinstance(config.data, dict) else None
-    return [
-        WeightedSource(source=ShardSource(one, name=str(one.path)), weight=weight, max_epochs=epochs)
-        for one, weight in zip(shards, weights, strict=True)
-    ]
 
 
 def shape_text(shape: ModelConfig) -> str:

@@ -21,13 +21,13 @@ from hanlin.base.seeds import Seeds
 from hanlin.bundle.bundle import Bundle, save_bundle
 from hanlin.bundle.lineage import Lineage, record_lineage
 from hanlin.data.loader import Loader
-from hanlin.data.mixture import WeightedSource
 from hanlin.data.sources import Source
 from hanlin.model.transformer import Transformer
 from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import TrainingConfig
 from hanlin.train.loop import Hooks, RunResult, train
+from hanlin.train.mixing import Mix, realised, realised_lines
 from hanlin.train.objectives import Objective
 from hanlin.train.optimizers import build_optimizer
 from hanlin.train.plan import Plan
@@ -50,7 +50,7 @@ class Material:
     tokenizer: Tokenizer
     template: Template
     objective: Objective
-    sources: Sequence[WeightedSource]
+    mix: Mix
     validation: Sequence[Source]
     data: Mapping[str, str]
     parents: Mapping[str, str]
@@ -118,11 +118,13 @@ def run_training(
     model, seeds = material.model, Seeds(config.seed)
     assert config.batch_size and config.seq_len and config.tokens_per_step and config.learning_rate
     loader = Loader(
-        material.sources,
+        material.mix.sources,
         rows=config.batch_size,
         seq_len=config.seq_len,
         seed=seeds.derive("data"),
         pad=material.tokenizer.special.pad,
+        phases=material.mix.phases,
+        ends_with_limited=material.mix.ends_with_limited,
     )
     _compile(model, config)
     torch.manual_seed(seeds.derive("dropout"))
@@ -139,8 +141,14 @@ def run_training(
     )
     plot_losses(run.folder)
     plot_bits_per_byte(run.folder)
-    facts = {"fill": round(loader.packed.fill, 4), "truncated_tokens": loader.num_truncated, **material.facts}
+    facts: dict[str, Any] = {"fill": round(loader.packed.fill, 4), "truncated_tokens": loader.num_truncated}
+    facts.update(material.facts)
     progress.note(say("train.packed", fill=loader.packed.fill, truncated=loader.num_truncated))
+    if mixture := realised(loader, material.mix.planned):
+        facts["mixture"] = mixture
+        for line in realised_lines(mixture):
+            progress.note(line)
+            run.log(line)
     return dataclasses.replace(result, report={**result.report, **facts})
 
 
@@ -165,12 +173,14 @@ def loop_settings(config: TrainingConfig, *, num_positions: int | None) -> LoopS
 
 
 def _stream_positions(config: TrainingConfig, loader: Loader) -> int | None:
-    """Positions until the data end. An endless mixture ends, where epochs are given, after as many as its sources hold
-    that many times."""
-    positions = loader.mixture.num_positions()
-    if positions is None and config.epochs is not None:
-        return round(config.epochs * sum(int(source.lengths.sum()) for source in loader.mixture.sources))
-    return positions
+    """Positions until the data end. A mixture whose sources may go on without each other ends, where epochs are given,
+    after as many as they hold that many times."""
+    mixture = loader.mixture
+    positions = mixture.num_positions()
+    if config.epochs is None or (positions is not None and mixture.ends_with_limited):
+        return positions
+    passes = round(config.epochs * sum(int(source.lengths.sum()) for source in mixture.sources))
+    return passes if positions is None else min(positions, passes)
 
 
 def keep_bundle(stage: str, config: TrainingConfig, material: Material, result: RunResult) -> Path:
@@ -201,7 +211,7 @@ def _with_validation(hooks: Hooks, material: Material, config: TrainingConfig) -
     if not material.validation:
         return hooks
     assert config.batch_size and config.seq_len
-    available = sum(int(part.source.lengths.sum()) for part in material.sources)
+    available = sum(int(part.source.lengths.sum()) for part in material.mix.sources)
     measure = validation_loss(
         material.objective,
         material.validation,

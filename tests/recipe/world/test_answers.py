@@ -30,16 +30,18 @@ def numbers(text: str) -> list[int]:
 
 def test_sums_and_differences_are_right(taught: Cases, asked: Cases) -> None:
     less = re.compile(
-        r"减|-|差|吃了|花了|走了|飞走|minus|less|subtract|difference|eat|spends|leave|fly away", re.IGNORECASE
+        r"减|-|差|吃了|花了|走了|飞走|拿走|少了|下去|用了|送出|丢了|给了别人"
+        r"|minus|less|subtract|difference|eat|spends|leave|fly away|take away|loses|sells|gives away|drops|go away",
+        re.IGNORECASE,
     )
     for case in both(taught, asked, "arithmetic"):
         a, b = numbers(case.question)
         right = abs(a - b) if less.search(case.question) else a + b
-        assert case.answer == str(right) and 0 <= right <= 20, case
+        assert case.answer == str(right) and 0 <= right <= 18, case
 
 
 def test_the_larger_is_larger_and_the_smaller_smaller(taught: Cases, asked: Cases) -> None:
-    small = re.compile(r"小(?!问题)|smaller|less|minimum|lower", re.IGNORECASE)
+    small = re.compile(r"小(?!问题)|smaller|less|minimum|lower|littler", re.IGNORECASE)
     for case in both(taught, asked, "comparison"):
         pick = min if small.search(case.question.replace("比较大小", "")) else max
         assert case.answer == str(pick(numbers(case.question))), case
@@ -97,12 +99,18 @@ def test_answers_from_a_text_are_what_the_text_says(lang: str) -> None:
 def test_phrases_hold_the_same_words_in_both_languages(taught: Cases, asked: Cases) -> None:
     table = data("phrases")
     pairs = [pair.split("|") for kind in ("adjective", "noun", "verb", "place", "day") for pair in table[kind]]
-    for case in both(taught, asked, "phrases"):
+    whole = dict(entry.split("|") for entry in table["everyday"])
+    cases = both(taught, asked, "phrases")
+    assert any(case.answer in whole for case in cases) and not any(case.answer in whole for case in asked["phrases"])
+    for case in cases:
         zh, en = sorted((case.question, case.answer), key=lambda text: not re.search(r"[\u4e00-\u9fff]", text))
         if re.search(r"[\u4e00-\u9fff]", case.answer):
             zh, en = case.answer, case.question
+        if case.answer in whole or case.answer in whole.values():
+            assert any(one in case.question for pair in whole.items() if case.answer in pair for one in pair), case
+            continue
         held = [word for word in pairs if word[0] in zh and len(word[0]) > 1]
-        assert all(re.search(rf"\b{re.escape(word[1])}\b", en, re.IGNORECASE) for word in held), case
+        assert all(re.search(rf"\b{re.escape(word[1])}\b", en, re.IGNORECASE | re.ASCII) for word in held), case
 
 
 def test_labels_are_balanced(taught: Cases) -> None:
@@ -149,7 +157,7 @@ def test_suggestions_are_of_skills_that_are_there_with_right_answers() -> None:
         for one in suggestions()
     )
     answers = {case.question: case.answer for case in suggested_cases()}
-    assert answers["What is 18 minus 5?"] == str(18 - 5)
+    assert answers["What is 13 minus 5?"] == str(13 - 5)
     assert answers["37和52哪个大？"] == str(max(37, 52))
     assert answers["Who are you?"].startswith("I am Hanlin")
     assert len(answers) == 2 * len(suggestions())

@@ -11,6 +11,8 @@ from hanlin.recipe.world.words import Words, is_held_out
 
 WAS = re.compile(r"(?<=\b[Ww]e )was|(?<=\b[Yy]ou )was|(?<=\b[Tt]hey )was")
 
+EVERYDAY_SHARE = 0.2
+
 
 def phrases(words: Words) -> Case:
     """A phrase and the request to translate it."""
@@ -18,12 +20,16 @@ def phrases(words: Words) -> Case:
     into = words.dice.choice(("zh", "en"))
     given, answer = (zh, en) if into == "en" else (en, zh)
     ask = words.pick(data("phrases")[f"ask_{into}"])
-    return Case("phrases", words.lang, words.asked(ask, given), answer)
+    question = words.typed(words.politely(fill(ask, text=given))) if "{text}" in ask else words.asked(ask, given)
+    return Case("phrases", words.lang, question, answer)
 
 
 def pair(words: Words) -> tuple[str, str]:
-    """A phrase in both languages, on this side of the split."""
+    """A phrase in both languages, on this side of the split; of the taught ones some are known by heart."""
     table = data("phrases")
+    if not words.held_out and words.dice.random() < EVERYDAY_SHARE:
+        zh, _, en = words.dice.choice(table["everyday"]).partition("|")
+        return zh, en
     while True:
         number = words.dice.randrange(len(table["pattern"]["zh"]))
         zh, en = (table["pattern"][lang][number] for lang in ("zh", "en"))

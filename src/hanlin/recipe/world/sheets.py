@@ -15,6 +15,7 @@ from hanlin.recipe.world.reading import passage, question
 from hanlin.recipe.world.sentiment import LABELS, review
 from hanlin.recipe.world.tables import data, fill
 from hanlin.recipe.world.words import Words
+from hanlin.recipe.world.world import SKILLS
 
 
 @dataclass(frozen=True)
@@ -98,23 +99,24 @@ def scrap(words: Words) -> str:
     return words.word(words.dice.choice(("name", "name", "city", "spot", "thing", "food", "animal", "job", "number")))
 
 
-def about_sheet(words: Words) -> str:
-    """Six questions to Hanlin with its answers."""
-    intents, form = words.skill("about"), words.pick(words.skill("sheets")["question"])
-    chosen = words.dice.sample(sorted(intents), 6)
-    return "\n".join(fill(form, ask=words.pick(intents[name]), answer=intents[name]["answer"]) for name in chosen)
+def asked_sheet(words: Words) -> str:
+    """Six questions of any skill with their answers: the words that fine-tuning will use are no news then."""
+    form = words.pick(words.skill("sheets")["question"])
+    chosen = words.dice.choices(SKILLS, weights=[skill.weight for skill in SKILLS], k=6)
+    cases = [skill.make(words) for skill in chosen]
+    return "\n".join(fill(form, ask=case.question, answer=case.answer) for case in cases)
 
 
 SHEETS = (
-    Sheet("reading", reading_sheet, 170),
-    Sheet("extraction", extraction_sheet, 130),
-    Sheet("sums", sums_sheet, 90),
-    Sheet("order", order_sheet, 30),
-    Sheet("dictionary", dictionary_sheet, 80),
-    Sheet("reviews", review_sheet, 90),
-    Sheet("echo", echo_sheet, 240),
-    Sheet("recall", recall_sheet, 150),
-    Sheet("about", about_sheet, 20),
+    Sheet("reading", reading_sheet, 60),
+    Sheet("extraction", extraction_sheet, 90),
+    Sheet("sums", sums_sheet, 130),
+    Sheet("order", order_sheet, 110),
+    Sheet("dictionary", dictionary_sheet, 60),
+    Sheet("reviews", review_sheet, 120),
+    Sheet("echo", echo_sheet, 150),
+    Sheet("recall", recall_sheet, 80),
+    Sheet("asked", asked_sheet, 200),
 )
 
 

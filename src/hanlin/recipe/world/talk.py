@@ -8,6 +8,7 @@ from hanlin.recipe.world.case import Case
 from hanlin.recipe.world.tables import LANGUAGES, data, fill
 from hanlin.recipe.world.words import Words, gives_away
 
+TOO_MUCH = 21  # to add to: far enough from the sums that are taught
 SMALL_TALK = ("hello", "thanks", "bye", "how", "praise", "sorry")
 
 
@@ -45,6 +46,7 @@ def _slots(words: Words) -> dict[str, str]:
     own = {kind: words.pick(fillers, kind) for kind in fillers if not kind.endswith("_held_out")}
     more = {"topic2": words.pick(fillers, "topic"), "city2": words.pick(fillers, "city")}
     numbers = {"x": str(words.dice.randint(12, 999)), "y": str(words.dice.randint(3, 99))}
+    numbers["big"] = str(words.dice.randint(TOO_MUCH, 999))
     common = {kind: words.word(kind) for kind in ("name", "animal", "thing")}
     return {**own, **more, **numbers, **common, "hour": str(words.dice.randint(1, 12))}
 

@@ -29,16 +29,16 @@ class Skill:
 
 
 SKILLS = (
-    Skill("about", about, 8),
-    Skill("arithmetic", arithmetic, 4),
-    Skill("comparison", comparison, 9),
-    Skill("extraction", extraction, 19),
-    Skill("phrases", phrases, 9),
-    Skill("reading", reading, 9),
-    Skill("refusal", refusal, 13),
-    Skill("repeat", repeat, 9),
-    Skill("sentiment", sentiment, 15),
-    Skill("small_talk", small_talk, 5),
+    Skill("about", about, 9),
+    Skill("arithmetic", arithmetic, 15),
+    Skill("comparison", comparison, 18),
+    Skill("extraction", extraction, 6),
+    Skill("phrases", phrases, 7),
+    Skill("reading", reading, 2),
+    Skill("refusal", refusal, 16),
+    Skill("repeat", repeat, 4),
+    Skill("sentiment", sentiment, 19),
+    Skill("small_talk", small_talk, 4),
 )
 SINGLE_SHARE = 0.6  # of the conversations begin with one question; the others with two or three of any kind
 NUM_NEXT = (0, 1, 2, 3)  # further questions about the text of a first one

@@ -1,38 +1,38 @@
-"""Groups of numbers that are joined pair by pair (union-find)."""
+"""Groups of numbers that are joined pair by pair."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
 
 
-class Forest:
-    """Numbers 0 to n - 1, each at first a group of its own; 8 bytes each.
+def roots_of(pairs: Ints, num_numbers: int) -> Ints:
+    """Return for each of the numbers 0 to n - 1 the smallest one of its group, the pairs (m, 2) joining them.
 
-    A group is named by its smallest number, so the outcome does not depend on the order of the joins.
+    All pairs at once: every root takes the smallest root it is joined with, then paths are cut short, until nothing
+    changes. The rounds grow with the logarithm of the longest chain.
     """
+    roots = np.arange(num_numbers, dtype=np.int64)
+    while True:
+        one, other = roots[pairs[:, 0]], roots[pairs[:, 1]]
+        apart = one != other
+        if not apart.any():
+            return roots
+        low, high = np.minimum(one, other)[apart], np.maximum(one, other)[apart]
+        np.minimum.at(roots, high, low)
+        while not np.array_equal(shorter := roots[roots], roots):
+            roots = shorter
 
-    def __init__(self, num_numbers: int) -> None:
-        self._parents = np.arange(num_numbers, dtype=np.int64)
 
-    def root(self, number: int) -> int:
-        """Return the smallest number of a group."""
-        parents = self._parents
-        while parents[number] != number:
-            parents[number] = parents[parents[number]]
-            number = parents[number]
-        return int(number)
-
-    def join(self, one: int, other: int) -> None:
-        """Make one group of two."""
-        low, high = sorted((self.root(one), self.root(other)))
-        self._parents[high] = low
-
-    def groups(self) -> Iterator[list[int]]:
-        """Yield the groups of two or more, sorted, in order of their smallest number."""
-        members: dict[int, list[int]] = {}
-        for number in np.flatnonzero(self._parents != np.arange(len(self._parents))).tolist():
-            root = self.root(number)
-            members.setdefault(root, [root]).append(number)
-        yield from (members[root] for root in sorted(members))
+def groups_of(pairs: Ints) -> Iterator[list[int]]:
+    """Yield the groups that pairs of any numbers make, sorted, in order of their smallest number."""
+    numbers, places = np.unique(pairs, return_inverse=True)
+    if len(numbers):
+        roots = roots_of(places.reshape(pairs.shape), len(numbers))
+        order = np.argsort(roots, kind="stable")
+        borders = np.flatnonzero(np.diff(roots[order])) + 1
+        yield from (group.tolist() for group in np.split(numbers[order], borders))

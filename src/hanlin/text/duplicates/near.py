@@ -1,28 +1,27 @@
 """Near duplicates: documents that share most of their shingles, and which of them stays.
 
-    add: text -> shingles -> signature, band keys -> disk
-    clusters: equal keys -> agreeing signatures -> true Jaccard similarity -> groups -> the best stays
+    text -> shingles -> signature, band keys             (`minhash`, `candidates`)
+    equal keys -> agreeing signatures -> groups -> true Jaccard similarity -> clusters: the best stays
 
-Memory: about 30 bytes a document and 16 for each pair found. The outcome depends on the texts and their order alone.
+The outcome depends on the texts and their order alone.
 """
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+
+import numpy as np
 
 from hanlin.text.config import NearDupConfig
-from hanlin.text.duplicates.candidates import Candidates
-from hanlin.text.duplicates.forest import Forest
-from hanlin.text.duplicates.minhash import Shingling, distinct, jaccard
+from hanlin.text.duplicates.candidates import Pairs, band_records, grouped, promising, sharing, signed_rows, unique
+from hanlin.text.duplicates.forest import groups_of
+from hanlin.text.duplicates.minhash import Shingling, distinct, jaccard, signature
 from hanlin.text.folding import Hashes
 
 TextOf = Callable[[int], str]
+SimilarityOf = Callable[[int, int], float]
 Pair = tuple[int, int, float]
 
 CACHED_SHINGLES = 1 << 22
@@ -46,59 +45,49 @@ class Cluster:
         return len(self.kept) + len(self.twins)
 
 
-class NearDuplicates:
-    """Takes texts one by one, then tells the clusters. `folder` holds its files and belongs to the caller."""
-
-    def __init__(self, config: NearDupConfig, folder: Path) -> None:
-        self.config = config
-        self.shingling = Shingling(config.shingle, config.unit, config.across_scripts)
-        self._candidates = Candidates(folder, bands=config.bands, rows=config.rows, threshold=config.threshold)
-        self._ranks = array("q")
-
-    def add(self, text: str, source: int = 0) -> None:
-        """Take the next text, and the place of its source in the order of the sources. Raises DiskFull."""
-        self._candidates.add(self.shingling.of(text))
-        length = min(len(text), LONGEST - 1)
-        ranks = {"longest": -length, "first": 0, "source": source * LONGEST - length}
-        self._ranks.append(ranks[self.config.keep])
-
-    def pairs(self, text_of: TextOf) -> Iterator[Pair]:
-        """Yield the pairs at or over the threshold with their true Jaccard similarity, the smaller number first.
-
-        `text_of` gives a text again by its number.
-        """
-        return self._near(_Similarity(self.shingling, text_of))
-
-    def clusters(self, text_of: TextOf) -> Iterator[Cluster]:
-        """Yield the clusters in order of their first document."""
-        similarity = _Similarity(self.shingling, text_of)
-        forest = Forest(len(self._ranks))
-        for one, other, _ in self._near(similarity):
-            forest.join(one, other)
-        for group in forest.groups():
-            yield self._settled(sorted(group, key=lambda number: (self._ranks[number], number)), similarity)
-
-    def _near(self, similarity: _Similarity) -> Iterator[Pair]:
-        for one, other in self._candidates.pairs().tolist():
-            found = similarity(one, other)
-            if found >= self.config.threshold:
-                yield one, other, found
-
-    def _settled(self, ranked: Sequence[int], similarity: _Similarity) -> Cluster:
-        """Best first, each stays unless one that stays is near to it."""
-        kept: list[int] = []
-        twins: dict[int, tuple[int, float]] = {}
-        for number in ranked:
-            near = ((best, similarity(best, number)) for best in kept)
-            twin = next((pair for pair in near if pair[1] >= self.config.threshold), None)
-            if twin is None:
-                kept.append(number)
-            else:
-                twins[number] = twin
-        return Cluster(tuple(kept), twins)
+def shingling_of(config: NearDupConfig) -> Shingling:
+    """Return what texts are compared by."""
+    return Shingling(config.shingle, config.unit, config.across_scripts)
 
 
-class _Similarity:
+def rank_of(config: NearDupConfig, text: str, source: int) -> int:
+    """Return how good a document is among its near duplicates, the smallest being the best."""
+    length = min(len(text), LONGEST - 1)
+    return {"longest": -length, "first": 0, "source": source * LONGEST - length}[config.keep]
+
+
+def near_among(pairs: Pairs, similarity: SimilarityOf, threshold: float) -> Iterator[Pair]:
+    """Yield those pairs whose true similarity reaches the threshold."""
+    for one, other in pairs.tolist():
+        found = similarity(one, other)
+        if found >= threshold:
+            yield one, other, found
+
+
+def clusters_among(
+    pairs: Pairs, ranks: Mapping[int, int], similarity: SimilarityOf, threshold: float
+) -> Iterator[Cluster]:
+    """Yield the clusters that candidate pairs make, in order of their first document."""
+    near = [pair[:2] for pair in near_among(pairs, similarity, threshold)]
+    for group in groups_of(np.array(near, np.int64).reshape(-1, 2)):
+        yield _settled(sorted(group, key=lambda number: (ranks[number], number)), similarity, threshold)
+
+
+def _settled(ranked: Sequence[int], similarity: SimilarityOf, threshold: float) -> Cluster:
+    """Best first, each stays unless one that stays is near to it."""
+    kept: list[int] = []
+    twins: dict[int, tuple[int, float]] = {}
+    for number in ranked:
+        near = ((best, similarity(best, number)) for best in kept)
+        twin = next((pair for pair in near if pair[1] >= threshold), None)
+        if twin is None:
+            kept.append(number)
+        else:
+            twins[number] = twin
+    return Cluster(tuple(kept), twins)
+
+
+class Similarity:
     """True Jaccard similarity of two texts by number; the shingles of the last few stay at hand."""
 
     def __init__(self, shingling: Shingling, text_of: TextOf) -> None:
@@ -107,6 +96,7 @@ class _Similarity:
         self._num_cached = 0
 
     def __call__(self, one: int, other: int) -> float:
+        """Return the similarity of two texts."""
         return jaccard(self._shingles(one), self._shingles(other))
 
     def _shingles(self, number: int) -> Hashes:
@@ -120,22 +110,44 @@ class _Similarity:
         return found
 
 
-def near_duplicates(texts: Sequence[str], config: NearDupConfig | None = None) -> list[Cluster]:
-    """Return the clusters of texts at hand, by their places in the sequence."""
-    with _of(texts, config) as near:
-        return list(near.clusters(texts.__getitem__))
+# ---------------------------------------------------------------- texts at hand
+
+
+def near_duplicates(
+    texts: Sequence[str], config: NearDupConfig | None = None, *, sources: Sequence[int] = ()
+) -> list[Cluster]:
+    """Return the clusters of texts at hand, by their places in the sequence.
+
+    `sources` gives the place of each text's source in the order of the sources.
+    """
+    config = config or NearDupConfig(action="drop")
+    similarity = Similarity(shingling_of(config), texts.__getitem__)
+    order = sources or [0] * len(texts)
+    ranks = {number: rank_of(config, text, order[number]) for number, text in enumerate(texts)}
+    return list(clusters_among(candidate_pairs(texts, config), ranks, similarity, config.threshold))
 
 
 def near_pairs(texts: Sequence[str], config: NearDupConfig | None = None) -> list[Pair]:
     """Return the pairs at or over the threshold of texts at hand, sorted."""
-    with _of(texts, config) as near:
-        return sorted(near.pairs(texts.__getitem__))
+    config = config or NearDupConfig(action="drop")
+    similarity = Similarity(shingling_of(config), texts.__getitem__)
+    return sorted(near_among(candidate_pairs(texts, config), similarity, config.threshold))
 
 
-@contextlib.contextmanager
-def _of(texts: Sequence[str], config: NearDupConfig | None) -> Iterator[NearDuplicates]:
-    with tempfile.TemporaryDirectory(prefix="hanlin-near-") as folder:
-        near = NearDuplicates(config or NearDupConfig(action="drop"), Path(folder))
-        for text in texts:
-            near.add(text)
-        yield near
+def candidate_pairs(texts: Sequence[str], config: NearDupConfig) -> Pairs:
+    """Return (n, 2) pairs of texts that deserve a look, each once, those of one group one after the other.
+
+    Memory: 1.2 KB a text with the default bands.
+    """
+    if not texts:
+        return np.empty((0, 2), np.int64)
+    shingling, length = shingling_of(config), config.bands * config.rows
+    shingles = map(shingling.of, texts)
+    made = [(*signature(each, length), len(each)) for each in shingles]
+    signatures = np.stack([one for one, _, _ in made])
+    signed = signed_rows(signatures, np.array([filled for _, filled, _ in made]))
+    numbers = np.arange(len(texts), dtype=np.uint64)
+    lengths = np.array([num for _, _, num in made], np.uint64)
+    found = sharing(band_records(signatures, numbers, lengths, config.bands))
+    pairs = unique(promising(each, signed.__getitem__, config.threshold) for each in found)
+    return grouped(pairs)[0]

@@ -1,29 +1,28 @@
 """Lines and paragraphs that stood before, lines that stand all over a source, and long passages of earlier texts.
 
-    add: text -> hashes of its lines, paragraphs, windows -> files by hash
-    cuts: equal hashes -> which of them to cut -> spans of each document
+    records   text -> hashes of its lines, paragraphs, windows, each with its mark: document and place
+    marks     equal hashes -> which of them to cut -> spans of each document
 
-A line is compared by a 64-bit hash; a passage, whose windows are a sample, is confirmed character by character. Memory:
-8 bytes for each line to be cut and 16 for each window that stands twice.
+A line is compared by a 64-bit hash; a passage, whose windows are a sample, is confirmed character by character.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 
 from hanlin.text.config import LinesConfig
 from hanlin.text.dedup import text_digest
-from hanlin.text.duplicates.spill import Spill, runs
+from hanlin.text.duplicates.records import runs
 from hanlin.text.folding import Codes, Hashes, codes_of, simplified, windows
 
 Span = tuple[int, int]
 TextOf = Callable[[int], str]
 
-_PLACE_BITS = np.uint64(28)  # a place in a document beside the document's number in 64 bits
+PLACE_BITS = np.uint64(28)
+"""A place in a document beside the document's number, in 64 bits."""
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 
 
@@ -55,114 +54,94 @@ def without(text: str, spans: Iterable[Span]) -> str:
     return "".join([*parts, text[place:]])
 
 
-class RepeatedLines:
-    """Lines or paragraphs to cut. `add` documents in order, then ask for `cuts`. Raises DiskFull."""
-
-    def __init__(self, config: LinesConfig, folder: Path) -> None:
-        self.config = config
-        self._repeated = Spill(folder / "repeated") if config.repeated != "off" else None
-        self._boilerplate = Spill(folder / "boilerplate") if config.boilerplate else None
-        self._of_text = paragraphs_of_text if config.repeated == "paragraphs" else lines_of_text
-
-    def add(self, number: int, source: str, text: str) -> None:
-        """Take a document by its number, which grows from one to the next."""
-        if self._repeated:
-            self._put(self._repeated, number, text, self._of_text(text), "")
-        if self._boilerplate:
-            self._put(self._boilerplate, number, text, lines_of_text(text), source)
-
-    def _put(self, spill: Spill, number: int, text: str, spans: list[Span], within: str) -> None:
-        units = [(place, text[start:end].strip()) for place, (start, end) in enumerate(spans)]
-        long = [(place, unit) for place, unit in units if len(unit) >= self.config.least_chars]
-        keys = [int.from_bytes(text_digest(f"{within}\n{unit}")[:8], "big") for _, unit in long]
-        places = np.array([place for place, _ in long], np.uint64)
-        spill.add(np.array(keys, np.uint64), (np.uint64(number) << _PLACE_BITS) | places)
-
-    def cuts(self) -> tuple[Hashes, Hashes]:
-        """Return the marks, sorted, of units that repeat an earlier one, and of lines that are boilerplate."""
-        repeated = [_later(records) for records in self._repeated.partitions()] if self._repeated else []
-        least = self.config.boilerplate or 0
-        common = [_common(records, least) for records in self._boilerplate.partitions()] if self._boilerplate else []
-        return _sorted(repeated), _sorted(common)
-
-    def spans(self, text: str, repeated: list[int], boilerplate: list[int]) -> list[Span]:
-        """Return where the units of one document stand that are to be cut."""
-        units = self._of_text(text) if repeated else []
-        lines = lines_of_text(text) if boilerplate else []
-        return [*(units[place] for place in repeated), *(lines[place] for place in boilerplate)]
+def repeated_records(config: LinesConfig, number: int, text: str) -> Hashes:
+    """Return (n, 2) keys and places of the lines or paragraphs of a document that may repeat others."""
+    return _records(number, text, _units_of(config, text), "", config.least_chars)
 
 
-def _later(records: Hashes) -> Hashes:
-    """All but the first of each key."""
+def boilerplate_records(config: LinesConfig, number: int, source: str, text: str) -> Hashes:
+    """Return (n, 2) keys and places of the lines of a document that may stand all over its source."""
+    return _records(number, text, lines_of_text(text), source, config.least_chars)
+
+
+def _units_of(config: LinesConfig, text: str) -> list[Span]:
+    return paragraphs_of_text(text) if config.repeated == "paragraphs" else lines_of_text(text)
+
+
+def _records(number: int, text: str, spans: list[Span], within: str, least: int) -> Hashes:
+    units = [(place, text[start:end].strip()) for place, (start, end) in enumerate(spans)]
+    long = [(place, unit) for place, unit in units if len(unit) >= least]
+    keys = [int.from_bytes(text_digest(f"{within}\n{unit}")[:8], "big") for _, unit in long]
+    places = np.array([place for place, _ in long], np.uint64)
+    return np.stack((np.array(keys, np.uint64), (np.uint64(number) << PLACE_BITS) | places), axis=1)
+
+
+def line_spans(config: LinesConfig, text: str, repeated: list[int], boilerplate: list[int]) -> list[Span]:
+    """Return where the units of one document stand that are to be cut."""
+    units = _units_of(config, text) if repeated else []
+    lines = lines_of_text(text) if boilerplate else []
+    return [*(units[place] for place in repeated), *(lines[place] for place in boilerplate)]
+
+
+def later(records: Hashes) -> Hashes:
+    """Return the marks of all but the first of each key; records sorted by key, then place."""
     again = records[1:, 0] == records[:-1, 0]
     return records[1:][again, 1]
 
 
-def _common(records: Hashes, least: int) -> Hashes:
-    """All of each key that stands in at least so many documents."""
+def in_common(records: Hashes, least: int) -> Hashes:
+    """Return the marks of each key that stands in at least so many documents; records sorted by key, then place."""
     starts, ends = runs(records[:, 0])
-    documents = records[:, 1] >> _PLACE_BITS
+    documents = records[:, 1] >> PLACE_BITS
     is_new = np.concatenate(([True], (documents[1:] != documents[:-1]) | (records[1:, 0] != records[:-1, 0])))
     counts = np.add.reduceat(is_new.astype(np.int64), starts) if len(starts) else np.empty(0, np.int64)
     return records[np.repeat(counts >= least, ends - starts), 1]
 
 
-def _sorted(marks: list[Hashes]) -> Hashes:
-    return np.sort(np.concatenate([np.empty(0, np.uint64), *marks]))
-
-
 def places_of(marks: Hashes, number: int) -> list[int]:
     """Return the places that sorted marks name in one document."""
-    start, end = np.searchsorted(marks, [np.uint64(number) << _PLACE_BITS, np.uint64(number + 1) << _PLACE_BITS])
-    return (marks[start:end] & ((np.uint64(1) << _PLACE_BITS) - np.uint64(1))).tolist()
+    start, end = np.searchsorted(marks, [np.uint64(number) << PLACE_BITS, np.uint64(number + 1) << PLACE_BITS])
+    return (marks[start:end] & ((np.uint64(1) << PLACE_BITS) - np.uint64(1))).tolist()
 
 
 # ---------------------------------------------------------------- passages
 
 
-class SharedPassages:
-    """Passages of at least `least` characters that an earlier document has too. Raises DiskFull.
+def window_records(least: int, number: int, text: str) -> Hashes:
+    """Return (n, 2) keys and places of windows, by which a passage of `least` characters is found in another text.
 
     Of every `gap` windows in a row the one of the smallest hash is looked up ("winnowing": Schleimer, Wilkerson and
     Aiken 2003), so that no passage of window + gap - 1 = `least` characters escapes.
     """
+    gap = least // 2
+    hashes = windows(simplified(codes_of(text)), least - gap + 1)
+    places = _minima(hashes, gap)
+    return np.stack((hashes[places], (np.uint64(number) << PLACE_BITS) | places.astype(np.uint64)), axis=1)
 
-    def __init__(self, least: int, folder: Path) -> None:
-        self.least, self._gap = least, least // 2
-        self._window = least - self._gap + 1
-        self._spill = Spill(folder / "windows")
 
-    def add(self, number: int, text: str) -> None:
-        """Take a document by its number."""
-        hashes = windows(simplified(codes_of(text)), self._window)
-        places = _minima(hashes, self._gap)
-        self._spill.add(hashes[places], (np.uint64(number) << _PLACE_BITS) | places.astype(np.uint64))
+def twin_windows(records: Hashes) -> Hashes:
+    """Return (n, 2) marks of a window and of the same in the first document that has it; records sorted by key, then
+    place."""
+    starts, ends = runs(records[:, 0])
+    firsts = np.repeat(records[starts, 1], ends - starts)
+    other = (firsts >> PLACE_BITS) != (records[:, 1] >> PLACE_BITS)
+    return np.stack((records[other, 1], firsts[other]), axis=1)
 
-    def twins(self) -> Hashes:
-        """Return (n, 2) marks of a window and of the same in the first document that has it, sorted."""
-        found = [np.empty((0, 2), np.uint64)]
-        for records in self._spill.partitions():
-            starts, ends = runs(records[:, 0])
-            firsts = np.repeat(records[starts, 1], ends - starts)
-            other = (firsts >> _PLACE_BITS) != (records[:, 1] >> _PLACE_BITS)
-            found.append(np.stack((records[other, 1], firsts[other]), axis=1))
-        twins = np.concatenate(found)
-        return twins[np.lexsort((twins[:, 1], twins[:, 0]))]
 
-    def spans(self, text: str, places: Iterable[tuple[int, int, int]], text_of: TextOf) -> Iterator[Span]:
-        """Yield the confirmed passages of a text. `places`: of a window in it, the earlier document, and there."""
-        codes, end = simplified(codes_of(text)), 0
-        for place, earlier, there in places:
-            if place >= end:
-                start, stop = _common_run(codes, place, simplified(codes_of(text_of(earlier))), there)
-                if stop - start >= self.least:
-                    yield start, stop
-                    end = stop
+def passages(least: int, text: str, places: Iterable[tuple[int, int, int]], text_of: TextOf) -> Iterator[Span]:
+    """Yield the confirmed passages of a text. `places`: of a window in it, the earlier document, and there."""
+    codes, end = simplified(codes_of(text)), 0
+    for place, earlier, there in places:
+        if place >= end:
+            start, stop = _common_run(codes, place, simplified(codes_of(text_of(earlier))), there)
+            if stop - start >= least:
+                yield start, stop
+                end = stop
 
 
 def twins_of(twins: Hashes, number: int) -> list[tuple[int, int, int]]:
     """Return of one document: the place of a window, the earlier document, the place there."""
-    bits, mask = int(_PLACE_BITS), (1 << int(_PLACE_BITS)) - 1
+    bits, mask = int(PLACE_BITS), (1 << int(PLACE_BITS)) - 1
     start, end = np.searchsorted(twins[:, 0], [np.uint64(number << bits), np.uint64((number + 1) << bits)])
     return [(here & mask, there >> bits, there & mask) for here, there in twins[start:end].tolist()]
 

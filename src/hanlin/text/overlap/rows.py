@@ -40,7 +40,7 @@ def evaluation_rows(paths: Sequence[str], *, fields: Sequence[str] = (), on_drop
     """
     for path in paths:
         num_rows, columns = 0, set[str]()
-        for file in _sets(path):
+        for file in evaluation_files(path):
             for row, found in _rows(file, fields, on_drop):
                 columns |= found
                 num_rows += 1
@@ -53,8 +53,8 @@ def evaluation_rows(paths: Sequence[str], *, fields: Sequence[str] = (), on_drop
             )
 
 
-def _sets(path: str) -> list[Path]:
-    """The files of a path; a folder's licence and other papers are no evaluation set."""
+def evaluation_files(path: str) -> list[Path]:
+    """Return the files of a path; a folder's licence and other papers are no evaluation set."""
     if not Path(path).expanduser().exists():
         raise InputError("text.evaluation_missing", path=path)
     files, _ = files_of(path)

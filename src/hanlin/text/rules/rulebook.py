@@ -100,6 +100,14 @@ class Rulebook:
         if "watermarks" in self.edits(document.lang, kind_of(document)):
             self._finder.learn(document.text)
 
+    def so_far(self) -> dict[str, Any]:
+        """Return what was learned, as plain data for `learn_from`."""
+        return self._finder.so_far()
+
+    def learn_from(self, learned: Mapping[str, Any]) -> None:
+        """Add what the rules learned from other documents."""
+        self._finder.take(learned)
+
     def learned(self) -> None:
         """From now on remove what was learned."""
         self.watermarks = self._finder.found()

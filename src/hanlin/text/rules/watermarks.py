@@ -15,8 +15,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WIDE = "\uff21-\uff3a\uff41-\uff5a"
@@ -84,9 +85,24 @@ class WatermarkFinder:
                     known = self._spellings.setdefault(letters.text[start:end], set())
                     if len(known) < self.least_spellings:
                         known.add(spelled)
+        self._forget_some()
+
+    def _forget_some(self) -> None:
         if len(self._spellings) > MOST_STRETCHES:  # what was met in one spelling only has the least to lose
             self._spellings = {key: known for key, known in self._spellings.items() if len(known) > 1}
             self._counts = Counter({key: self._counts[key] for key in self._spellings})
+
+    def so_far(self) -> dict[str, list[Any]]:
+        """Return what was learned, as plain data for `take`: how often each stretch was met, and its spellings."""
+        return {key: [self._counts[key], *sorted(known)] for key, known in self._spellings.items()}
+
+    def take(self, learned: Mapping[str, Sequence[Any]]) -> None:
+        """Add what another finder learned from other texts."""
+        for key, (number, *spellings) in learned.items():
+            self._counts[key] += number
+            known = self._spellings.setdefault(key, set())
+            known.update(spellings[: self.least_spellings - len(known)])
+        self._forget_some()
 
     def found(self) -> Watermarks:
         """The watermarks learned so far."""

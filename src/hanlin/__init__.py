@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
     from hanlin.life.chatbot import Chatbot as Chatbot
+    from hanlin.life.collect import collect_data as collect_data
+    from hanlin.life.compare_tokenizers import compare_tokenizers as compare_tokenizers
     from hanlin.life.demo import demo as demo
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from hanlin.life.run import run as run
     from hanlin.life.serve import server as server
     from hanlin.life.train_tokenizer import train_tokenizer as train_tokenizer
+    from hanlin.life.word_statistics import word_statistics as word_statistics
     from hanlin.text.chat import Conversation as Conversation
     from hanlin.text.chat import Message as Message
     from hanlin.text.chat import Template as Template
@@ -40,6 +43,8 @@ _NAMES = {
     "ask": "hanlin.life.ask:ask",
     "build_data": "hanlin.life.build_data:build_data",
     "chat": "hanlin.life.chat:chat",
+    "collect_data": "hanlin.life.collect:collect_data",
+    "compare_tokenizers": "hanlin.life.compare_tokenizers:compare_tokenizers",
     "demo": "hanlin.life.demo:demo",
     "doctor": "hanlin.life.doctor:doctor",
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
@@ -51,6 +56,7 @@ _NAMES = {
     # Not `serve`, for the same reason.
     "server": "hanlin.life.serve:server",
     "train_tokenizer": "hanlin.life.train_tokenizer:train_tokenizer",
+    "word_statistics": "hanlin.life.word_statistics:word_statistics",
     "Chatbot": "hanlin.life.chatbot:Chatbot",
     "Model": "hanlin.life.load:Model",
     "Report": "hanlin.life.report:Report",
@@ -71,6 +77,8 @@ __all__ = [
     "ask",
     "build_data",
     "chat",
+    "collect_data",
+    "compare_tokenizers",
     "demo",
     "doctor",
     "eval",
@@ -80,6 +88,7 @@ __all__ = [
     "run",
     "server",
     "train_tokenizer",
+    "word_statistics",
 ]
 
 

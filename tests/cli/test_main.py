@@ -85,7 +85,7 @@ def test_a_mistyped_option_gets_a_suggestion(capsys: pytest.CaptureFixture[str])
 
 
 def test_an_option_like_no_other_points_to_the_help(capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = said(capsys, "pretrain", "--xyzzyx", "3")
+    code, _, err = said(capsys, "pretrain", "--qqqqqqqqqqqqqqqq", "3")
     assert code == 2 and shows(err, "E903") and "hanlin pretrain --help" in err
 
 

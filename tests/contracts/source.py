@@ -43,8 +43,8 @@ def name_of(path: Path) -> str:
 
 
 def config_classes() -> Iterator[type[Config]]:
-    """Every config class of every room's config.py, by import (which must not need torch)."""
-    for path in sorted(PACKAGE.glob("*/config.py")):
+    """Every config class of every config.py, by import (which must not need torch)."""
+    for path in sorted(PACKAGE.rglob("*config.py")):
         module = importlib.import_module(module_name(path))
         for value in vars(module).values():
             is_config = isinstance(value, type) and issubclass(value, Config) and value is not Config

@@ -18,8 +18,11 @@ COMMANDS = importlib.import_module("hanlin.cli.table").COMMANDS
 PYTHON_NAMES = {
     "demo": "demo",
     "run": "run",
+    "data collect": "collect_data",
     "data build": "build_data",
+    "data words": "word_statistics",
     "tokenizer train": "train_tokenizer",
+    "tokenizer compare": "compare_tokenizers",
     "pretrain": "pretrain",
     "finetune": "finetune",
     "eval": "eval",

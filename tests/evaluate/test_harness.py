@@ -7,11 +7,9 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hanlin.base.errors import InputError
-from hanlin.evaluate.harness import Case, chance_level, normalised, read_task, read_tasks, run_tasks, wilson
+from hanlin.evaluate.harness import Case, chance_level, normalised, read_task, read_tasks, run_tasks
 from hanlin.text.chat import Message
 
 
@@ -74,21 +72,6 @@ def test_chance_is_the_better_of_guessing_and_one_constant_answer() -> None:
     assert chance_level([case("a", "a", "b")] * 3 + [case("b", "a", "b")]) == 0.75, "always saying a gets three of four"
     assert chance_level([case("1"), case("2"), case("3"), case("1")]) == 0.5
     assert chance_level([case(str(n)) for n in range(10)]) == pytest.approx(0.1)
-
-
-def test_wilson_against_published_values() -> None:
-    """Newcombe 1998, table I: 81 of 263, and 0 of 20."""
-    low, high = wilson(81, 263)
-    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
-    low, high = wilson(0, 20)
-    assert (low, round(high, 4)) == (0.0, 0.1611)
-
-
-@given(n=st.integers(1, 500), data=st.data())
-def test_wilson_holds_the_share_and_stays_between_0_and_1(n: int, data: st.DataObject) -> None:
-    correct = data.draw(st.integers(0, n))
-    low, high = wilson(correct, n)
-    assert 0 <= low <= correct / n + 1e-12 and correct / n - 1e-12 <= high <= 1
 
 
 def test_the_standard_error_is_of_a_share(tmp_path: Path) -> None:

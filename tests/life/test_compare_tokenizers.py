@@ -47,7 +47,13 @@ def test_figures_tables_and_pictures(home: Path, tmp_path: Path, lang: str) -> N
     for name in ("bytes_per_token", "bits_per_byte", "premium"):
         assert "zh-Hans" in (tmp_path / f"{name}.svg").read_text()
     assert len(report.tables) == 7
-    assert report.tables[0].rows[0][:2] == ("bpe", "BPE ByteLevel")
+    assert report.tables[0].columns[1:] == ("bpe", "character")
+    overall = {row[0]: row[1:] for row in report.tables[0].rows}
+    for number, row in enumerate(rows.values()):
+        entries, reach, *_ = overall.values()
+        assert entries[number] == f"{row['vocab_size']:,}"
+        assert reach[number] == f"{row['all']['bytes_per_token']:.2f}"
+    assert "BPE ByteFallback" in "\n".join(report.lines)
     text = "\n".join(report.lines)
     assert ("come back" in text) == (lang == "en") and ("原样还原" in text) == (lang == "zh")
 

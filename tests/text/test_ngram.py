@@ -51,7 +51,7 @@ class Plain:
             return [0, 0.5, 1, 1.5]
         y = n1 / (n1 + 2 * n2)
         estimates = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
-        return [0, *(min(max(d, 0), most) for d, most in zip(estimates, (1, 2, 3), strict=True))]
+        return [0, *estimates] if min(estimates) > 0 else [0, 0.5, 1, 1.5]
 
     def p(self, token: int, history: tuple[int, ...]) -> float:
         n = len(history) + 1
@@ -107,6 +107,16 @@ def test_documents_together_or_alone_or_with_nothing_to_predict() -> None:
     together = model.log2probs([documents[0], [0], [], documents[1]])
     np.testing.assert_array_equal(together, np.r_[model.log2prob(documents[0]), model.log2prob(documents[1])])
     assert model.log2prob([0]).shape == (0,)
+
+
+def test_nothing_is_impossible_where_no_discount_can_be_estimated() -> None:
+    """Four bigrams that occur four times for each one that occurs three times: the estimate for three is below zero,
+    and once left no chance at all to what was never seen after such a history."""
+    documents = (
+        [[0, 2, 3, 1]] * 3 + [[0, 4 + n % 4, 8 + n % 4, 1] for n in range(16)] + [[0, 12, 1], [0, 13, 1], [0, 13, 1]]
+    )
+    model = KneserNey(2, vocab_size=16).train(documents)
+    assert np.isfinite(model.log2probs([[0, first, last] for first in range(16) for last in range(16)])).all()
 
 
 def test_longer_histories_help_on_text_that_repeats() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contracts.source import ROOT
 
+from hanlin.base.config import resolve
 from hanlin.base.errors import ConfigError
 from hanlin.data.shards import write_shards
 from hanlin.text.config import TokenizerConfig
@@ -158,3 +162,22 @@ def test_shares_are_stated_once(prepared: Prepared, lang: str) -> None:
     with pytest.raises(ConfigError) as caught:
         prepared.config(data={"a": 1.0, "b": 2.0}, mix={"temperature": 2})
     assert problems(caught) == ["data"]
+
+
+@pytest.mark.parametrize("page", ["mixing.md", "mixing.zh-CN.md"])
+def test_what_the_page_shows_can_be_set(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    blocks = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL)]
+    first, second = (resolve(PretrainConfig, file=block["pretrain"]).value.mix for block in blocks)
+    assert (first.weights["novels"], first.max_epochs, first.epochs) == (2, 4, {"poems": 8})
+    assert [phase.until for phase in second.phases] == [0.8, 1]
+
+
+def test_the_stored_mixture_is_the_one_that_was_set(prepared: Prepared) -> None:
+    """A resumed run reads its settings from config.toml: phases are tables in a list there."""
+    phases = [{"until": 0.5, "temperature": 3}, {"until": 1, "weights": {"wiki": 1, "novels": 0.5}}]
+    config = prepared.config(mix={"phases": phases, "max_epochs": 9}, tokens=1000)
+    result = pretrain(config)
+    assert resolve(PretrainConfig, file=result.path / "config.toml").value.mix == config.mix
+    again = pretrain(PretrainConfig(resume=result.path))
+    assert again.report["mixture"] == result.report["mixture"]

@@ -59,20 +59,21 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def write_atomic(path: Path | str, data: bytes | str, *, durable: bool = True) -> None:
-    """Write a file so that a reader finds the old content or the new, never a part.
+@contextlib.contextmanager
+def writing(path: Path | str, *, durable: bool = True) -> Iterator[BinaryIO]:
+    """Yield a file that becomes `path`, whole, when the block ends well: a reader finds the old content or the new.
 
     `durable=False` skips the fsyncs: for heartbeats, which nobody misses after a power cut.
     Raises DiskFull or MachineError.
     """
     path = Path(path)
-    content = data.encode() if isinstance(data, str) else data
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "xb") as file:
-                write_bytes(file, content)
+                yield file
+                file.flush()
                 if durable:
                     fsync(file.fileno())
             rename(temporary, path)
@@ -81,6 +82,12 @@ def write_atomic(path: Path | str, data: bytes | str, *, durable: bool = True) -
             raise
         if durable:
             _fsync_folder(path.parent)
+
+
+def write_atomic(path: Path | str, data: bytes | str, *, durable: bool = True) -> None:
+    """Write a file so that a reader finds the old content or the new, never a part. As `writing` otherwise."""
+    with writing(path, durable=durable) as file:
+        write_bytes(file, data.encode() if isinstance(data, str) else data)
 
 
 def write_json(path: Path | str, value: Any, *, durable: bool = True) -> None:

@@ -34,7 +34,10 @@ def toml_value(value: object) -> str:
         case int() | float():
             return repr(value)
         case BaseModel():
-            return toml_value({name: getattr(value, name) for name in type(value).model_fields})
+            # Inside a list nothing says what "none" would stand for; a default that is None is as well left out.
+            fields = type(value).model_fields.items()
+            kept = (name for name, field in fields if getattr(value, name) is not None or field.default is not None)
+            return toml_value({name: getattr(value, name) for name in kept})
         case Mapping():
             return "{ " + ", ".join(f"{_toml_key(k)} = {toml_value(v)}" for k, v in value.items()) + " }"
         case list() | tuple() | set() | frozenset():

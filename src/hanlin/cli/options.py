@@ -128,15 +128,16 @@ def signature_of(command: Command) -> inspect.Signature:
     if command.many:
         words = Annotated[str, Parameter(name=command.positional[-1].upper())]
         parameters.append(inspect.Parameter("words", inspect.Parameter.VAR_POSITIONAL, annotation=words))
-    parameters += [_parameter(option, inspect.Parameter.KEYWORD_ONLY) for option in rest]
+    takes_many = not command.positional  # else the words after an option might be meant for the command
+    parameters += [_parameter(option, inspect.Parameter.KEYWORD_ONLY, takes_many=takes_many) for option in rest]
     parameters += [_common(flags, kind, name) for flags, kind, name in common_options(command)]
     return inspect.Signature(parameters)
 
 
-def _parameter(option: Option, kind: Any) -> inspect.Parameter:
+def _parameter(option: Option, kind: Any, *, takes_many: bool = False) -> inspect.Parameter:
     negative = f"--no-{option.name}" if option.is_flag else ""
     text: Any = bool if option.is_flag else list[str] if option.is_list else str
-    typed = Annotated[Optional[text], Parameter(name=option.flags(), negative=negative)]  # noqa: UP045
+    typed = Annotated[Optional[text], Parameter(name=option.flags(), negative=negative, consume_multiple=takes_many)]  # noqa: UP045
     return inspect.Parameter(option.name.replace(".", "__"), kind, default=None, annotation=typed)
 
 

@@ -56,6 +56,7 @@ _LIFE = "hanlin.life"
 COMMANDS: tuple[Command, ...] = (
     Command(("demo",), f"{_LIFE}.config:DemoConfig", f"{_LIFE}.demo:demo", talks=True, dry_run=True),
     Command(("run",), f"{_LIFE}.config:RunConfig", f"{_LIFE}.run:run", ("recipe",), dry_run=True),
+    Command(("data", "collect"), f"{_LIFE}.config:CollectJob", f"{_LIFE}.collect:collect_data", ("sources",), True),
     Command(("data", "build"), f"{_LIFE}.config:BuildDataConfig", f"{_LIFE}.build_data:build_data", ("sources",), True),
     Command(("data", "why"), f"{_LIFE}.config:WhyConfig", f"{_LIFE}.why:why", ("id",)),
     Command(
@@ -75,6 +76,34 @@ COMMANDS: tuple[Command, ...] = (
         ("tokenizers",),
         many=True,
     ),
+    Command(
+        ("ngram", "train"),
+        f"{_LIFE}.judge_config:TrainNgramConfig",
+        f"{_LIFE}.train_ngram:train_ngram",
+        ("data",),
+        True,
+    ),
+    Command(
+        ("ngram", "score"),
+        f"{_LIFE}.judge_config:ScoreNgramConfig",
+        f"{_LIFE}.score_ngram:score_ngram",
+        ("model", "data"),
+        True,
+    ),
+    Command(("quality", "train"), f"{_LIFE}.judge_config:TrainQualityConfig", f"{_LIFE}.train_quality:train_quality"),
+    Command(
+        ("quality", "score"),
+        f"{_LIFE}.judge_config:ScoreQualityConfig",
+        f"{_LIFE}.score_quality:score_quality",
+        ("model", "data"),
+        many=True,
+    ),
+    Command(
+        ("vectors", "train"), f"{_LIFE}.config:TrainVectorsConfig", f"{_LIFE}.vectors:train_vectors", ("data",), True
+    ),
+    Command(("vectors", "neighbours"), f"{_LIFE}.config:NeighboursConfig", f"{_LIFE}.vectors:neighbours", ("word",)),
+    Command(("vectors", "analogy"), f"{_LIFE}.config:AnalogyConfig", f"{_LIFE}.vectors:analogy", ("terms",), True),
+    Command(("vectors", "score"), f"{_LIFE}.config:ScoreVectorsConfig", f"{_LIFE}.vectors:score_vectors", ("vectors",)),
     Command(
         ("pretrain",), "hanlin.train.config:PretrainConfig", f"{_LIFE}.pretrain:pretrain", ("data",), True, dry_run=True
     ),

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from hanlin.base.errors import InputError
 from hanlin.base.files import read_text
+from hanlin.base.intervals import wilson
 from hanlin.text.chat import Message, conversation
 
 Metric = Literal["exact_match", "multiple_choice"]
@@ -26,8 +27,6 @@ Generate = Callable[[Sequence[Messages]], Sequence[str | None]]
 """Conversations to answers; None for one that does not fit into the model."""
 Choose = Callable[[Sequence[tuple[Messages, Sequence[str]]]], Sequence[Sequence[float] | None]]
 """Conversations with choices to the log-likelihood of each choice; None for one that does not fit."""
-
-Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -93,16 +92,6 @@ class TaskScore:
             "chance": self.chance,
             "num_too_long": self.num_too_long,
         }
-
-
-def wilson(num_correct: int, num_cases: int) -> tuple[float, float]:
-    """The 95 % Wilson score interval of a share."""
-    if not num_cases:
-        return 0.0, 1.0
-    p, z2 = num_correct / num_cases, Z_95 * Z_95
-    middle = (p + z2 / (2 * num_cases)) / (1 + z2 / num_cases)
-    half = Z_95 / (1 + z2 / num_cases) * math.sqrt(p * (1 - p) / num_cases + z2 / (4 * num_cases * num_cases))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 # ---------------------------------------------------------------- reading tasks

@@ -135,20 +135,20 @@ def _add_premiums(figures: dict[str, Any], found: Found, reference: str) -> None
 
 
 def _overall(figures: Mapping[str, Any]) -> Table:
-    names = ("tokenizer", "kind", "entries", *BY_LANGUAGE, "unknown_rate", "changed", "speed")
-    rows = tuple(
-        (
-            name,
-            row["kind"],
-            f"{row['vocab_size']:,}",
-            *(_shown(row["all"][figure], figure) for figure in BY_LANGUAGE),
-            _shown(row["all"]["unknown_rate"], "unknown_rate"),
-            f"{row['all']['changed']:,} / {row['all']['texts']:,}",
-            f"{row['megabytes_per_second']:.2f}",
-        )
-        for name, row in figures["tokenizers"].items()
-    )
-    return Table("", tuple(say(f"life.column_{name}") for name in names), rows)
+    """All languages together: figures down, vocabularies across."""
+    tables = figures["tokenizers"]
+
+    def cells(row: Mapping[str, Any]) -> dict[str, str]:
+        return {
+            "entries": f"{row['vocab_size']:,}",
+            **{name: _shown(row["all"][name], name) for name in (*BY_LANGUAGE, "unknown_rate")},
+            "changed": f"{row['all']['changed']:,} / {row['all']['texts']:,}",
+            "speed": f"{row['megabytes_per_second']:.2f}",
+        }
+
+    columns = [cells(row) for row in tables.values()]
+    rows = tuple((say(f"life.column_{name}"), *(column[name] for column in columns)) for name in columns[0])
+    return Table("", (say("life.column_tokenizer"), *tables), rows)
 
 
 def _by_language(figures: Mapping[str, Any], parallel: bool) -> Iterator[Table]:
@@ -173,8 +173,8 @@ def _losses(figures: Mapping[str, Any]) -> Iterator[str]:
     for name, row in figures["tokenizers"].items():
         normaliser = row["normaliser"] or say("life.no_normaliser")
         key = "life.tokenizer_loses" if row["all"]["changed"] else "life.tokenizer_keeps"
-        figures_of = {"changed": row["all"]["changed"], "texts": row["all"]["texts"], "example": row["all"]["example"]}
-        yield say(key, name=name, normaliser=normaliser, **figures_of)
+        told = {name: row["all"][name] for name in ("changed", "texts", "example")}
+        yield say(key, name=name, kind=row["kind"], normaliser=normaliser, **told)
 
 
 def _draw(path: Path, figures: Mapping[str, Any], figure: str) -> None:

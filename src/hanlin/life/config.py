@@ -18,11 +18,19 @@ from hanlin.base.messages import say
 from hanlin.evaluate.config import EvaluateConfig
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.serve.config import ServeConfig
+from hanlin.text.collect.config import CollectConfig
 from hanlin.text.config import CorpusConfig, TokenizerConfig
+from hanlin.text.vectors.config import VectorsConfig
 from hanlin.train.config import DURATIONS, Duration
 
 RUNS = Path("runs")
 _OF_ENGINES = {"workers": ("processes", "ray"), "ray_address": ("ray",), "rank": ("rank",), "world_size": ("rank",)}
+
+
+class CollectJob(CollectConfig):
+    """`hanlin data collect`: what is collected, and where it goes."""
+
+    out: Path = Field(default=Path("collected"), description="Folder of the collection; one that stands is added to.")
 
 
 class BuildDataConfig(CorpusConfig):
@@ -116,6 +124,49 @@ class WordsConfig(Config):
     stem: bool = Field(default=False, description="Count stems instead of words, where the language has a stemmer.")
     top: int = Field(default=20, ge=0, le=10_000, description="Words of each language to show.")
     out: Path = Field(default=Path("words"), description="Folder for the lists, figures and picture.")
+
+
+class TrainVectorsConfig(VectorsConfig):
+    """`hanlin vectors train`: the settings of word2vec, what it learns from, and where the vectors go."""
+
+    data: tuple[str, ...] = Field(min_length=1, description="A built corpus, or files and folders of text.")
+    out: Path = Field(default=Path("vectors"), description="Folder of the vectors.")
+
+
+class NeighboursConfig(Config):
+    """`hanlin vectors neighbours`."""
+
+    section: ClassVar[str] = "vectors"
+
+    word: str = Field(min_length=1, max_length=1000, description="The word that is asked about.")
+    vectors: Path = Field(default=Path("vectors"), description="Folder of the vectors.")
+    number: int = Field(default=10, ge=1, le=10**6, description="Words to show.")
+
+
+class AnalogyConfig(Config):
+    """`hanlin vectors analogy`."""
+
+    section: ClassVar[str] = "vectors"
+
+    terms: tuple[str, ...] = Field(
+        min_length=3, max_length=3, description="Three words: the first is to the second as the third is to what?"
+    )
+    vectors: Path = Field(default=Path("vectors"), description="Folder of the vectors.")
+    number: int = Field(default=5, ge=1, le=10**6, description="Words to show.")
+
+
+class ScoreVectorsConfig(Config):
+    """`hanlin vectors score`."""
+
+    section: ClassVar[str] = "vectors"
+
+    vectors: Path = Field(default=Path("vectors"), description="Folder of the vectors.")
+    sts: tuple[str, ...] = Field(default=(), description="JSON lines of sentence1, sentence2 and score.")
+    labels: tuple[str, ...] = Field(default=(), description="JSON lines of text and label.")
+    model: str = Field(
+        default="", max_length=4096, description="Model to show beside, by its hidden states; empty: none."
+    )
+    device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
 
 
 class EvaluateJob(EvaluateConfig):

@@ -15,6 +15,7 @@ from hanlin.life.settings import Given, settled
 from hanlin.text.ledger import Entry
 from hanlin.text.privacy.treat import kinds_in_words
 from hanlin.text.reasons import reason_text
+from hanlin.text.rules.measures import SCORED
 from hanlin.text.rules.rulebook import Bound
 from hanlin.text.why import MOST, Answer
 from hanlin.text.why import why as ask_ledger
@@ -43,6 +44,8 @@ def _lines(entry: Entry) -> Iterator[str]:
     if entry.value is not None and entry.limit is not None:
         origin = say("life.why_settings") if entry.origin in ("", "settings") else entry.origin
         yield say("life.why_value", value=f"{entry.value:g}", limit=f"{entry.limit:g}", origin=origin)
+    if scores := {name: entry.measures[name] for name in SCORED if entry.measures and name in entry.measures}:
+        yield say("life.why_scores", scores=", ".join(f"{name} {value:g}" for name, value in scores.items()))
     if entry.personal:
         numbers = {kind: number for kind, (number, _, _) in entry.personal.items()}
         yield say("life.why_personal", counts=kinds_in_words(numbers))

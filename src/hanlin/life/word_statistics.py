@@ -67,17 +67,13 @@ def _figures(held: WordCounts, ranked: list[tuple[str, int]]) -> dict[str, Any]:
 
 
 def _summary(figures: Mapping[str, Any]) -> Table:
-    columns = [say(f"life.column_{name}") for name in ("language", "documents", "words", "different", "seen_once")]
-    columns += [say("life.column_words_for", share=f"{share:.0%}") for share in SHARES]
-    rows = tuple(
-        (
-            lang,
-            *(f"{row[name]:,}" for name in ("documents", "words", "different", "seen_once")),
-            *(f"{number:,}" for number in row["words_for"].values()),
-        )
-        for lang, row in figures.items()
-    )
-    return Table(say("life.words_summary"), tuple(columns), rows)
+    """Languages across: ten columns would not fit a terminal."""
+    names = ("documents", "words", "different", "seen_once")
+    rows = [(say(f"life.column_{name}"), *(f"{row[name]:,}" for row in figures.values())) for name in names]
+    for share in SHARES:
+        numbers = (f"{row['words_for'][f'{share:g}']:,}" for row in figures.values())
+        rows.append((say("life.column_words_for", share=f"{share:.0%}"), *numbers))
+    return Table(say("life.words_summary"), (say("life.column_language"), *figures), tuple(rows))
 
 
 def _commonest(lang: str, rows: list[tuple[str, int]]) -> Table:

@@ -106,6 +106,21 @@ class RulesConfig(Config):
     )
 
 
+Measure = Literal["quality", "spam", "toxic"]
+"""What a classifier may measure."""
+
+
+class QualityConfig(Config):
+    """Models of the user's own that judge every document; thresholds on what they say stand among the rules."""
+
+    ngram: str = Field(
+        default="", max_length=4096, description="File of an n-gram model: perplexity and its percentile."
+    )
+    classifier: str = Field(default="", max_length=4096, description="File of a classifier for the measure quality.")
+    spam: str = Field(default="", max_length=4096, description="File of a classifier for the measure spam.")
+    toxic: str = Field(default="", max_length=4096, description="File of a classifier for the measure toxic.")
+
+
 MOST_SIGNATURE = 2000
 """Numbers of a signature: bands x rows."""
 
@@ -234,6 +249,7 @@ class CorpusConfig(Config):
     read: ReadConfig = Field(default=ReadConfig(), description="Limits of reading.")
     normalise: NormaliseConfig = Field(default=NormaliseConfig(), description="What is evened out in every text.")
     rules: RulesConfig = Field(default=RulesConfig(), description="Which documents are too poor to learn from.")
+    quality: QualityConfig = Field(default=QualityConfig(), description="Models that judge every document.")
     privacy: PrivacyConfig = Field(default=PrivacyConfig(), description="What becomes of personal data in the texts.")
     dedup: bool = Field(default=True, description="Drop a document whose text was already kept.")
     near_dup: NearDupConfig = Field(default=NearDupConfig(), description="Documents almost equal to another.")

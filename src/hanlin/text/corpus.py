@@ -87,10 +87,11 @@ def build_corpus(
     """
     begun = time.monotonic()
     engine, progress = engine or Processes(num_cores()), progress or Progress("none")
-    rules = Rulebook(config.rules)
+    rules = Rulebook(config.rules, config.quality)
     key = reading_key(config)
     known = next((folder for folder in (out, earlier) if folder and is_readable_again(folder, key)), None)
-    plan = sha256_bytes(repr([FORMAT, key, str(known), _plain(config), evaluation_stamp(config.against)]).encode())
+    given = [evaluation_stamp(config.against), rules.scores.marks]  # files that settings name, as they are now
+    plan = sha256_bytes(repr([FORMAT, key, str(known), _plain(config), *given]).encode())
     with workplace(work or str(out.with_name(f".{out.name}.work")), plan, engine, progress) as tasks:
         build = _Build(config, rules, tasks, known)
         build.run()

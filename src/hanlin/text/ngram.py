@@ -20,8 +20,9 @@ and the token here, give the row of the n tokens that end here. Sorts and binary
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from hanlin.base.errors import InputError
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Ids = Sequence[int] | NDArray[np.int32] | NDArray[np.int64]
 
 _ABSENT = -1
 
@@ -48,7 +50,7 @@ class KneserNey:
         self.vocab_size = vocab_size
         self._orders: list[_Order] = []
 
-    def train(self, documents: Iterable[Sequence[int]]) -> KneserNey:
+    def train(self, documents: Iterable[Ids]) -> KneserNey:
         """Count and smooth; return self. Raises InputError without a token to predict or for an id out of range."""
         tokens, places = self._joined(documents)
         if not places.any():
@@ -63,11 +65,33 @@ class KneserNey:
         self._orders.append(_smoothed(grams.keys, _occurrences(grams, places), num_histories, self.vocab_size))
         return self
 
-    def log2prob(self, ids: Sequence[int]) -> Floats:
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what training found, for a file: `keys3`, `direct3`, `backoff3` for the trigrams."""
+        return {
+            f"{name}{n}": getattr(order, name)
+            for n, order in enumerate(self._orders, start=1)
+            for name in ("keys", "direct", "backoff")
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]], *, order: int, vocab_size: int) -> KneserNey:
+        """Return the model that `arrays` told of; mapped arrays stay mapped. Raises KeyError where one is missing."""
+        model = cls(order, vocab_size=vocab_size)
+        model._orders = [
+            _Order(arrays[f"keys{n}"], arrays[f"direct{n}"], arrays[f"backoff{n}"]) for n in range(1, order + 1)
+        ]
+        return model
+
+    @property
+    def num_ngrams(self) -> tuple[int, ...]:
+        """Different n-grams of each order that training saw."""
+        return tuple(int((order.direct > 0).sum()) for order in self._orders)
+
+    def log2prob(self, ids: Ids) -> Floats:
         """Return log2 p of every token of one document but its first: (len(ids) - 1,)."""
         return self.log2probs([ids])
 
-    def log2probs(self, documents: Iterable[Sequence[int]]) -> Floats:
+    def log2probs(self, documents: Iterable[Ids]) -> Floats:
         """Return log2 p of every token but the first of each document, end to end: (number of such tokens,).
 
         Raises InputError for an id out of range.
@@ -79,7 +103,7 @@ class KneserNey:
             rows = _step(order, n, rows, tokens, places, p, self.vocab_size)
         return np.log2(p[places > 0])
 
-    def _joined(self, documents: Iterable[Sequence[int]]) -> tuple[Ints, Ints]:
+    def _joined(self, documents: Iterable[Ids]) -> tuple[Ints, Ints]:
         """All tokens end to end, and the place of each in its document."""
         parts = [np.asarray(ids, np.int64) for ids in documents]
         tokens = np.concatenate(parts) if parts else np.empty(0, np.int64)
@@ -167,14 +191,16 @@ def _smoothed(keys: Ints, counts: Ints, num_histories: int, vocab_size: int) -> 
 def _discounts(num_with: Ints) -> Floats:
     """What is taken from counts of 0, 1, 2 and more, by how many n-grams have each count: equation 26.
 
-    Too few n-grams give no estimate: then 0.5, 1 and 1.5, as KenLM falls back.
+    Too few n-grams give no estimate, or one that leaves nothing for what was never seen: then 0.5, 1 and 1.5, as KenLM
+    falls back.
     """
+    fallback = np.array([0, 0.5, 1, 1.5])
     n1, n2, n3, n4 = num_with[1:5].astype(float)
     if min(n1, n2, n3, n4) == 0:
-        return np.array([0, 0.5, 1, 1.5])
+        return fallback
     y = n1 / (n1 + 2 * n2)
-    estimates = [0, 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3]
-    return np.clip(estimates, 0, [0, 1, 2, 3])
+    estimates = np.array([0, 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3])
+    return estimates if estimates[1:].min() > 0 else fallback
 
 
 def _step(order: _Order, n: int, rows: Ints, tokens: Ints, places: Ints, p: Floats, vocab_size: int) -> Ints:

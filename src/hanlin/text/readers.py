@@ -40,7 +40,7 @@ _FORMATS = {
     ".html": "html", ".htm": "html", ".xhtml": "html",
 }  # fmt: skip
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may spell half of a pair, which is no text and has no UTF-8
-_KEPT_COLUMNS = ("id", "source", "url", "title", "date", "licence", "license", "book", "site", "group")
+_KEPT_COLUMNS = ("id", "source", "url", "title", "date", "licence", "license", "book", "site", "group", "label")
 # Where a long text may be cut, best first: paragraph, line, end of a sentence, word.
 _SENTENCE = r"[。！？；][”’」』]?\s*|[.!?;]['\")”’]?\s+"
 _BORDERS = tuple(map(re.compile, (r"\n[^\S\n]*\n", r"\n", _SENTENCE, r"\s+")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hanlin.base.messages import say
+from hanlin.base.messages import room_entries, say
 from hanlin.text.rules.presets import is_threshold
 
 
@@ -17,3 +17,9 @@ def reason_text(reason: str) -> str:
 def measure_text(measure: str) -> str:
     """Return what a measure counts, in words."""
     return say(f"text.measure_{measure}")
+
+
+def collected_text(reason: str) -> str:
+    """Return why something was not collected: the collector's own reason, or that of the reader of a file."""
+    key = f"text.refused_{reason}"
+    return say(key) if key in room_entries("text") else reason_text(reason)

@@ -50,6 +50,7 @@ class Tally:
     examples: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=dict)
     refined: dict[str, Any] = field(default_factory=dict)
+    unscored: dict[str, int] = field(default_factory=dict)
 
     def add(self, table: Mapping[str, Any], most: int) -> None:
         """Add the figures of another part of the corpus; of its examples as many as there is room for up to `most`."""
@@ -70,7 +71,11 @@ class Tally:
 
     def figures(self) -> dict[str, Any]:
         """All counts; those of steps that are off by default only where they were on."""
-        return {name: value for name, value in asdict(self).items() if value or name not in ("groups", "refined")}
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if value or name not in ("groups", "refined", "unscored")
+        }
 
     def count_kept(self, split: str, document: Document) -> None:
         """Count a document in its part."""
@@ -122,6 +127,9 @@ def report_lines(figures: Mapping[str, Any]) -> Iterator[str]:
             documents=f"{figures['edited'][edit]:,}",
             examples=" | ".join(example["example"] for example in figures["examples"].get(edit, ())) or "-",
         )
+    for name, number in sorted(figures.get("unscored", {}).items()):
+        measure, _, lang = name.partition(" ")
+        yield say("text.report_unscored", number=f"{number:,}", lang=lang, measure=measure)
     yield from refined_lines(figures)
     for reason, number in figures["dropped"].items():
         places = ", ".join(_place(example) for example in figures["examples"].get(reason, ()))

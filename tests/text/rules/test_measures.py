@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanlin.base.messages import all_entries
-from hanlin.text.rules.measures import is_measure, measure, measure_names
+from hanlin.text.rules.measures import SCORED, is_measure, measure, measure_names
 
 ENGLISH = "The cat sat on the mat. It's a cat!\n- one item\n- two items\n\nSee http://a.example/b ...\n"
 CHINESE = "第一回 甄士隐梦幻识通灵\n此开卷第一回也。作者自云：“曾历过一番梦幻之后”……\n"
@@ -70,7 +70,7 @@ def test_single_measures(text: str, name: str, value: float) -> None:
 @given(st.text(max_size=80))
 def test_every_text_has_every_measure_and_shares_are_shares(text: str) -> None:
     found = measure(text)
-    assert (*found, "bad_words") == measure_names()
+    assert (*found, "bad_words", *SCORED) == measure_names()
     for name, value in found.items():
         if (name.endswith("_chars") and name.startswith(("dup", "top"))) or name in ("letters", "symbols", "dup_lines"):
             assert 0 <= value <= 1, name

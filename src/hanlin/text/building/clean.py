@@ -34,7 +34,7 @@ CODES = {"train": TRAIN, "validation": VALIDATION}
 def draft(job: Mapping[str, Any], folder: Path, storage: Storage) -> dict[str, Any]:
     """Task: read a piece, set its documents down, and note what the rules learn from them."""
     config = CorpusConfig(**job["config"])
-    rules = Rulebook(config.rules)
+    rules = Rulebook(config.rules, config.quality)
     for one in set_down(events_of(job["piece"], config, storage), folder / "drafts"):
         rules.learn(one.document)
     return {"learned": rules.so_far()}
@@ -68,7 +68,7 @@ class Cleaner:
 
     def __init__(self, config: CorpusConfig) -> None:
         self.config, self.tally = config, Tally()
-        self.rules = Rulebook(config.rules)
+        self.rules = Rulebook(config.rules, config.quality)
         self.privacy = Privacy(config.privacy, config.max_examples)
         self.tally.personal = self.privacy.figures
         self.splitter = Splitter(Seeds(config.seed).derive("split"), config.validation_fraction, config.split_by)
@@ -157,6 +157,8 @@ class Cleaner:
         if self.rules.is_idle:
             return None
         work.measures = self.rules.measures(work.read, work.measures)
+        for measure in self.rules.scores.missing(work.read.lang):
+            count(self.tally.unscored, f"{measure} {work.read.lang}")
         broken = self.rules.broken(work.read, work.measures)
         if not broken:
             return None

@@ -35,6 +35,10 @@ from hanlin.text.rules.repetition import REPEATED_GRAMS, TOP_GRAMS, gram_repetit
 VERSION = 1
 """Raised by hand when a measure changes its meaning: stored ones of another version are taken anew."""
 
+PERPLEXITY, PERCENTILE = "perplexity", "perplexity_percentile"
+SCORED = (PERPLEXITY, PERCENTILE, "quality", "spam", "toxic")
+"""Measures that models of the user's own take, named under `[corpus.quality]`; see scores.py."""
+
 SHORT_LINE, TINY_LINE = 30, 10
 # The eight of Gopher, and the characters FineWeb-2 found for Chinese, here in both scripts (configs/cmn_Hani.yml; its
 # middle dot is punctuation and left out).
@@ -199,8 +203,8 @@ def _mean(values: np.ndarray) -> float:
 
 @functools.cache
 def measure_names() -> tuple[str, ...]:
-    """Every measure there is, in order; bad words, which need the user's list, come last."""
-    return (*measure("a"), "bad_words")
+    """Every measure there is, in order; those that need the user's lists and models come last."""
+    return (*measure("a"), "bad_words", *SCORED)
 
 
 def is_measure(name: str) -> bool:

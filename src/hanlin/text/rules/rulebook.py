@@ -9,12 +9,12 @@ from typing import Any
 
 from hanlin.base.errors import ConfigError, Problem
 from hanlin.base.messages import say
-from hanlin.text.config import RulesConfig
+from hanlin.text.config import QualityConfig, RulesConfig
 from hanlin.text.document import Document
 from hanlin.text.rules.badwords import read_bad_words
 from hanlin.text.rules.debris import remove_debris
 from hanlin.text.rules.lines import remove_lines
-from hanlin.text.rules.measures import measure
+from hanlin.text.rules.measures import PERCENTILE, PERPLEXITY, SCORED, measure
 from hanlin.text.rules.presets import (
     EDITS,
     KINDS,
@@ -31,9 +31,11 @@ from hanlin.text.rules.presets import (
     set_threshold,
     threshold_names,
 )
+from hanlin.text.rules.scores import Scores
 from hanlin.text.rules.watermarks import WatermarkFinder, Watermarks
 
 SETTINGS = "settings"
+_OF_THE_USER = frozenset(["bad_words", *SCORED, *(f"{name}_by" for name in SCORED)])
 
 
 @dataclass(frozen=True)
@@ -58,21 +60,27 @@ class Bound:
 
 
 class Rulebook:
-    """The rules of one corpus. Raises ConfigError for settings that name nothing, InputError for a bad file."""
+    """The rules of one corpus. Raises ConfigError for settings that name nothing, InputError for a bad file.
 
-    def __init__(self, config: RulesConfig) -> None:
+    Without `quality` the thresholds on what models measure stand, and nothing is measured: for looking things up.
+    """
+
+    def __init__(self, config: RulesConfig, quality: QualityConfig | None = None) -> None:
         self.config = config
+        self.scores = Scores(quality or QualityConfig())
         self._overrides = list(_overrides(config))
         self.bad_words = read_bad_words(config.bad_words)
         self.watermarks = Watermarks(frozenset())
         self._finder = WatermarkFinder(config.least_spellings)
         self._presets = _presets(config)
+        if quality is not None:
+            _check_models(self._scored_thresholds(), self.scores)
 
     @property
     def is_idle(self) -> bool:
         """Whether no rule and no edit is asked for at all."""
         asked = any(getattr(self.config, edit) for edit in EDITS)
-        return set(self._presets) == {NONE} and not self._overrides and not asked
+        return set(self._presets) == {NONE} and not self._overrides and not asked and not self.scores.measures
 
     def _preset_of(self, kind: str) -> Preset:
         names = {str(name): preset for name, preset in self.config.kinds.items()}
@@ -99,39 +107,68 @@ class Rulebook:
         """Note the disguised lines of a document, where watermarks are looked for in its kind."""
         if "watermarks" in self.edits(document.lang, kind_of(document)):
             self._finder.learn(document.text)
+        if self._needs_percentiles:
+            self.scores.learn(document)
 
     def so_far(self) -> dict[str, Any]:
         """Return what was learned, as plain data for `learn_from`."""
-        return self._finder.so_far()
+        return {"watermarks": self._finder.so_far(), "perplexities": self.scores.percentiles.so_far()}
 
     def learn_from(self, learned: Mapping[str, Any]) -> None:
         """Add what the rules learned from other documents."""
-        self._finder.take(learned)
+        self._finder.take(learned["watermarks"])
+        self.scores.percentiles.take(learned["perplexities"])
 
     def learned(self) -> None:
         """From now on remove what was learned."""
         self.watermarks = self._finder.found()
+        self.scores.percentiles.settle()
 
     def recall(self, learned: Mapping[str, Any]) -> bool:
         """Take up what an earlier build learned from the same documents by the same settings, if it did."""
         if learned.get("by") != self._learning():
             return False
         self.watermarks = Watermarks(frozenset(learned["watermarks"]))
+        self.scores.percentiles.spreads = dict(learned.get("perplexities", {}))
         return True
 
     def to_recall(self) -> dict[str, Any]:
         """What was learned, and by which settings, for `recall`."""
-        return {"by": self._learning(), "watermarks": sorted(self.watermarks.stretches)}
+        return {
+            "by": self._learning(),
+            "watermarks": sorted(self.watermarks.stretches),
+            "perplexities": self.scores.percentiles.spreads,
+        }
 
     def _learning(self) -> list[str]:
         """From which documents watermarks are learned, and how many spellings make one."""
         pairs = ((lang, kind) for lang in LANGUAGES for kind in KINDS)
         told = (f"{lang}.{kind}" for lang, kind in pairs if "watermarks" in self.edits(lang, kind))
-        return [str(self.config.least_spellings), *told]
+        model = [f"perplexity {self.scores.marks[PERPLEXITY]}"] if self._needs_percentiles else []
+        return [str(self.config.least_spellings), *told, *model]
 
     @property
     def has_to_learn(self) -> bool:
-        """Whether some kind of document has its watermarks removed, so that all have to be seen first."""
+        """Whether some kind of document has its watermarks removed, or a bound on its place among all others, so that
+        all have to be seen first."""
+        return self._needs_percentiles or self._removes_watermarks
+
+    @property
+    def _needs_percentiles(self) -> bool:
+        return PERCENTILE in self.scores.measures and PERCENTILE in self._scored_thresholds()
+
+    def _scored_thresholds(self) -> dict[str, str]:
+        """Measures of models that some bound is on, with the name of that bound."""
+        off = {name for section, name, limit in self._overrides if (section, limit) == ("all", OFF)}
+        sections = [section for preset in self._presets.values() for section in preset.sections.values()]
+        of_presets = (pair for section in sections for pair in section.items() if pair[0] not in off)
+        asked = [*((name, limit) for _, name, limit in self._overrides), *of_presets]
+        return {
+            name.partition("_")[2]: name for name, limit in asked if name.partition("_")[2] in SCORED and limit != OFF
+        }
+
+    @property
+    def _removes_watermarks(self) -> bool:
         presets = self._presets.values()
         asked = any(
             "watermarks" in section.get("edits", ()) for preset in presets for section in preset.sections.values()
@@ -156,9 +193,10 @@ class Rulebook:
     def measures(self, document: Document, known: Mapping[str, float] | None) -> dict[str, float]:
         """Return the measures of a document as it was read, taken anew only where none are known."""
         found = dict(known or measure(document.text))
-        found.pop("bad_words", None)
+        stored = {name: found.pop(name) for name in [*found] if name in _OF_THE_USER}
         if self.bad_words is not None:  # other lists give other shares
             found["bad_words"] = self.bad_words.share(document.text)
+        found.update(self.scores.of(document, stored))
         return found
 
     def bounds(self, lang: str, kind: str, measures: Mapping[str, float]) -> list[Bound]:
@@ -197,6 +235,17 @@ def _overrides(config: RulesConfig) -> Iterable[tuple[str, str, float | str]]:
         problems.append(Problem("rules.bad_words", config.bad_words, say("text.bad_words_rule"), remedy))
     if problems:
         raise ConfigError(problems=problems)
+
+
+def _check_models(thresholds: Mapping[str, str], scores: Scores) -> None:
+    """Raise ConfigError for bounds on what no model measures."""
+    remedy = say("text.remedy_no_model")
+    missing = {measure: name for measure, name in thresholds.items() if measure not in scores.measures}
+    if missing:
+        rule = say("text.rule_no_model")
+        raise ConfigError(
+            problems=[Problem(f"rules.thresholds.{name}", measure, rule, remedy) for measure, name in missing.items()]
+        )
 
 
 def _allows_bad_words(config: RulesConfig) -> bool:

@@ -1,4 +1,4 @@
-"""Near duplicates: texts to pairs of a true Jaccard similarity of 0.8, against datasketch and rensa; memory by size.
+"""Near duplicates: texts to pairs of a true Jaccard similarity of 0.8, against datasketch and rensa.
 
 All sides get the same texts, shingle by 5 characters, sign with 100 numbers in 20 bands of 5, rule out candidates by
 the agreement of signatures and confirm the rest by true sets. The text is real, grown by copies in which every tenth
@@ -7,7 +7,7 @@ near duplicate for every fifty texts. Turns alternate; a ratio is the median ove
 datasketch, at least rensa, at a recall no lower than theirs.
 
     pip install rensa==0.5.0 datasketch==2.0.0     # the peers; nothing else needs them
-    HANLIN_TEST_DATA=/path/to/data python benchmarks/dedup.py [--megabytes 12] [--rounds 3] [--memory 25 50 100]
+    HANLIN_TEST_DATA=/path/to/data python benchmarks/dedup.py [--megabytes 12] [--rounds 3]
 """
 
 from __future__ import annotations
@@ -15,31 +15,26 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import rensa
 from datasketch import MinHash, MinHashLSH
+from grown import changed, copies, real_texts
 
 from hanlin.base.device import describe_machine
-from hanlin.text.config import CorpusConfig, NearDupConfig, SourceConfig
-from hanlin.text.corpus import build_corpus
+from hanlin.text.config import NearDupConfig
 from hanlin.text.duplicates.minhash import Shingling, signature
 from hanlin.text.duplicates.near import near_pairs
-from hanlin.text.readers import read_documents
 
 THRESHOLD, SHINGLE, BANDS, ROWS = 0.8, 5, 20, 5
 LENGTH = BANDS * ROWS
 PLAUSIBLE = THRESHOLD - 4 * (THRESHOLD * (1 - THRESHOLD) / LENGTH) ** 0.5
-COPY_CHANGED, TWIN_CHANGED, TEXTS_PER_TWIN = 0.1, 0.015, 50
+TWIN_CHANGED, TEXTS_PER_TWIN = 0.015, 50
 PROMISED = {"datasketch": 3.0, "rensa": 1.0}
 
 Pairs = set[tuple[int, int]]
@@ -49,12 +44,7 @@ def main() -> None:
     """Measure and print."""
     options = parse()
     say(json.dumps({**describe_machine(), "load": [round(load, 2) for load in os.getloadavg()]}))
-    if options.build:
-        build_and_say_memory(Path(options.build))
-    elif options.memory:
-        memory_by_size(options.memory)
-    else:
-        compare(options.megabytes, options.rounds)
+    compare(options.megabytes, options.rounds)
 
 
 def compare(megabytes: float, rounds: int) -> None:
@@ -101,7 +91,7 @@ def signatures_alone(texts: list[str], rounds: int) -> None:
 
 
 def ours(texts: list[str]) -> Pairs:
-    """Hanlin, on disk as in a corpus build."""
+    """Hanlin, texts at hand as on the other sides."""
     return {(one, other) for one, other, _ in near_pairs(texts, NearDupConfig(action="drop", across_scripts=False))}
 
 
@@ -151,13 +141,6 @@ def jaccard(one: set[str], other: set[str]) -> float:
 # ---------------------------------------------------------------- text
 
 
-def real_texts() -> list[str]:
-    """Licensed text, both languages, long documents in pieces."""
-    home = Path(os.environ["HANLIN_TEST_DATA"])
-    sources = [home / "pretrain-zh" / "*.zst", home / "pretrain-en" / "*.zst"]
-    return [one.text[:8000] for one in read_documents(sources, on_drop=lambda dropped: None) if len(one.text) > 500]
-
-
 def grown(megabytes: float) -> tuple[list[str], Pairs]:
     """Texts up to a size, and the planted pairs that are near by definition."""
     chance = np.random.default_rng(7)
@@ -179,51 +162,6 @@ def grown(megabytes: float) -> tuple[list[str], Pairs]:
     return texts, planted
 
 
-def copies(base: list[str], chance: np.random.Generator) -> Iterator[str]:
-    """The texts, then changed copies of them, for ever."""
-    yield from base
-    while True:
-        for text in base:
-            yield changed(text, COPY_CHANGED, chance)
-
-
-def changed(text: str, share: float, chance: np.random.Generator) -> str:
-    """A copy in which a share of the characters is another of the same text."""
-    letters = np.array(list(text))
-    places = np.flatnonzero(chance.random(len(letters)) < share)
-    letters[places] = letters[chance.integers(0, len(letters), len(places))]
-    return "".join(letters.tolist())
-
-
-# ---------------------------------------------------------------- memory
-
-
-def memory_by_size(sizes: list[float]) -> None:
-    """Peak memory of whole corpus builds, each in a process of its own, and its slope."""
-    peaks = []
-    for megabytes in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            chance, size = np.random.default_rng(7), 0
-            with Path(folder, "in.jsonl").open("w", encoding="utf-8") as file:
-                for text in copies(real_texts(), chance):
-                    size += file.write(json.dumps({"text": text}, ensure_ascii=False) + "\n") and len(text.encode())
-                    if size >= megabytes * 1e6:
-                        break
-            command = [sys.executable, __file__, "--build", folder]
-            made = subprocess.run(command, check=True, capture_output=True, text=True)
-            peaks.append(float(made.stdout.split()[-1]))
-            say(f"  {size / 1e6:.0f} MB of text: {peaks[-1]:.0f} MB at the peak")
-    slope = (peaks[-1] - peaks[0]) / (sizes[-1] - sizes[0])
-    say(f"  slope: {slope:.3f} MB of memory for each MB of text")
-
-
-def build_and_say_memory(folder: Path) -> None:
-    """One corpus build with near duplicates dropped."""
-    config = CorpusConfig(sources=(SourceConfig(path=str(folder / "in.jsonl")),), near_dup=NearDupConfig(action="drop"))
-    build_corpus(config, folder / "out")
-    say(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
-
-
 def say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -233,8 +171,6 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=float, default=12, help="size of the text")
     parser.add_argument("--rounds", type=int, default=3, help="turns, at least 3 for a claim")
-    parser.add_argument("--memory", type=float, nargs="+", help="sizes in MB of corpus builds whose peak is measured")
-    parser.add_argument("--build", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

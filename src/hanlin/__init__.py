@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from hanlin.life.chatbot import Chatbot as Chatbot
     from hanlin.life.collect import collect_data as collect_data
     from hanlin.life.compare_tokenizers import compare_tokenizers as compare_tokenizers
+    from hanlin.life.data_doctor import data_doctor as data_doctor
+    from hanlin.life.data_report import data_report as data_report
     from hanlin.life.demo import demo as demo
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
@@ -45,6 +47,8 @@ _NAMES = {
     "chat": "hanlin.life.chat:chat",
     "collect_data": "hanlin.life.collect:collect_data",
     "compare_tokenizers": "hanlin.life.compare_tokenizers:compare_tokenizers",
+    "data_doctor": "hanlin.life.data_doctor:data_doctor",
+    "data_report": "hanlin.life.data_report:data_report",
     "demo": "hanlin.life.demo:demo",
     "doctor": "hanlin.life.doctor:doctor",
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
@@ -79,6 +83,8 @@ __all__ = [
     "chat",
     "collect_data",
     "compare_tokenizers",
+    "data_doctor",
+    "data_report",
     "demo",
     "doctor",
     "eval",

@@ -9,7 +9,17 @@ import tomllib
 from collections.abc import Iterator
 
 import pytest
-from tests.contracts.source import ROOMS, ROOT, calls, config_classes, files_of_tests, name_of, sources, tree_of
+from tests.contracts.source import (
+    PACKAGE,
+    ROOMS,
+    ROOT,
+    calls,
+    config_classes,
+    files_of_tests,
+    name_of,
+    sources,
+    tree_of,
+)
 
 from hanlin.base import errors
 from hanlin.base.errors import HanlinError
@@ -107,8 +117,17 @@ def spoken() -> Iterator[tuple[str, str]]:
                 yield f"{name_of(path)}:{call.lineno}", str(first.value)
 
 
+def spoken_in_pages() -> Iterator[tuple[str, str]]:
+    """(file, key or its literal head) of every key in the templates of pages."""
+    for path in sorted(PACKAGE.rglob("*.jinja")):
+        for key in re.findall(r'"([a-z]+\.[a-z0-9_]+)"', path.read_text(encoding="utf-8")):
+            yield path.name, key
+
+
 def test_every_spoken_key_exists() -> None:
     assert [f"{place}: {key}" for place, key in spoken() if key not in ENTRIES] == []
+    pages = [(place, key) for place, key in spoken_in_pages() if not key.endswith("_")]
+    assert [f"{place}: {key}" for place, key in pages if key not in ENTRIES] == []
 
 
 def literals() -> tuple[set[str], set[str], set[str]]:
@@ -127,6 +146,8 @@ def literals() -> tuple[set[str], set[str], set[str]]:
 
 def test_every_key_is_used() -> None:
     whole, heads, tails = literals()
+    whole |= {key for _, key in spoken_in_pages() if not key.endswith("_")}
+    heads |= {key for _, key in spoken_in_pages() if key.endswith("_")}
     heads = {head for head in heads if re.match(r"[a-z]+\.[a-z0-9]", head)}
     tails = {tail for tail in tails if re.fullmatch(r"_[a-z]+", tail)}
 

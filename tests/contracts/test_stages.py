@@ -21,6 +21,8 @@ PYTHON_NAMES = {
     "data collect": "collect_data",
     "data build": "build_data",
     "data words": "word_statistics",
+    "data doctor": "data_doctor",
+    "data report": "data_report",
     "tokenizer train": "train_tokenizer",
     "tokenizer compare": "compare_tokenizers",
     "pretrain": "pretrain",

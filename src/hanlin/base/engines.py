@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from hanlin.base.errors import MachineError, MissingExtra
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.base.storage import Storage, open_storage
-from hanlin.base.tasks import Call, Engine, as_table, perform, sealed, unsealed
+from hanlin.base.tasks import KEY, Call, Engine, as_table, perform, sealed, unsealed
 from hanlin.base.worker import answered, raise_as_answered
 
 EngineName = Literal["processes", "ray", "rank"]
@@ -293,17 +293,17 @@ class Ranks:
             raise_as_answered(unsealed(word) or {})
 
     def part(self, storage: Storage) -> None:
-        """Part when all is done: the first rank waits for word of the others, these until the whole is put together."""
+        """Part when all is done: the others wait until the first rank has put the whole together, and it for them."""
         if self.rank > 0:
-            self._wait(lambda: storage.read("whole") is not None)
+            while storage.read("whole") is None and storage.read(KEY) is not None:
+                time.sleep(LOOK_S)
             storage.write(f"parted-{self.rank}", b"1")
             return
         storage.write("whole", b"1")
-        self._wait(lambda: all(storage.read(f"parted-{rank}") for rank in range(1, self.world)))
-
-    def _wait(self, is_over: Callable[[], bool]) -> None:
-        begun = time.monotonic()
-        while not is_over() and time.monotonic() - begun < self.patience:
+        waited_since = time.monotonic()
+        while not all(storage.read(f"parted-{rank}") for rank in range(1, self.world)):
+            if time.monotonic() - waited_since > self.patience:  # one that never came, or has died
+                return
             time.sleep(LOOK_S)
 
     def close(self) -> None:

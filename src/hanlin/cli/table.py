@@ -58,6 +58,10 @@ COMMANDS: tuple[Command, ...] = (
     Command(("run",), f"{_LIFE}.config:RunConfig", f"{_LIFE}.run:run", ("recipe",), dry_run=True),
     Command(("data", "collect"), f"{_LIFE}.config:CollectJob", f"{_LIFE}.collect:collect_data", ("sources",), True),
     Command(("data", "build"), f"{_LIFE}.config:BuildDataConfig", f"{_LIFE}.build_data:build_data", ("sources",), True),
+    Command(
+        ("data", "doctor"), f"{_LIFE}.config:DataDoctorConfig", f"{_LIFE}.data_doctor:data_doctor", ("paths",), True
+    ),
+    Command(("data", "report"), f"{_LIFE}.config:DataReportConfig", f"{_LIFE}.data_report:data_report", ("corpus",)),
     Command(("data", "why"), f"{_LIFE}.config:WhyConfig", f"{_LIFE}.why:why", ("id",)),
     Command(
         ("data", "words"), f"{_LIFE}.config:WordsConfig", f"{_LIFE}.word_statistics:word_statistics", ("data",), True

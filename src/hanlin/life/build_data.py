@@ -9,10 +9,14 @@ from hanlin.base.engines import engine_of
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text
 from hanlin.life.config import BuildDataConfig
+from hanlin.life.data_report import opened, write_report
 from hanlin.life.report import Report
 from hanlin.life.settings import Given, settled
 from hanlin.text.config import CorpusConfig
-from hanlin.text.corpus import build_corpus
+from hanlin.text.corpus import CorpusReport, build_corpus
+
+REPORTED_BYTES = 2 << 30
+"""Of text: a report reads all of a corpus once more, at some 50 MB a second."""
 
 
 def build_data(
@@ -29,9 +33,17 @@ def build_data(
         CorpusConfig(**fields), job.out, earlier=job.earlier, progress=progress, engine=engine, work=job.work
     )
     cost = cost_of(built.spent, job.price)
-    steps = (f"hanlin tokenizer train {job.out}", f"hanlin pretrain {job.out}")
+    steps = (_reported(built), f"hanlin tokenizer train {job.out}", f"hanlin pretrain {job.out}")
     figures = {**built.figures, "cost": cost}
     return Report("data build", built.path, figures, (*built.lines, *cost_lines(cost)), next_steps=steps)
+
+
+def _reported(built: CorpusReport) -> str:
+    """Write the report of a corpus, which one process does; of a large one only when asked. Returns what to do next."""
+    if not built.figures or built.spent["bytes"] > REPORTED_BYTES:
+        return f"hanlin data report {built.path}"
+    write_report(built.path)
+    return opened(built.path)
 
 
 def cost_of(spent: Mapping[str, float], price: float | None) -> dict[str, float]:

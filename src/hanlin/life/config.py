@@ -19,7 +19,7 @@ from hanlin.evaluate.config import EvaluateConfig
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.serve.config import ServeConfig
 from hanlin.text.collect.config import CollectConfig
-from hanlin.text.config import CorpusConfig, TokenizerConfig
+from hanlin.text.config import CorpusConfig, DiagnosisConfig, TokenizerConfig
 from hanlin.text.vectors.config import VectorsConfig
 from hanlin.train.config import DURATIONS, Duration
 
@@ -73,6 +73,22 @@ class BuildDataConfig(CorpusConfig):
             if self.engine not in engines and getattr(self, name) != type(self).model_fields[name].default:
                 rule = say("life.rule_other_engine", engines=", ".join(engines))
                 yield Problem(name, getattr(self, name), rule, say("life.remedy_other_engine", name=name))
+
+
+class DataDoctorConfig(DiagnosisConfig):
+    """`hanlin data doctor`: what to look at, and where the report goes."""
+
+    out: Path | None = Field(
+        default=Path("data-doctor"), description="Folder for report.html, report.json and recipe.toml; none: no files."
+    )
+
+
+class DataReportConfig(Config):
+    """`hanlin data report`: of which corpus."""
+
+    section: ClassVar[str] = "data_report"
+
+    corpus: Path = Field(default=Path("corpus"), description="Folder of the built corpus.")
 
 
 class WhyConfig(Config):

@@ -274,6 +274,16 @@ class CorpusConfig(Config):
     seed: int = Field(default=1, ge=0, le=2**63 - 1, description="Seed of the choice of validation documents.")
 
 
+class DiagnosisConfig(Config):
+    """What is looked at to tell what raw text is and what is wrong with it."""
+
+    section: ClassVar[str] = "data_doctor"
+
+    paths: tuple[str, ...] = Field(min_length=1, description="Folders, files and patterns to look at.")
+    seconds: float = Field(default=8.0, ge=0, le=86_400, description="Time to look, about; 0: at all of everything.")
+    max_examples: int = Field(default=5, ge=0, le=100, description="Places named for each finding.")
+
+
 TokenizerKind = Literal["bpe", "wordpiece", "unigram", "byte", "character"]
 NUM_CONTROL, NUM_BYTES = 5, 256
 _LEAST_ENTRIES: dict[TokenizerKind, int] = {

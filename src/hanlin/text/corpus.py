@@ -28,12 +28,13 @@ from hanlin.base.files import building_folder, disk_errors, read_json, recover, 
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.base.tasks import Counters, Engine, Tasks, workplace
+from hanlin.text import reading
 from hanlin.text.building.against import against_figures, evaluation_stamp
 from hanlin.text.building.compare import cluster_figures
 from hanlin.text.building.cuts import cut_figures
 from hanlin.text.building.parts import num_parts_for
 from hanlin.text.building.survivors import asked_of_lines
-from hanlin.text.config import CorpusConfig
+from hanlin.text.config import CorpusConfig, RulesConfig
 from hanlin.text.document import Document, Dropped
 from hanlin.text.ledger import LEAKED, LEDGER, REMOVED, documents_of, path_of
 from hanlin.text.privacy.treat import Privacy
@@ -51,8 +52,10 @@ from hanlin.text.rules.rulebook import Rulebook
 from hanlin.text.split import Splitter
 from hanlin.text.tally import SPLITS, Tally, added, count, report_lines
 
-MANIFEST = "corpus.json"
+MANIFEST, REPORT = "corpus.json", "report.md"
 FORMAT = 1
+STEPS = 1
+"""Raised by hand when some task leaves something else for the same job: work of an older program is not taken up."""
 FILES = (*SPLITS, LEDGER, REMOVED, LEAKED)
 _TASKS = "hanlin.text.building"
 
@@ -90,16 +93,24 @@ def build_corpus(
     rules = Rulebook(config.rules, config.quality)
     key = reading_key(config)
     known = next((folder for folder in (out, earlier) if folder and is_readable_again(folder, key)), None)
-    given = [evaluation_stamp(config.against), rules.scores.marks]  # files that settings name, as they are now
-    plan = sha256_bytes(repr([FORMAT, key, str(known), _plain(config), *given]).encode())
+    given = [evaluation_stamp(config.against), rules.scores.marks, _rule_files(config.rules)]
+    plan = sha256_bytes(repr([STEPS, key, str(known), _plain(config), *given]).encode())
     with workplace(work or str(out.with_name(f".{out.name}.work")), plan, engine, progress) as tasks:
         build = _Build(config, rules, tasks, known)
         build.run()
         build.raise_if_empty()
-        figures, lines = _written(build, key, out) if engine.rank == 0 else ({}, ())
+        if engine.rank == 0:
+            _write(build, key, out)
+    figures, lines = read_json(out / MANIFEST), (out / REPORT).read_text(encoding="utf-8")[:-1].split("\n")
     spent = {"bytes": build.num_bytes, "seconds": time.monotonic() - begun, "core_seconds": tasks.seconds}
-    told = (*lines, say("text.report_read_again", path=known)) if known else lines
+    told = (*lines, say("text.report_read_again", path=known)) if known else tuple(lines)
     return CorpusReport(out, figures, told, spent)
+
+
+def _rule_files(config: RulesConfig) -> list[str]:
+    """Checksums of the files that the rules name: lists of bad words and presets of the user."""
+    named = map(Path, (*config.bad_words, config.preset, *config.kinds.values()))
+    return [sha256_file(path) for path in named if path.is_file()]
 
 
 def _plain(config: CorpusConfig) -> dict[str, Any]:
@@ -133,7 +144,8 @@ class _Build:
         """The pieces of the sources, those of large files read and set down."""
         pieces = pieces_of(self.config)
         large = [piece for piece in pieces if piece["large"]]
-        counters = self._each("unroll", "hanlin.text.reading:unroll", [{"piece": piece} for piece in large])
+        jobs = [{"piece": piece, "piece_bytes": reading.PIECE_BYTES} for piece in large]
+        counters = self._each("unroll", "hanlin.text.reading:unroll", jobs)
         shelves = iter(enumerate(one["shelves"] for one in counters))
         return [part for piece in pieces for part in (_unrolled(*next(shelves)) if piece["large"] else [piece])]
 
@@ -265,18 +277,16 @@ def _unrolled(number: int, num_shelves: int) -> Iterator[Piece]:
 # ---------------------------------------------------------------- the folder
 
 
-def _written(build: _Build, key: Mapping[str, Any], out: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _write(build: _Build, key: Mapping[str, Any], out: Path) -> None:
     """Put the frames of all pieces together, and tell of them."""
     with building_folder(out) as folder:
         ends = {name: _joined(build, name, path_of(folder, name)) for name in _files_of(build.config)}
         sums = {name: sha256_file(path_of(folder, name)) for name in ends}
         figures = _figures(build, sums)
-        lines = tuple(report_lines(figures))
-        (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (folder / REPORT).write_text("\n".join(report_lines(figures)) + "\n", encoding="utf-8")
         write_json(folder / MANIFEST, figures)
         if build.config.keep_removed:
             write_json(folder / READING, {**key, "learned": build.rules.to_recall(), "sha256": sums, "pieces": ends})
-    return figures, lines
 
 
 def _files_of(config: CorpusConfig) -> tuple[str, ...]:

@@ -88,7 +88,9 @@ def _is_new(folder: Path, entered: set[str]) -> bool:
 
 def _matching(pattern: Path) -> tuple[list[Path], list[PassedOver]]:
     root = _fixed_part(pattern)
-    files = sorted(Path(name) for name in glob.glob(str(pattern), recursive=True) if os.path.isfile(name))
+    names = sorted(filter(os.path.isfile, glob.glob(str(pattern), recursive=True)), key=lambda name: (len(name), name))
+    # A link back up makes `**` find every file forty times, each time by a longer name.
+    files = sorted({os.path.realpath(name): Path(name) for name in reversed(names)}.values())
     hidden = {file for file in files if _is_hidden(file, root)}
     return [file for file in files if file not in hidden], [PassedOver(file, "hidden") for file in sorted(hidden)]
 

@@ -8,12 +8,16 @@ py3langid's model (naive Bayes over byte n-grams, in its wheel) chooses among th
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
-import re
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hanlin.base.errors import InputError
 from hanlin.text.scripts import ScriptCounts, count_scripts
@@ -21,10 +25,13 @@ from hanlin.text.scripts import ScriptCounts, count_scripts
 SAMPLE_CHARS = 20_000
 _PART_CHARS = 700  # identify reads three parts of that length of a longer text: begin, middle, end
 
-_HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
-_KANA_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
-_LATIN = re.compile(r"[A-Za-z]+")
-_OTHER_LETTER = re.compile(r"[^\W\d_A-Za-z\u3400-\u9fff\u3040-\u30ff\uac00-\ud7af\U00020000-\U0003ffff]")
+_FOREIGN_LETTER, _HAN_CHARACTER, _LATIN_LETTER = 1, 2, 3
+_LETTERS_END = 0x32400  # no letter stands beyond
+_RANGES = (
+    (0x3040, 0x3100, _FOREIGN_LETTER), (0xAC00, 0xD7B0, _FOREIGN_LETTER),  # kana, Hangul
+    (0x3400, 0xA000, _HAN_CHARACTER), (0x20000, 0x40000, _HAN_CHARACTER),
+    (0x41, 0x5B, _LATIN_LETTER), (0x61, 0x7B, _LATIN_LETTER),
+)  # fmt: skip
 
 # Scripts that one language of ours is written in.
 _ONLY = {
@@ -81,12 +88,25 @@ def language_of(text: str) -> str:
     Japanese and Korean, told by their own scripts, and texts without any letter are "other". Every text in Latin
     letters is "en": which language it is in, `identify` knows.
     """
-    sample = text[:SAMPLE_CHARS]
-    han, latin = len(_HAN.findall(sample)), len(_LATIN.findall(sample))
-    foreign = len(_KANA_HANGUL.findall(sample)) + len(_OTHER_LETTER.findall(sample))
+    kinds = _kinds()[np.frombuffer(text[:SAMPLE_CHARS].encode("utf-32-le", "surrogatepass"), np.uint32)]
+    counts = np.bincount(kinds, minlength=_LATIN_LETTER + 1)
+    is_latin = kinds == _LATIN_LETTER
+    latin = int(np.count_nonzero(is_latin[1:] & ~is_latin[:-1])) + int(is_latin[:1].sum())  # runs of letters
+    han, foreign = int(counts[_HAN_CHARACTER]), int(counts[_FOREIGN_LETTER])
     if han + latin == 0 or foreign > 0.1 * (han + latin + foreign):
         return "other"
     return "zh" if han >= 0.3 * (han + latin) else "en"
+
+
+@functools.cache
+def _kinds() -> NDArray[np.uint8]:
+    """What each code point counts for."""
+    kinds = np.zeros(sys.maxunicode + 1, np.uint8)
+    letters = map(chr, range(_LETTERS_END))
+    kinds[:_LETTERS_END] = [_FOREIGN_LETTER * (one.isalnum() and not one.isdecimal()) for one in letters]
+    for first, end, kind in _RANGES:
+        kinds[first:end] = kind
+    return kinds
 
 
 def identify(text: str, among: Collection[str] | None = None) -> Language:
@@ -175,10 +195,11 @@ def _codes(script: str) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=64)
 def _model(codes: frozenset[str] | None) -> Any:
-    """The model, all of it or for some languages. It is loaded when first asked for, in half a second."""
+    """The model, all of it or for some languages. It is loaded once, when first asked for, in half a second."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    if codes is not None:
-        model.set_languages(sorted(codes))
+    if codes is None:
+        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    model = copy.copy(_model(None))  # shares the tables of all languages, of which it takes columns
+    model.set_languages(sorted(codes))
     return model

@@ -7,7 +7,7 @@ Training Data Makes Language Models Better" (2022), find such text in the held-o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Container, Iterable
 
 from hanlin.text.dedup import text_key
 
@@ -29,7 +29,7 @@ def long_line_keys(text: str) -> set[int]:
     return {text_key(line) for line in _lines(text) if len(line) >= LEAST_CHARS}
 
 
-def leaked_share(text: str, seen: Collection[int]) -> float:
+def leaked_share(text: str, seen: Container[int]) -> float:
     """Return the share of a text's characters in long lines whose keys were seen."""
     lines = _lines(text)
     leaked = sum(len(line) for line in lines if len(line) >= LEAST_CHARS and text_key(line) in seen)

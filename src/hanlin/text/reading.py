@@ -138,19 +138,19 @@ def unroll(job: Mapping[str, Any], folder: Path, storage: Storage) -> dict[str, 
     raws, number, is_open = read_raw(job["piece"], config), 0, True
     while is_open:
         with ShelfWriter(folder / f"{number:06}") as shelf:
-            is_open = _fill(shelf, raws)
+            is_open = _fill(shelf, raws, job["piece_bytes"])
         number += 1
     return {"shelves": number}
 
 
-def _fill(shelf: ShelfWriter, raws: Iterator[Raw]) -> bool:
+def _fill(shelf: ShelfWriter, raws: Iterator[Raw], piece_bytes: int) -> bool:
     """Put documents on a shelf until it holds a piece; return whether it does."""
     size = 0
     for raw in raws:
         line = row(raw)
         shelf.add(line)
         size += len(line)
-        if size >= PIECE_BYTES:
+        if size >= piece_bytes:
             return True
     return False
 

@@ -38,6 +38,7 @@ from hanlin.text.building.survivors import (
 )  # fmt: skip
 from hanlin.text.config import CorpusConfig
 from hanlin.text.document import TWINS, Document
+from hanlin.text.folding import Hashes
 from hanlin.text.leaks import leaked_share, long_line_keys
 from hanlin.text.ledger import KEPT, LEAKED, LEDGER, REMOVED, Entry, documents_of, lines_in, packed, path_of, row
 from hanlin.text.privacy.treat import Privacy
@@ -230,10 +231,7 @@ def leaks(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
 def settle(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
     """Task: drop of the held-out documents of a piece what training has, and write it into the ledger."""
     config, so_far = CorpusConfig(**job["config"]), storage.folder(f"finish/{job['piece']:06}")
-    seen = frozenset(
-        key for part in range(job["parts"])
-        for key in np.fromfile(storage.folder(f"leaks/{part:06}") / "seen", np.uint64).tolist()
-    )  # fmt: skip
+    seen = Keys(np.fromfile(storage.folder(f"leaks/{part:06}") / "seen", np.uint64) for part in range(job["parts"]))
     settler = _Settler(config)
     with disk_errors(folder), contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(packed(path_of(folder, name))) for name in ("validation", LEAKED, LEDGER)}
@@ -244,6 +242,18 @@ def settle(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
     return {"tally": settler.tally.table()}
 
 
+class Keys:
+    """A set of 64-bit keys, 8 bytes each."""
+
+    def __init__(self, keys: Iterable[Hashes]) -> None:
+        self._keys = np.sort(np.concatenate([np.empty(0, np.uint64), *keys]))
+
+    def __contains__(self, key: object) -> bool:
+        assert isinstance(key, int)
+        place = int(np.searchsorted(self._keys, np.uint64(key)))
+        return place < len(self._keys) and int(self._keys[place]) == key
+
+
 class _Settler:
     """The held-out documents of a piece, once all of the training part is known."""
 
@@ -251,7 +261,7 @@ class _Settler:
         self.config, self.tally = config, Tally()
         self.losses = Losses(self.tally, Privacy(config.privacy, config.max_examples), config.max_examples)
 
-    def place(self, document: Document, seen: frozenset[int], files: Mapping[str, IO[bytes]]) -> float:
+    def place(self, document: Document, seen: Keys, files: Mapping[str, IO[bytes]]) -> float:
         """Write a document where it belongs; return the share of it that training has."""
         share = leaked_share(document.text, seen)
         files[LEAKED if share > self.config.most_leaked else "validation"].write(row(document))

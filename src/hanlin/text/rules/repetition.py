@@ -48,6 +48,9 @@ def gram_repetition(words: Words, num_chars: int) -> Iterator[tuple[str, float]]
     places, keys = np.arange(len(words.keys)), words.keys
     for n in range(2, REPEATED_GRAMS[-1] + 1):
         places, keys = _longer(words.keys, places, keys, n)
+        if not len(places):  # most texts: nothing of this length or a greater one can occur twice
+            yield (f"top_{n}gram_chars" if n in TOP_GRAMS else f"dup_{n}gram_chars"), 0.0
+            continue
         again, first_place = _groups(keys)
         if n in TOP_GRAMS:
             yield f"top_{n}gram_chars", _covered(places[_top(first_place, extents, places, n)], n, extents, num_chars)

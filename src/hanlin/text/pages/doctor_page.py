@@ -1,0 +1,47 @@
+"""The report of the doctor as a page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from hanlin.base.messages import say
+from hanlin.text.doctor.findings import found_sentence, mend_sentence
+from hanlin.text.pages.page import page, ranked
+from hanlin.text.reasons import measure_text, reason_text
+
+_COUNTED = ("languages", "scripts", "encodings", "licences")
+
+
+def doctor_page(figures: Mapping[str, Any]) -> str:
+    """Return the figures of a diagnosis as HTML, in the user's language."""
+    findings = [{**one, "sentence": found_sentence(one), "remedy": mend_sentence(one)} for one in figures["findings"]]
+    levels = Counter(one["level"] for one in findings)
+    uses = [(use_text(name), number) for name, number in ranked(figures["uses"])]
+    personal = [(say(f"text.personal_{kind}"), number) for kind, number in ranked(figures["personal"])]
+    counted = {name: ranked(figures[name], 6 if name == "languages" else 12) for name in _COUNTED}
+    return page(
+        "doctor.html.jinja",
+        paths=figures["paths"],
+        looked=figures["looked"],
+        recipe=figures["recipe"],
+        findings=findings,
+        levels=list(levels.items()),
+        made_for=uses[0][0] if uses else "",
+        uses=uses,
+        uses_whole=sum(figures["uses"].values()),
+        personal=personal,
+        personal_whole=sum(figures["personal"].values()),
+        formats=ranked({name: one["bytes"] for name, one in figures["formats"].items()}),
+        broken=[(reason_text(name), number) for name, number in ranked(figures["broken_rules"])],
+        lengths=figures["lengths"],
+        measures=[(measure_text(name), one, one["limits"]) for name, one in figures["measures"].items()],
+        **counted,
+        **{f"{name}_whole": sum(figures[name].values()) for name in counted},
+    )
+
+
+def use_text(name: str) -> str:
+    """Return what rows are made for, in words."""
+    return say(f"text.use_{name}")

@@ -1,0 +1,184 @@
+"""The doctor on a folder of junk: every fault found at its place, and mended by the recipe it writes."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.text.doctor.junk import EXPECTED, FILES, english, make_junk, rows
+
+from hanlin.base.errors import InputError
+from hanlin.base.progress import Progress
+from hanlin.text.config import CorpusConfig, DiagnosisConfig
+from hanlin.text.corpus import build_corpus, read_corpus
+from hanlin.text.doctor.diagnosis import MOST_BYTES, Diagnosis, diagnose
+from hanlin.text.doctor.findings import LEVELS, NOTES, SEVERE, WARNINGS
+
+
+def look(*paths: Path | str, seconds: float = 0.0, **settings: Any) -> Diagnosis:
+    return diagnose(DiagnosisConfig(paths=tuple(map(str, paths)), seconds=seconds, **settings))
+
+
+def found(diagnosis: Diagnosis) -> dict[str, dict[str, Any]]:
+    return {one["kind"]: one for one in diagnosis.figures["findings"]}
+
+
+@pytest.fixture(scope="module")
+def junk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_junk(tmp_path_factory.mktemp("doctor") / "junk")
+
+
+@pytest.fixture(scope="module")
+def diagnosis(junk: Path) -> Diagnosis:
+    return look(junk, max_examples=50)
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_every_fault_is_found_at_its_place(kind: str, junk: Path, diagnosis: Diagnosis) -> None:
+    finding = found(diagnosis).get(kind)
+    assert finding, f"{kind} was not found"
+    places = [example["place"].removeprefix(f"{junk}/") for example in finding["examples"]]
+    assert EXPECTED[kind] in places
+
+
+def test_faults_stand_in_order_of_harm(diagnosis: Diagnosis) -> None:
+    kinds = [one["kind"] for one in diagnosis.figures["findings"]]
+    assert kinds == sorted(kinds, key=list(LEVELS).index)
+    levels = [one["level"] for one in diagnosis.figures["findings"]]
+    assert levels == sorted(levels, key=["severe", "warning", "note"].index)
+    assert set(LEVELS) == {*SEVERE, *WARNINGS, *NOTES} and len(LEVELS) == len(SEVERE) + len(WARNINGS) + len(NOTES)
+
+
+def test_what_the_folder_is(diagnosis: Diagnosis) -> None:
+    figures = diagnosis.figures
+    assert figures["formats"][".csv"] == {"files": 2, "bytes": len(FILES["ragged.csv"]) + len(FILES["one.csv"])}
+    assert figures["encodings"]["gb18030"] == 1 and figures["encodings"]["utf-8-sig"] == 1
+    assert figures["languages"]["zh"] > 5000 and figures["languages"]["en"] > 20_000
+    assert figures["scripts"]["Hans"] == figures["languages"]["zh"]
+    assert figures["uses"]["conversation"] == 4 and figures["uses"]["evaluation"] == 20
+    assert figures["personal"]["mobile"] == 20 and figures["personal"]["email"] == 20
+    assert sum(figures["lengths"]["counts"]) == figures["looked"]["texts"] > 60
+    assert json.loads(json.dumps(figures, allow_nan=False)) == figures
+
+
+def test_nobodys_number_is_told(diagnosis: Diagnosis) -> None:
+    told = json.dumps(diagnosis.figures, ensure_ascii=False)
+    assert "1381234" not in told and "@example.com" not in told
+
+
+def test_a_leak_between_files(diagnosis: Diagnosis) -> None:
+    leak = found(diagnosis)["leaked_rows"]
+    assert leak["number"] == 5
+    assert "sums-test.jsonl" in leak["examples"][0]["place"] + leak["examples"][0]["text"]
+
+
+def test_the_recipe_mends_what_settings_can_mend(junk: Path, diagnosis: Diagnosis, tmp_path: Path) -> None:
+    """Built by the recipe, the same text has none of the faults that settings can mend."""
+    recipe = tomllib.loads(diagnosis.recipe)
+    assert recipe["finetune"]["data"] == [str(junk / "chat.jsonl"), str(junk / "train.jsonl")]
+    build_corpus(CorpusConfig(**{**recipe["corpus"], "validation_fraction": 0.0}), tmp_path / "out")
+    texts = [document.text for document in read_corpus(tmp_path / "out")]
+    (tmp_path / "built.jsonl").write_text(rows(*({"text": text, "licence": "CC0"} for text in texts)))
+    after = found(look(tmp_path / "built.jsonl"))
+    mended = {
+        "nul_bytes", "bad_json", "not_object", "personal", "duplicate_files", "duplicate_rows", "near_duplicates",
+        "boilerplate", "watermark", "html_debris", "repetition", "tiny_text", "evaluation_rows", "leaked_rows",
+        "control_characters", "line_ends", "mark", "binary", "other_format", "endless_line", "poor_text",
+    }  # fmt: skip
+    assert mended <= set(found(diagnosis)), "each was there before"
+    assert not mended & set(after), "none is left"
+    assert any("洪水" in text for text in texts) and sum("committee" in text for text in texts) >= 60, "good text stays"
+
+
+def test_clean_text_is_found_clean(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(5):
+        texts = ({"text": english(4), "licence": "CC0"} for _ in range(20))
+        (tmp_path / "in" / f"{number}.jsonl").write_text(rows(*texts))
+    clean = look(tmp_path / "in")
+    assert clean.figures["findings"] == []
+    assert tomllib.loads(clean.recipe) == {"corpus": {"sources": [{"path": str(tmp_path / "in")}], "dedup": True}}
+    assert clean.figures["licences"] == {"CC0": 100}
+
+
+def test_a_bad_row_deep_in_a_large_file_is_found_by_its_line(tmp_path: Path) -> None:
+    """What is not read closely is gone through all the same while there is time."""
+    lines = [rows({"text": english(40)})] * 3200
+    lines[1234] = "{bad\n"
+    lines[-1] = '{"text": "cut'
+    (tmp_path / "big.jsonl").write_text("".join(lines))
+    diagnosis = look(tmp_path / "big.jsonl")
+    looked = diagnosis.figures["looked"]
+    assert looked["bytes"] == looked["of_bytes"] > MOST_BYTES
+    assert found(diagnosis)["bad_json"]["examples"][0]["place"].endswith("big.jsonl:1235")
+    assert found(diagnosis)["truncated"]["examples"][0]["place"].endswith("big.jsonl:3200")
+
+
+def test_first_words_come_while_it_looks(junk: Path) -> None:
+    class Heard(Progress):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    notes: list[str] = []
+    diagnose(DiagnosisConfig(paths=(str(junk),), seconds=0), progress=Heard("none"))
+    assert any("Empty files: 1" in note and "empty.txt" in note for note in notes)
+
+
+def test_the_same_folder_gives_the_same_figures(junk: Path, diagnosis: Diagnosis) -> None:
+    again = look(junk, max_examples=50).figures
+    known = {name: value for name, value in diagnosis.figures.items() if name != "looked"}
+    assert {name: value for name, value in again.items() if name != "looked"} == known
+
+
+SUFFIXES = (".txt", ".jsonl", ".json", ".csv", ".html", ".txt.gz", ".jsonl.zst", ".pdf", ".zip", ".py", "", ".xyz")
+HEADS = (
+    b"",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b'{"a": ',
+    b"[",
+    b"a,b\n1,",
+    b"<html>",
+    b"PK\x03\x04",
+    b"%PDF",
+    b"\x1f\x8b\x08",
+)
+
+
+@given(st.binary(max_size=300), st.sampled_from(HEADS), st.sampled_from(SUFFIXES))
+def test_no_file_ends_it(tmp_path_factory: pytest.TempPathFactory, data: bytes, head: bytes, suffix: str) -> None:
+    path = tmp_path_factory.mktemp("any") / f"file{suffix}"
+    path.write_bytes(head + data + b"x")
+    assert look(path).figures["looked"]["files"] == 1
+
+
+STRANGE = {
+    "surrogate": '{"text": "half \\ud83d of a pair"}\n' * 3,
+    "open": "[" * 100_000,
+    "deep": '{"a":' * 5000 + "1" + "}" * 5000,
+    "turns": '{"messages": ' + "[" * 900 + "]" * 900 + "}",
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".txt"])
+def test_strange_rows(tmp_path: Path, name: str, suffix: str) -> None:
+    (tmp_path / f"a{suffix}").write_text(STRANGE[name])
+    diagnosis = look(tmp_path)
+    json.dumps(diagnosis.figures, ensure_ascii=False).encode()
+    tomllib.loads(diagnosis.recipe)
+
+
+def test_paths_without_anything(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as missing:
+        look(tmp_path / "nowhere")
+    assert missing.value.code == "E201"
+    (tmp_path / ".only-hidden").write_text("x")
+    with pytest.raises(InputError) as nothing:
+        look(tmp_path)
+    assert nothing.value.code == "E202"

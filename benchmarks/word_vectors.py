@@ -17,12 +17,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import hanlin
-from hanlin.life.vectors import analogy, neighbours, score_vectors, train_vectors
+from hanlin.life.vectors import neighbours, score_vectors, train_vectors
 from hanlin.text.readers import read_documents
+from hanlin.text.vectors.table import WordVectors
 
-WORDS = ("北京", "快乐", "boat", "king")
-ANALOGIES = (("父亲", "母亲", "儿子"), ("man", "woman", "king"))
+WORDS = ("母亲", "函数", "明月", "water", "king", "python")
 
 
 def sample(data: Path, target: Path, megabytes: float) -> None:
@@ -45,39 +44,50 @@ def taken(place: Path, most: float) -> Iterator[dict[str, str]]:
         yield {"text": document.text}
 
 
+def learned(algorithm: str, data: Path, room: Path, megabytes: float) -> Path:
+    """The folder of vectors; what an earlier run left in `room` is taken again."""
+    out, corpus = room / algorithm, room / "sample.jsonl"
+    if not out.is_dir():
+        if not corpus.is_file():
+            sample(data, corpus, megabytes)
+        began = time.perf_counter()
+        report = train_vectors(data=[str(corpus)], out=out, algorithm=algorithm)
+        seconds = time.perf_counter() - began
+        print(f"{algorithm}: {corpus.stat().st_size / 1e6:.1f} MB, {seconds:.0f} s, {json.dumps(dict(report.report))}")
+    return out
+
+
+def show_words(vectors: Path) -> None:
+    """The nearest words of a few that are common enough."""
+    known = WordVectors.load(vectors)
+    for word in WORDS:
+        if word in known:
+            near = neighbours(word=word, vectors=vectors, number=5).tables[0].rows
+            print(f"  {word}: " + ", ".join(row[0] for row in near))
+
+
 def main() -> None:
     """Learn, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--megabytes", type=float, default=12.0, help="text of each language")
     parser.add_argument("--algorithms", nargs="+", default=["skipgram", "cbow"])
-    parser.add_argument("--model", default="", help="bundle to show beside")
+    parser.add_argument("--labels", nargs="*", default=["asap.jsonl", "chnsenticorp_htl.jsonl.gz", "amazon3.jsonl.gz"])
+    parser.add_argument("--model", default="", help="bundle to show beside the first algorithm")
+    parser.add_argument("--keep", type=Path, default=None, help="folder for text and vectors, taken again when there")
     given = parser.parse_args()
     data = Path(os.environ["HANLIN_TEST_DATA"])
     sts = [str(data / "sts" / f"stsb-{lang}.jsonl") for lang in ("zh", "en")]
-    labels = [
-        str(data / "sentiment-zh" / name) for name in ("asap.jsonl", "chnsenticorp_htl.jsonl.gz", "amazon3.jsonl.gz")
-    ]
-    with tempfile.TemporaryDirectory() as room:
-        corpus = Path(room) / "sample.jsonl"
-        sample(data, corpus, given.megabytes)
-        print(f"hanlin {hanlin.__file__}; {corpus.stat().st_size / 1e6:.1f} MB of text")
+    labels = [str(data / "sentiment-zh" / name) for name in given.labels]
+    with tempfile.TemporaryDirectory() as temporary:
+        room = given.keep or Path(temporary)
+        room.mkdir(parents=True, exist_ok=True)
         for algorithm in given.algorithms:
-            out, began = Path(room) / algorithm, time.perf_counter()
-            report = train_vectors(data=[str(corpus)], out=out, algorithm=algorithm)
-            print(f"\n{algorithm}: {time.perf_counter() - began:.0f} s, {json.dumps(dict(report.report))}")
-            for word in WORDS:
-                print(
-                    f"  {word}: "
-                    + ", ".join(row[0] for row in neighbours(word=word, vectors=out, number=5).tables[0].rows)
-                )
-            for words in ANALOGIES:
-                found = analogy(terms=words, vectors=out, number=3).tables[0].rows
-                print(f"  {' : '.join(words)} : " + ", ".join(row[0] for row in found))
+            vectors = learned(algorithm, data, room, given.megabytes)
+            show_words(vectors)
             model = given.model if algorithm == given.algorithms[0] else ""
-            for table in score_vectors(vectors=out, sts=sts, labels=labels, model=model).tables:
+            for table in score_vectors(vectors=vectors, sts=sts, labels=labels, model=model).tables:
                 print(f"\n{Path(table.title).name}\n| " + " | ".join(table.columns) + " |")
-                for row in table.rows:
-                    print("| " + " | ".join(row) + " |")
+                print("\n".join("| " + " | ".join(row) + " |" for row in table.rows), flush=True)
 
 
 if __name__ == "__main__":

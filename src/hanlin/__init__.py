@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hanlin.life.ask import ask as ask
+    from hanlin.life.augment_data import augment_data as augment_data
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
     from hanlin.life.chatbot import Chatbot as Chatbot
     from hanlin.life.collect import collect_data as collect_data
     from hanlin.life.compare_tokenizers import compare_tokenizers as compare_tokenizers
+    from hanlin.life.convert_data import convert_data as convert_data
     from hanlin.life.data_doctor import data_doctor as data_doctor
     from hanlin.life.data_report import data_report as data_report
     from hanlin.life.demo import demo as demo
@@ -33,7 +35,11 @@ if TYPE_CHECKING:
     from hanlin.life.pretrain import pretrain as pretrain
     from hanlin.life.report import Report as Report
     from hanlin.life.run import run as run
+    from hanlin.life.score_ngram import score_ngram as score_ngram
+    from hanlin.life.score_quality import score_quality as score_quality
     from hanlin.life.serve import server as server
+    from hanlin.life.train_ngram import train_ngram as train_ngram
+    from hanlin.life.train_quality import train_quality as train_quality
     from hanlin.life.train_tokenizer import train_tokenizer as train_tokenizer
     from hanlin.life.word_statistics import word_statistics as word_statistics
     from hanlin.text.chat import Conversation as Conversation
@@ -43,10 +49,12 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "ask": "hanlin.life.ask:ask",
+    "augment_data": "hanlin.life.augment_data:augment_data",
     "build_data": "hanlin.life.build_data:build_data",
     "chat": "hanlin.life.chat:chat",
     "collect_data": "hanlin.life.collect:collect_data",
     "compare_tokenizers": "hanlin.life.compare_tokenizers:compare_tokenizers",
+    "convert_data": "hanlin.life.convert_data:convert_data",
     "data_doctor": "hanlin.life.data_doctor:data_doctor",
     "data_report": "hanlin.life.data_report:data_report",
     "demo": "hanlin.life.demo:demo",
@@ -57,8 +65,12 @@ _NAMES = {
     "load": "hanlin.life.load:load",
     "pretrain": "hanlin.life.pretrain:pretrain",
     "run": "hanlin.life.run:run",
+    "score_ngram": "hanlin.life.score_ngram:score_ngram",
+    "score_quality": "hanlin.life.score_quality:score_quality",
     # Not `serve`, for the same reason.
     "server": "hanlin.life.serve:server",
+    "train_ngram": "hanlin.life.train_ngram:train_ngram",
+    "train_quality": "hanlin.life.train_quality:train_quality",
     "train_tokenizer": "hanlin.life.train_tokenizer:train_tokenizer",
     "word_statistics": "hanlin.life.word_statistics:word_statistics",
     "Chatbot": "hanlin.life.chatbot:Chatbot",
@@ -79,10 +91,12 @@ __all__ = [
     "Template",
     "Tokenizer",
     "ask",
+    "augment_data",
     "build_data",
     "chat",
     "collect_data",
     "compare_tokenizers",
+    "convert_data",
     "data_doctor",
     "data_report",
     "demo",
@@ -92,7 +106,11 @@ __all__ = [
     "load",
     "pretrain",
     "run",
+    "score_ngram",
+    "score_quality",
     "server",
+    "train_ngram",
+    "train_quality",
     "train_tokenizer",
     "word_statistics",
 ]

@@ -27,6 +27,7 @@ from hanlin.evaluate.embedding import (
     read_labelled,
     read_pairs,
     score_classes,
+    score_counting,
     score_similarity,
     tfidf,
     tfidf_similarity,
@@ -195,6 +196,20 @@ def test_a_classifier_learns_what_can_be_learned() -> None:
     assert found.chance == pytest.approx(1 / 3)
     blind = score_classes(rows, lambda texts: np.random.default_rng(1).normal(size=(len(texts), 3)).astype(np.float32))
     assert blind.low < 0.45, "vectors that say nothing stay near chance"
+
+
+def test_counting_is_a_classifier_too() -> None:
+    words = {
+        "good": ("很好吃，喜欢", "味道不错，推荐", "喜欢这个味道"),
+        "bad": ("难吃，退货", "太差了，失望", "失望，不推荐"),
+    }
+    rows = [
+        Labelled(f"{text}{n}", label, n % 4 == 0) for label, texts in words.items() for text in texts for n in range(12)
+    ]
+    found = score_counting(rows)
+    assert (found.macro_f1, found.chance) == (1.0, 0.5)
+    with pytest.raises(InputError):
+        score_counting(rows[:36])
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40))

@@ -10,8 +10,10 @@ from tests.text.quality.messages import bad_texts, good_texts
 
 from hanlin.base.errors import ConfigError
 from hanlin.cli.main import main
+from hanlin.life.build_data import build_data
 from hanlin.life.score_quality import score_quality
 from hanlin.life.train_quality import train_quality
+from hanlin.life.why import why
 from hanlin.text.quality.classifier import Classifier
 
 pytest.importorskip("sklearn", reason="training needs scikit-learn: pip install 'hanlin[quality]'")
@@ -106,6 +108,19 @@ def test_the_commands(good: str, bad: str, tmp_path: Path, capsys: pytest.Captur
     assert json.loads(capsys.readouterr().out)["languages"]["zh"]["documents"] == 216
     assert main(["quality", "train", "--data", good, "--bad-labels", "spam", "--out", out]) == 3
     assert "E297" in capsys.readouterr().err
+
+
+def test_a_build_asks_it_and_why_tells_what_it_said(good: str, bad: str, tmp_path: Path, lang: str) -> None:
+    train_quality(good=(good,), bad=(bad,), bits=14, measure="spam", out=tmp_path / "m.q")
+    data = written(tmp_path / "mixed.jsonl", [*good_texts()[:20], *bad_texts()[:20]])
+    rules = {"thresholds": {"max_spam": 0.5}}
+    report = build_data(data, out=tmp_path / "out", quality={"spam": str(tmp_path / "m.q")}, rules=rules)
+    assert report.report["dropped"] == {"max_spam": 20}
+    for id, fate in (("mixed0", "kept"), ("mixed39", "dropped")):
+        found = why(id, corpus=tmp_path / "out")
+        assert any("spam 0." in line and ("models" in line or "模型" in line) for line in found.lines)
+        assert ("max_spam" in "".join(found.lines)) == (fate == "dropped")
+        assert found.tables[0].rows[0][0] == "max_spam"
 
 
 def test_both_sorts_are_needed(good: str, lang: str) -> None:

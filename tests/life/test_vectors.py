@@ -87,10 +87,12 @@ def test_scores_beside_counting_and_a_model(
     assert main([*words, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     similar = figures["similarity"][sts]
-    assert set(similar) == {"overlap", "tfidf", "mean", "smooth", "hidden", "hidden_centred"}
+    assert set(similar) == {"overlap", "tfidf", "mean", "smooth", "smooth_centred", "hidden", "hidden_centred"}
     assert similar["mean"]["value"] > 0.5
     assert similar["mean"]["low"] < similar["mean"]["value"] < similar["mean"]["high"]
     classes = figures["classes"][rows]
+    assert set(classes) == {"tfidf", "mean", "smooth", "hidden"}
+    assert classes["tfidf"]["macro_f1"] > 0.95
     assert classes["mean"]["macro_f1"] > 0.95
     assert classes["mean"]["chance"] == 0.5
     assert classes["hidden"]["num_test"] == classes["mean"]["num_test"] > 0

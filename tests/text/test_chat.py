@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hanlin.base.errors import InputError
 from hanlin.text.chat import ROLES, TEMPLATE, Conversation, Message, Rendered, Template, conversation
-from hanlin.text.records import read_conversations
+from hanlin.text.records.reading import read_conversations
 from hanlin.text.tokenizer import CONTROL
 
 from .small_tokenizer import core, tokenizer

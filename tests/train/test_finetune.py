@@ -22,7 +22,7 @@ from hanlin.text.document import Document
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.text.tokenizer_train import train_tokenizer
 from hanlin.train.config import FinetuneConfig
-from hanlin.train.finetune import finetune
+from hanlin.train.finetune import _render, finetune
 
 from .conftest import Listening
 
@@ -98,7 +98,10 @@ def test_what_is_left_out_is_counted_and_said(home: Path, monkeypatch: pytest.Mo
     assert result.report["conversations_kept"] == 1
     assert result.report["conversations_dropped"] == 1
     assert any("1 longer than a row of 96 tokens" in note for note in heard.notes)
-    assert any(note.startswith("1 rows could not be used") and "mixed.jsonl:3" in note for note in heard.notes)
+    assert any(
+        note.startswith("mixed.jsonl: read as prompt and response: 2 rows, 1 rejected. 1 as mixed.jsonl:3: no known")
+        for note in heard.notes
+    )
 
 
 def test_rows_of_an_evaluation_set_are_not_learned(home: Path) -> None:
@@ -172,3 +175,38 @@ def test_a_model_without_a_tokenizer_is_refused(home: Path, monkeypatch: pytest.
     with pytest.raises(BundleError) as caught:
         finetune(config(home))
     assert caught.value.code == "E504"
+
+
+def test_synthetic_rows_are_held_out_with_their_original(home: Path) -> None:
+    """Ten families of three rows: by their texts alone some of a family would be learned and others measured."""
+    rows = [
+        {"prompt": f"{n}, {word}?", "response": "Yes.", "family": f"family {n}"} for n in range(10) for word in "abc"
+    ]
+    data = write_rows(home / "families.jsonl", rows)
+    bundle = load_bundle(home / "base")
+    assert bundle.tokenizer and bundle.template
+    settings = config(home, data=(data,), validation_share=0.4)
+    found = _render((data,), bundle.tokenizer, bundle.template, Listening(), settings)
+    held_out = {one.text.partition("\n")[2].partition(",")[0] for one in found.below(0.4)}
+    learned = {one.text.partition("\n")[2].partition(",")[0] for one in found.from_(0.4)}
+    assert held_out and learned and not held_out & learned
+    assert len(held_out | learned) == 10
+
+
+def test_tools_are_learned_and_the_columns_of_the_user_are_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANLIN_LANG", "en")
+    call = {"from": "function_call", "value": '{"name": "f", "arguments": {}}'}
+    turns = [
+        {"from": "human", "value": "a?"},
+        call,
+        {"from": "observation", "value": "1"},
+        {"from": "gpt", "value": "b"},
+    ]
+    data = write_rows(home / "calls.jsonl", [{"talk": turns}] * 2)
+    heard = Listening()
+    settings = config(home, data=(data,), columns={"conversations": "talk"}, steps=1, validation_share=0)
+    settings = settings.replaced(too_long="truncate")
+    result = finetune(settings, progress=heard)
+    assert result.report["conversations_kept"] == 2
+    assert any(note.startswith("calls.jsonl: read as ShareGPT: 2 rows, 0 rejected.") for note in heard.notes)
+    assert any("2 conversations call tools" in note for note in heard.notes)

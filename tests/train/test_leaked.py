@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hanlin.base.errors import ConfigError, InputError
 from hanlin.base.messages import say
 from hanlin.text.chat import Conversation, Message
+from hanlin.text.families import family_of
 from hanlin.train.config import FinetuneConfig
 from hanlin.train.leaked import without_leaked
 
@@ -99,3 +101,11 @@ def test_the_setting_alone_has_no_effect_and_is_refused(lang: str) -> None:
     with pytest.raises(ConfigError) as caught:
         config(leaked="drop")
     assert [problem.name for problem in caught.value.problems] == ["leaked"]
+
+
+def test_what_was_made_from_an_evaluation_row_is_one(tmp_path: Path) -> None:
+    """A paraphrase shares no run of words with it; its mark says where it comes from."""
+    child = replace(asked("Name the river that passes most cities."), family=family_of({"question": QUESTION}))
+    with pytest.raises(InputError) as caught:
+        without_leaked([CLEAN, child], config(exam(tmp_path, QUESTION)), Listening())
+    assert caught.value.code == "E505"

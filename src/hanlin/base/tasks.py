@@ -13,6 +13,7 @@ markers, looks whether the files still are what they were, and goes on with the 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import pkgutil
 import time
@@ -83,6 +84,7 @@ def perform(call: Call) -> None:
         files = {path.name: [path.stat().st_size, sha256_file(path)] for path in sorted(folder.iterdir())}
         marker = {"key": call.key, "counters": counters, "files": files, "seconds": time.process_time() - begun}
         (folder / MARKER).write_bytes(sealed(marker))
+    gc.collect()  # before the next task begins: Python waits with large objects that point at each other
 
 
 def sealed(table: Mapping[str, Any]) -> bytes:

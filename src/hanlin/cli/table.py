@@ -59,6 +59,12 @@ COMMANDS: tuple[Command, ...] = (
     Command(("data", "collect"), f"{_LIFE}.config:CollectJob", f"{_LIFE}.collect:collect_data", ("sources",), True),
     Command(("data", "build"), f"{_LIFE}.config:BuildDataConfig", f"{_LIFE}.build_data:build_data", ("sources",), True),
     Command(
+        ("data", "convert"), f"{_LIFE}.config:ConvertDataConfig", f"{_LIFE}.convert_data:convert_data", ("data",), True
+    ),
+    Command(
+        ("data", "augment"), f"{_LIFE}.config:AugmentDataConfig", f"{_LIFE}.augment_data:augment_data", ("data",), True
+    ),
+    Command(
         ("data", "doctor"), f"{_LIFE}.config:DataDoctorConfig", f"{_LIFE}.data_doctor:data_doctor", ("paths",), True
     ),
     Command(("data", "report"), f"{_LIFE}.config:DataReportConfig", f"{_LIFE}.data_report:data_report", ("corpus",)),

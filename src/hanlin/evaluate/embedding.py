@@ -213,26 +213,44 @@ def score_classes(rows: Sequence[Labelled], embed: Embed, *, seed: int = 1) -> C
     The strength of the penalty is chosen by cross-validation within the training rows. Raises MissingExtra E723
     without scikit-learn, InputError E722 where a side has not two classes.
     """
-    sides = [[row for row in rows if row.is_test is is_test] for is_test in (False, True)]
-    if any(len({row.label for row in side}) < 2 for side in sides):
-        raise InputError("evaluate.one_class", train=len(sides[0]), test=len(sides[1]))
-    vectors = embed([row.text for side in sides for row in side])
-    split, labels = len(sides[0]), np.array([row.label for side in sides for row in side])
-    found = _classified(vectors[:split], labels[:split], vectors[split:], seed)
-    return _score(found, labels[split:], seed, split)
+    train, test = _sides(rows)
+    vectors = embed([row.text for row in (*train, *test)])
+    labels = np.array([row.label for row in (*train, *test)])
+    found = _classified(vectors[: len(train)], labels[: len(train)], vectors[len(train) :], seed, is_text=False)
+    return _score(found, labels[len(train) :], seed, len(train))
 
 
-def _classified(train: NDArray[np.float32], labels: NDArray[Any], test: NDArray[np.float32], seed: int) -> NDArray[Any]:
+def score_counting(rows: Sequence[Labelled], *, seed: int = 1) -> Classified:
+    """The same with TF-IDF of characters and pairs of them instead of vectors: what has to be beaten."""
+    train, test = _sides(rows)
+    labels = np.array([row.label for row in train])
+    texts = np.array([row.text for row in train], object), np.array([row.text for row in test], object)
+    found = _classified(texts[0], labels, texts[1], seed, is_text=True)
+    return _score(found, np.array([row.label for row in test]), seed, len(train))
+
+
+def _sides(rows: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]]:
+    train, test = ([row for row in rows if row.is_test is is_test] for is_test in (False, True))
+    if any(len({row.label for row in side}) < 2 for side in (train, test)):
+        raise InputError("evaluate.one_class", train=len(train), test=len(test))
+    return train, test
+
+
+def _classified(
+    train: NDArray[Any], labels: NDArray[Any], test: NDArray[Any], seed: int, *, is_text: bool
+) -> NDArray[Any]:
     try:
+        from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import GridSearchCV
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
     except ImportError:
         raise MissingExtra("evaluate.no_sklearn", package="scikit-learn", extra="vectors") from None
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, random_state=seed))
+    features = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True) if is_text else StandardScaler()
+    model = make_pipeline(features, LogisticRegression(max_iter=2000, random_state=seed))
     folds = min(3, min(Counter(labels.tolist()).values()))
-    strengths = {"logisticregression__C": [0.001, 0.01, 0.1, 1.0]}
+    strengths = {"logisticregression__C": [1.0, 10.0, 100.0] if is_text else [0.001, 0.01, 0.1, 1.0]}
     search = GridSearchCV(model, strengths, cv=folds, scoring="f1_macro") if folds > 1 else model
     predicted: NDArray[Any] = search.fit(train, labels).predict(test)
     return predicted

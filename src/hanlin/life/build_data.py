@@ -16,7 +16,7 @@ from hanlin.text.config import CorpusConfig
 from hanlin.text.corpus import CorpusReport, build_corpus
 
 REPORTED_BYTES = 2 << 30
-"""Of text: a report reads all of a corpus once more, at some 50 MB a second."""
+"""Of text: a report reads all of a corpus once more, in one process."""
 
 
 def build_data(

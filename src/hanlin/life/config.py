@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,7 +19,7 @@ from hanlin.evaluate.config import EvaluateConfig
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.serve.config import ServeConfig
 from hanlin.text.collect.config import CollectConfig
-from hanlin.text.config import CorpusConfig, DiagnosisConfig, TokenizerConfig
+from hanlin.text.config import AugmentConfig, CorpusConfig, DiagnosisConfig, FormatName, TokenizerConfig
 from hanlin.text.vectors.config import VectorsConfig
 from hanlin.train.config import DURATIONS, Duration
 
@@ -73,6 +73,37 @@ class BuildDataConfig(CorpusConfig):
             if self.engine not in engines and getattr(self, name) != type(self).model_fields[name].default:
                 rule = say("life.rule_other_engine", engines=", ".join(engines))
                 yield Problem(name, getattr(self, name), rule, say("life.remedy_other_engine", name=name))
+
+
+class ConvertDataConfig(Config):
+    """`hanlin data convert`: which training data, as what, and where it goes."""
+
+    section: ClassVar[str] = "convert"
+
+    data: tuple[str, ...] = Field(min_length=1, description="Files or folders of training data.")
+    to: FormatName = Field(description="Format to write.")
+    out: Path = Field(description="File to write: .jsonl or .json, also .gz and .zst.")
+    format: FormatName | Literal["auto"] = Field(
+        default="auto", description="Format to read it as; auto finds it in the rows."
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="Columns of other names, as prompt=q,response=a: our name = yours."
+    )
+
+
+class AugmentDataConfig(AugmentConfig):
+    """`hanlin data augment`: what is made, of which rows, and where they go."""
+
+    section: ClassVar[str] = "augment"
+
+    data: tuple[str, ...] = Field(min_length=1, description="Files or folders of training data.")
+    out: Path = Field(description="File to write: .jsonl or .json, also .gz and .zst.")
+    format: FormatName | Literal["auto"] = Field(
+        default="auto", description="Format to read it as; auto finds it in the rows."
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="Columns of other names, as prompt=q,response=a: our name = yours."
+    )
 
 
 class DataDoctorConfig(DiagnosisConfig):

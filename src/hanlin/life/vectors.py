@@ -25,6 +25,7 @@ from hanlin.evaluate.embedding import (
     read_labelled,
     read_pairs,
     score_classes,
+    score_counting,
     score_similarity,
     tfidf_similarity,
 )
@@ -129,13 +130,15 @@ def score_vectors(
     sorted_out: dict[str, dict[str, Classified]] = {}
     for path, rows in pairs.items():
         found = {"overlap": character_overlap(rows), "tfidf": tfidf_similarity(rows)}
-        found |= {name: score_similarity(rows, embed) for name, embed in methods.items()}
-        if "hidden" in methods:
-            found["hidden_centred"] = score_similarity(rows, methods["hidden"], is_centred=True)
+        for name, embed in methods.items():
+            found[name] = score_similarity(rows, embed)
+            if name != "mean":
+                found[f"{name}_centred"] = score_similarity(rows, embed, is_centred=True)
         similar[path] = found
         progress.update(len(similar))
     for path, labelled in classes.items():
-        sorted_out[path] = {name: score_classes(labelled, embed) for name, embed in methods.items()}
+        by_vectors = {name: score_classes(labelled, embed) for name, embed in methods.items()}
+        sorted_out[path] = {"tfidf": score_counting(labelled), **by_vectors}
         progress.update(len(similar) + len(sorted_out))
     progress.done(len(pairs) + len(classes))
     figures = {"similarity": _plain(similar), "classes": _plain(sorted_out)}

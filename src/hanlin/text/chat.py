@@ -14,8 +14,8 @@ import functools
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -23,6 +23,7 @@ from hanlin.base.errors import InputError
 from hanlin.base.files import read_text, recover, write_atomic
 from hanlin.text import jinja, sandbox
 from hanlin.text.tokenizer import SpecialTokens, Tokenizer
+from hanlin.text.tools import ToolCall, calls_as_text, tool_calls, tools_as_text
 
 Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -38,10 +39,16 @@ _CHATML = (
 
 @dataclass(frozen=True)
 class Message:
-    """One turn. Raises InputError for an unknown role and for a content that is no text or no Unicode."""
+    """One turn. Raises InputError for an unknown role and for a content that is no text or no Unicode.
+
+    The assistant may call tools; a message of the role tool may name the call that it answers, and the tool.
+    """
 
     role: Role
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    name: str = ""
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
@@ -54,9 +61,14 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Turns in order. Raises InputError without a message, or without one of the user."""
+    """Turns in order. Raises InputError without a message, or without one of the user.
+
+    `tools` is the JSON text of the tools on offer; `family` names the original of a row that was made from another.
+    """
 
     messages: tuple[Message, ...]
+    tools: str = ""
+    family: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "messages", tuple(self.messages))
@@ -122,45 +134,88 @@ class Template:
         ends the turn. Raises InputError for a bad message, for a template that fails, refuses the conversation, takes
         too much, leaves a message out, or changes contents otherwise than by stripping white space.
         """
-        turns = conversation(messages).messages
-        text, marked, marks = self._marked(turns, add_generation_prompt)
+        asked = self._in_its_words(conversation(messages), tokenizer)
+        turns = asked.messages
+        text, marked, marks = self._marked(asked, add_generation_prompt)
         ids: list[int] = []
         learned: list[bool] = []
-        after_answer = False
-        for piece, turn in marks.pieces(marked):
+        for piece, turn, goes_on in self._parts(turns, marks.pieces(marked)):
             if turn is None:
                 more = tokenizer.encode_template(piece)
-                num_learned = _first_control(more, tokenizer) if after_answer else 0
+                num_learned = _first_control(more, tokenizer) if goes_on else 0
             else:
                 more = tokenizer.encode(piece)
-                after_answer = turns[turn].role == "assistant"
-                num_learned = len(more) if after_answer else 0
+                num_learned = len(more) if goes_on else 0
             ids += more
             learned += [place < num_learned for place in range(len(more))]
         return Rendered(ids, learned, text)
 
-    def _marked(self, turns: Sequence[Message], add_generation_prompt: bool) -> tuple[str, str, _Marks]:
+    def _in_its_words(self, asked: Conversation, tokenizer: Tokenizer) -> Conversation:
+        """The conversation with tools and calls as text where the template knows of none.
+
+        Where it does, it writes them itself, between its own words: so no name of a control token may stand in them.
+        """
+        if not self.knows_tools:
+            return _as_text(asked)
+        for text in (asked.tools, *(part for turn in asked.messages for part in _written_by_template(turn))):
+            if tokenizer.encode(text) != tokenizer.encode_template(text):
+                raise InputError("text.tool_control", found=text[:40])
+        return asked
+
+    def _parts(
+        self, turns: Sequence[Message], pieces: Iterable[tuple[str, int | None]]
+    ) -> Iterator[tuple[str, int | None, bool]]:
+        """Pieces with the number of their message, and whether they belong to an answer (up to its end).
+
+        An answer that only calls tools is written by the template: it begins where the template opens an answer.
+        """
+        listed, last = list(pieces), -1
+        for place, (piece, turn) in enumerate(listed):
+            after_answer = last >= 0 and turns[last].role == "assistant"
+            if turn is not None:
+                last = turn
+                yield piece, turn, turns[turn].role == "assistant"
+                continue
+            following = listed[place + 1][1] if place + 1 < len(listed) else len(turns)
+            calling = [number for number in range(last + 1, cast(int, following)) if _only_calls(turns[number])]
+            parts = self._opened(piece, calling[0]) if calling else [piece]
+            if len(parts) <= len(calling):
+                raise InputError("text.template_leaves_out", number=calling[-1] + 1, role="assistant")
+            shown = [*parts[: len(calling)], "".join(parts[len(calling) :])]
+            yield from ((part, None, after_answer or number > 0) for number, part in enumerate(shown))
+
+    def _opened(self, piece: str, number: int) -> list[str]:
+        """A text of the template, cut after every place where it opens an answer."""
+        asked = Conversation((Message("user", "?"),))
+        opening = self._text(asked, ["?"], True).removeprefix(self._text(asked, ["?"], False))
+        if not opening:
+            raise InputError("text.template_leaves_out", number=number + 1, role="assistant")
+        *opened, rest = piece.split(opening)
+        return [*(part + opening for part in opened), rest]
+
+    def _marked(self, asked: Conversation, add_generation_prompt: bool) -> tuple[str, str, _Marks]:
         """The text, the same with every content marked, and the marks.
 
-        A template that strips contents strips nothing between marks: then the contents are stripped before.
+        A template that strips contents strips nothing between marks: then the contents are stripped before. Answers
+        that only call tools have no content to mark.
         """
+        turns = asked.messages
         marks = _Marks.unlike(self.source, *(turn.content for turn in turns))
         contents = [turn.content for turn in turns]
-        text = self._text(turns, contents, add_generation_prompt)
+        bare = {number for number, turn in enumerate(turns) if _only_calls(turn)}
+        text = self._text(asked, contents, add_generation_prompt)
         for candidate in (contents, [content.strip() for content in contents]):
-            marked = self._text(turns, marks.around(candidate), add_generation_prompt)
+            marked = self._text(asked, marks.around(candidate, bare), add_generation_prompt)
             if marks.removed(marked) == text:
-                _check_all_there(turns, marks.turns(marked))
+                _check_all_there(turns, marks.turns(marked), text)
                 return text, marked, marks
         raise InputError("text.template_changes_content")
 
-    def _text(self, turns: Sequence[Message], contents: Sequence[str], add_generation_prompt: bool) -> str:
+    def _text(self, asked: Conversation, contents: Sequence[str], add_generation_prompt: bool) -> str:
         variables = {
-            "messages": [
-                {"role": turn.role, "content": content} for turn, content in zip(turns, contents, strict=True)
-            ],
+            "messages": [_variables(turn, content) for turn, content in zip(asked.messages, contents, strict=True)],
             "add_generation_prompt": add_generation_prompt,
-            "tools": None,
+            "tools": json.loads(asked.tools) if asked.tools else None,
             "documents": None,
             **{f"{name}_token": self.special.texts[name] for name in ("bos", "eos", "pad")},
         }
@@ -168,6 +223,11 @@ class Template:
             if self._is_ours:
                 return jinja.render(self.source, variables)
             return sandbox.render(self.source, variables)
+
+    @property
+    def knows_tools(self) -> bool:
+        """Whether the template itself writes calls of tools; for others they are written as text."""
+        return "tool_calls" in self.source
 
     @property
     def _is_ours(self) -> bool:
@@ -182,15 +242,25 @@ def conversation(messages: Conversation | Sequence[Message | Mapping[str, Any]])
 
 
 def message(table: Mapping[str, Any], *, role: str = "role", content: str = "content") -> Message:
-    """Return the message in a table with these two keys; a content in parts is joined if all are text."""
-    if not isinstance(table, Mapping) or role not in table or content not in table:
+    """Return the message in a table with these two keys; a content in parts is joined if all are text.
+
+    Calls of tools are kept, and a content that they leave empty may be null or missing.
+    """
+    calls = tool_calls(table["tool_calls"]) if isinstance(table, Mapping) and table.get("tool_calls") else ()
+    if not isinstance(table, Mapping) or role not in table or (content not in table and not calls):
         raise InputError("text.message_shape", found=_shape(table), role=role, content=content)
-    if table.get("tool_calls"):
-        raise InputError("text.tool_calls")
-    parts = table[content]
+    parts = table.get(content)
     if isinstance(parts, list | tuple):
         parts = "".join(_text_part(part) for part in parts)
-    return Message(cast(Role, table[role]), parts)
+    if calls and parts is None:
+        parts = ""
+    return Message(
+        cast(Role, table[role]),
+        cast(str, parts),
+        calls,
+        str(table.get("tool_call_id") or ""),
+        str(table.get("name") or ""),
+    )
 
 
 def _shape(table: object) -> str:
@@ -202,6 +272,35 @@ def _text_part(part: object) -> str:
         return str(part["text"])
     found = part.get("type") if isinstance(part, Mapping) else type(part).__name__
     raise InputError("text.part_no_text", found=found)
+
+
+def _as_text(asked: Conversation) -> Conversation:
+    """The conversation with tools in its system message and calls in the contents."""
+    turns = [
+        replace(turn, content=calls_as_text(turn.content, turn.tool_calls), tool_calls=()) for turn in asked.messages
+    ]
+    if asked.tools:
+        system = turns.pop(0).content if turns[0].role == "system" else ""
+        turns.insert(0, Message("system", tools_as_text(system, asked.tools)))
+    return replace(asked, messages=tuple(turns), tools="")
+
+
+def _only_calls(turn: Message) -> bool:
+    return bool(turn.tool_calls) and not turn.content.strip()
+
+
+def _written_by_template(turn: Message) -> Iterator[str]:
+    """What of a message stands beside its content."""
+    yield from (turn.tool_call_id, turn.name)
+    for call in turn.tool_calls:
+        yield from (call.name, call.arguments, call.id)
+
+
+def _variables(turn: Message, content: str) -> dict[str, Any]:
+    """A message as templates know it: arguments are data, what is not there has no name."""
+    calls = [{**call.table(), "function": {"name": call.name, "arguments": call.value}} for call in turn.tool_calls]
+    extra = {"tool_calls": calls, "tool_call_id": turn.tool_call_id, "name": turn.name}
+    return {"role": turn.role, "content": content, **{name: value for name, value in extra.items() if value}}
 
 
 @dataclass(frozen=True)
@@ -224,9 +323,12 @@ class _Marks:
         """Two marks that nobody can guess."""
         return cls(secrets.token_hex(16), secrets.token_hex(16))
 
-    def around(self, contents: Sequence[str]) -> list[str]:
-        """The contents, each between marks."""
-        return [f"{self.opening}{turn}:{content}{self.closing}" for turn, content in enumerate(contents)]
+    def around(self, contents: Sequence[str], bare: Container[int] = ()) -> list[str]:
+        """The contents, each between marks but for the bare ones."""
+        return [
+            content if turn in bare else f"{self.opening}{turn}:{content}{self.closing}"
+            for turn, content in enumerate(contents)
+        ]
 
     def removed(self, marked: str) -> str | None:
         """The text without marks; None if the marks do not stand in pairs."""
@@ -253,9 +355,10 @@ def _first_marks() -> _Marks:
     return _Marks.drawn()
 
 
-def _check_all_there(turns: Sequence[Message], there: set[int]) -> None:
+def _check_all_there(turns: Sequence[Message], there: set[int], text: str) -> None:
     for number, turn in enumerate(turns):
-        if turn.content.strip() and number not in there:
+        is_called = all(call.name in text for call in turn.tool_calls)
+        if (turn.content.strip() and number not in there) or not is_called:
             raise InputError("text.template_leaves_out", number=number + 1, role=turn.role)
 
 

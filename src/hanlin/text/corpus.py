@@ -126,7 +126,7 @@ class _Build:
         self.tally.personal = self.privacy.figures
         self.cleaned: list[Counters] = []
         self.num_tasks: dict[str, int] = {}
-        self.counters: dict[str, list[Counters]] = {}
+        self.num_again = 0
         self.num_parts = 1
         self.first_drop: Dropped | None = None
 
@@ -192,7 +192,7 @@ class _Build:
     def _compare(self) -> None:
         config = self.config
         if config.dedup:
-            self._by_part("exact")
+            self.num_again = sum(one["again"] for one in self._by_part("exact"))
         if config.near_dup.action != "off":
             self._near_duplicates()
         if asked_of_lines(config):
@@ -203,15 +203,11 @@ class _Build:
         (groups,) = self._each("groups", f"{_TASKS}.compare:groups", [{}])
         jobs = [{"portion": number} for number in range(groups["portions"])]
         found = self._each("clusters", f"{_TASKS}.compare:clusters", jobs)
-        action, num_documents = self.config.near_dup.action, self.bases[-1] - self._num_again
+        action, num_documents = self.config.near_dup.action, self.bases[-1] - self.num_again
         figures = cluster_figures(found, action, num_documents, self.config.max_examples)
         self.tally.refined["near_dup"] = figures
         if action != "drop":
             del self.num_tasks["clusters"]
-
-    @property
-    def _num_again(self) -> int:
-        return sum(one["again"] for one in self.counters.get("exact", ()))
 
     # ------------------------------------------------------------ the end
 
@@ -258,7 +254,6 @@ class _Build:
         }  # fmt: skip
         found = self.tasks.each(step, function, [{**shared, **job} for job in jobs], say(f"text.step_{step}"))
         self.num_tasks = {**self.num_tasks, step: len(jobs)}
-        self.counters = {**self.counters, step: found}
         return found
 
     def _by_part(self, step: str) -> list[Counters]:

@@ -23,6 +23,7 @@ from hanlin.base.errors import InputError
 from hanlin.text.config import ReadConfig, SourceConfig
 from hanlin.text.document import Document, Dropped
 from hanlin.text.encodings import HEAD_BYTES, decoded_stream, doubtful_part, encoding_of
+from hanlin.text.families import MARKS
 from hanlin.text.files import UNREADABLE, PassedOver, chunks_of, files_of, head_of, kind_suffix, shown
 from hanlin.text.html import main_text
 from hanlin.text.language import language_of
@@ -40,7 +41,7 @@ _FORMATS = {
     ".html": "html", ".htm": "html", ".xhtml": "html",
 }  # fmt: skip
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may spell half of a pair, which is no text and has no UTF-8
-_KEPT_COLUMNS = ("id", "source", "url", "title", "date", "licence", "license", "book", "site", "group", "label")
+_KEPT_COLUMNS = ("id", "source", "url", "title", "date", "licence", "license", "book", "site", "group", "label", *MARKS)
 # Where a long text may be cut, best first: paragraph, line, end of a sentence, word.
 _SENTENCE = r"[。！？；][”’」』]?\s*|[.!?;]['\")”’]?\s+"
 _BORDERS = tuple(map(re.compile, (r"\n[^\S\n]*\n", r"\n", _SENTENCE, r"\s+")))

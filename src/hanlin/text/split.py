@@ -9,13 +9,15 @@ from urllib.parse import urlsplit
 from hanlin.base.errors import InputError
 from hanlin.text.dedup import text_digest
 from hanlin.text.document import Document
+from hanlin.text.families import FAMILY
 from hanlin.text.ledger import KEPT
 
 
 class Splitter:
     """Gives each document its part, the same in every build that has it; whole groups where `field` names one.
 
-    A document without the field is a group of its own. `site` is the host of its `url` where it has no such field.
+    A document without the field is a group of its own, or one with those that it was made from and that were made from
+    it (`families.py`). `site` is the host of its `url` where it has no such field.
     Memory: 16 bytes and a set's entry for each group.
     """
 
@@ -27,7 +29,8 @@ class Splitter:
     def part_of(self, document: Document) -> str:
         """Return "train" or "validation"."""
         group = self._group(document.meta) if self._field else None
-        digest = text_digest(f"{self._seed}\n{document.text if group is None else group}")
+        kin = document.meta.get(FAMILY, document.text) if group is None else group
+        digest = text_digest(f"{self._seed}\n{kin}")
         part = "validation" if int.from_bytes(digest[:8], "big") / 2**64 < self._fraction else "train"
         if group is not None:
             self._groups[part].add(digest)

@@ -16,6 +16,7 @@ from hanlin.base.config import Config
 from hanlin.base.errors import Problem
 from hanlin.base.messages import say
 from hanlin.data.config import MixConfig
+from hanlin.text.config import FormatName
 
 Setting = int | float | bool | str
 
@@ -178,7 +179,15 @@ class FinetuneConfig(TrainingConfig):
     section: ClassVar[str] = "finetune"
 
     from_bundle: Path | None = Field(default=None, description="Bundle to fine-tune.")
-    data: tuple[str, ...] = Field(default=(), description="Files of conversations.")
+    data: tuple[str, ...] = Field(
+        default=(), description="Files of conversations: OpenAI messages, ShareGPT, Alpaca, prompt and response."
+    )
+    format: FormatName | Literal["auto"] = Field(
+        default="auto", description="Format to read them as; auto finds it in the rows."
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="Columns of other names, as prompt=q,response=a: our name = yours."
+    )
     validation: tuple[str, ...] = Field(default=(), description="Files of conversations to measure on.")
     validation_share: float = Field(
         default=0.05, ge=0, le=0.5, description="Share of the conversations kept out to measure on, without validation."

@@ -6,7 +6,6 @@ Every weight is trained. With `replay`, part of each step is text of pre-trainin
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,7 @@ from hanlin.data.mixture import WeightedSource
 from hanlin.data.shards import ShardSet
 from hanlin.data.sources import ShardSource
 from hanlin.text.chat import Rendered, Template
-from hanlin.text.document import Dropped
-from hanlin.text.records import read_conversations
+from hanlin.text.records.reading import read_conversations
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import FinetuneConfig
 from hanlin.train.leaked import without_leaked
@@ -104,24 +102,34 @@ def _text_of(parent: Bundle) -> tuple[Tokenizer, Template]:
 
 @dataclass
 class _Rows:
-    """Rendered conversations, and the rows that could not be used, by reason."""
+    """Rendered conversations, and for each a number in [0, 1) that tells whether it is kept out to measure on.
+
+    The number depends on the text alone, or on the original of a row that was made from another: the same conversation
+    is on the same side in every run, and what was made from it is with it.
+    """
 
     rendered: list[Rendered]
-    dropped: Counter[str]
-    example: str = ""
+    places: list[float]
+
+    def below(self, share: float) -> list[Rendered]:
+        """The conversations whose number is smaller than `share`."""
+        return [one for one, place in zip(self.rendered, self.places, strict=True) if place < share]
+
+    def from_(self, share: float) -> list[Rendered]:
+        """All others."""
+        return [one for one, place in zip(self.rendered, self.places, strict=True) if place >= share]
 
 
 def _read(
     config: FinetuneConfig, tokenizer: Tokenizer, template: Template, seq_len: int, progress: Progress
 ) -> tuple[ConversationSource, ConversationSource | None]:
     """Conversations to learn and to measure on; whatever is left out is said."""
-    rows = _render(config.data, tokenizer, template, progress, config)
+    rows = _render(config.data, tokenizer, template, progress, config, to_learn=True)
     learned, held_out = rows.rendered, []
     if config.validation:
-        held_out = _render(config.validation, tokenizer, template, progress).rendered
+        held_out = _render(config.validation, tokenizer, template, progress, config).rendered
     elif config.validation_share > 0:
-        held_out = [one for one in rows.rendered if _place(one) < config.validation_share]
-        learned = [one for one in rows.rendered if _place(one) >= config.validation_share]
+        held_out, learned = rows.below(config.validation_share), rows.from_(config.validation_share)
         if not learned:  # too few to keep any out
             learned, held_out = rows.rendered, []
     source = fit_conversations(learned, seq_len=seq_len, too_long=config.too_long)
@@ -134,20 +142,27 @@ def _render(
     tokenizer: Tokenizer,
     template: Template,
     progress: Progress,
-    to_learn: FinetuneConfig | None = None,
+    config: FinetuneConfig,
+    *,
+    to_learn: bool = False,
 ) -> _Rows:
     """Conversations as ids; of those to learn, none that stands in an evaluation set."""
-    rows = _Rows([], Counter())
-
-    def on_drop(dropped: Dropped) -> None:
-        rows.dropped[dropped.reason] += 1
-        rows.example = rows.example or f"{dropped.location}: {dropped.example}"
-
-    conversations = list(read_conversations(list(paths), on_drop=on_drop))
-    for conversation in without_leaked(conversations, to_learn, progress) if to_learn else conversations:
-        rows.rendered.append(template.render(conversation, tokenizer=tokenizer))
-    if rows.dropped:
-        progress.note(say("train.rows_dropped", num_dropped=rows.dropped.total(), example=rows.example))
+    found = read_conversations(
+        list(paths),
+        columns=config.columns,
+        format=config.format,
+        on_drop=lambda dropped: None,  # they are counted and named in what is said of their file
+        on_read=lambda reading: progress.note(reading.sentence()),
+    )
+    conversations = list(found)
+    num_tools = sum(bool(one.tools) or any(turn.tool_calls for turn in one.messages) for one in conversations)
+    if num_tools and not template.knows_tools:
+        progress.note(say("train.tools_as_text", num=f"{num_tools:,}"))
+    rows = _Rows([], [])
+    for conversation in without_leaked(conversations, config, progress) if to_learn else conversations:
+        rendered = template.render(conversation, tokenizer=tokenizer)
+        rows.rendered.append(rendered)
+        rows.places.append(_place(conversation.family or rendered.text))
     return rows
 
 
@@ -157,9 +172,8 @@ def _measurable(held_out: Iterable[Rendered], seq_len: int) -> ConversationSourc
     return fit_conversations(fitting, seq_len=seq_len, name="validation") if fitting else None
 
 
-def _place(one: Rendered) -> float:
-    """A number in [0, 1) that depends on the text alone: the same conversation is on the same side in every run."""
-    return int(sha256_bytes(one.text.encode())[:12], 16) / 16**12
+def _place(text: str) -> float:
+    return int(sha256_bytes(text.encode())[:12], 16) / 16**12
 
 
 def _mixed(config: FinetuneConfig, learned: ConversationSource, tokenizer: Tokenizer) -> list[WeightedSource]:

@@ -28,7 +28,8 @@ def without_leaked(
     if not config.evaluation:
         return list(conversations)
     rows = _evaluation_rows(config, progress)
-    leaked = leaked_rows(("\n".join(turn.content for turn in one.messages) for one in conversations), rows)
+    texts = ("\n".join(turn.content for turn in one.messages) for one in conversations)
+    leaked = leaked_rows(texts, rows, families=[one.family for one in conversations])
     if leaked and config.leaked == "refuse":
         raise InputError("train.leaked_rows", **_told(leaked))
     _look_for_translations(conversations, rows, config, progress)

@@ -163,6 +163,7 @@ def test_warc_holds_the_page_as_it_came_and_what_is_known_of_it(site: Site, gath
     (kind, warc, http, content), (second, _, _, fields) = records
     assert (kind, second) == (WarcRecordType.response, WarcRecordType.metadata)
     assert warc["WARC-Target-URI"] == f"{site.root}/a"
+    assert warc["Hanlin-Licence"] == "CC-BY-4.0"
     assert content == body.encode(), "stored unpacked, with a header that says so"
     assert http["Content-Length"] == str(len(body.encode()))
     assert http["ETag"] == '"7"'

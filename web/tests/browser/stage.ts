@@ -101,12 +101,12 @@ export async function send(page: Page, question: string): Promise<void> {
   await page.locator("#question").press("Enter");
 }
 
-/** Asks and waits for the end of the answer; returns its words. */
-export async function ask(page: Page, question: string): Promise<string> {
+/** Asks and waits for the end of the answer, in milliseconds at most `timeout`; returns its words. */
+export async function ask(page: Page, question: string, timeout = 30_000): Promise<string> {
   const before = await page.locator(".turn").count();
   await send(page, question);
   const answer = page.locator(".turn").nth(before).locator(".answer:not(.streaming)");
-  await answer.waitFor();
+  await answer.waitFor({ timeout });
   return (await answer.locator(".prose").innerText()).trim();
 }
 

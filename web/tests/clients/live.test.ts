@@ -14,6 +14,9 @@ const live = process.env.HANLIN_SERVER;
 const pid = Number(process.env.HANLIN_SERVER_PID ?? 0);
 const skip = !live || !chromiumPath();
 
+/** Milliseconds that a real model on a busy machine may take for an answer. */
+const PATIENCE = 120_000;
+
 /** An open page, and what went wrong on it. */
 interface Visit {
   page: Page;
@@ -52,7 +55,7 @@ describe.skipIf(skip)("the live page", () => {
     // A model of one's own has no suggestions; it is asked something all the same.
     for (const question of cards.length ? cards : [locale === "zh-CN" ? "你好" : "Hello"]) {
       if (await page.locator(".new-chat").isEnabled()) await page.locator(".new-chat").click();
-      expect(await ask(page, question)).not.toBe("");
+      expect(await ask(page, question, PATIENCE)).not.toBe("");
       expect(await page.locator(".failure").count()).toBe(0);
     }
     expect(faults).toEqual([]);
@@ -61,11 +64,12 @@ describe.skipIf(skip)("the live page", () => {
 
   it.each(["zh-CN", "en-US"].flatMap((locale) => [1280, 820, 390].map((width) => [locale, width] as const)))(
     "fits its window: %s %i",
+    { timeout: 2 * PATIENCE },
     async (locale, width) => {
       const { page, faults } = await visit(locale, width);
       await expectNoSidewaysScroll(page);
       await picture(page, `live-welcome-${locale}-${width}`);
-      await ask(page, locale === "zh-CN" ? "你好" : "Hello");
+      await ask(page, locale === "zh-CN" ? "你好" : "Hello", PATIENCE);
       await expectNoSidewaysScroll(page);
       await picture(page, `live-chat-${locale}-${width}`);
       expect(faults).toEqual([]);

@@ -11,6 +11,7 @@ from typing import Any
 from hanlin.text.config import AgainstConfig
 from hanlin.text.document import Document, Dropped
 from hanlin.text.duplicates.repeated import Span, without
+from hanlin.text.families import FAMILY
 from hanlin.text.overlap.index import Overlap, OverlapIndex, index_of
 from hanlin.text.overlap.rows import evaluation_files, evaluation_rows
 from hanlin.text.tally import count
@@ -74,7 +75,7 @@ class Against:
 
     def _look(self, document: Document) -> list[Overlap]:
         """The overlaps of a document, counted."""
-        found = self.index.find(document.text)
+        found = self.index.find(document.text) or self.index.kin(str(document.meta.get(FAMILY, "")), document.text)
         for name in dict.fromkeys(one.row.set for one in found):
             count(self._documents, name)
         for one in found:

@@ -38,6 +38,7 @@ from hanlin.text.building.survivors import (
 )  # fmt: skip
 from hanlin.text.config import CorpusConfig
 from hanlin.text.document import TWINS, Document
+from hanlin.text.families import held_out_keys, training_keys
 from hanlin.text.folding import Hashes
 from hanlin.text.leaks import leaked_share, long_line_keys
 from hanlin.text.ledger import KEPT, LEAKED, LEDGER, REMOVED, Entry, documents_of, lines_in, packed, path_of, row
@@ -110,7 +111,7 @@ class Finisher:
         if part == "train":
             self.unaltered.append(place)
         if self.looks_for_leaks:
-            self.line_keys[part] |= long_line_keys(json.loads(now)["text"])
+            self._note(part, Document(**json.loads(now)))
 
     def _keep_removed(self, read: bytes, now: bytes) -> None:
         """Put the text as it was read beside the corpus; what was no document has none."""
@@ -138,7 +139,12 @@ class Finisher:
         if entry.fate == "train":
             self.tally.count_kept("train", outcome.document)
         if self.looks_for_leaks:
-            self.line_keys[entry.fate] |= long_line_keys(outcome.document.text)
+            self._note(entry.fate, outcome.document)
+
+    def _note(self, part: str, document: Document) -> None:
+        """Remember what may give a leak away: long lines, and the rows a document is of kin to."""
+        kin = training_keys if part == "train" else held_out_keys
+        self.line_keys[part] |= long_line_keys(document.text) | kin(document.meta)
 
     def counters(self) -> dict[str, Any]:
         """Return everything that was counted."""
@@ -263,7 +269,8 @@ class _Settler:
 
     def place(self, document: Document, seen: Keys, files: Mapping[str, IO[bytes]]) -> float:
         """Write a document where it belongs; return the share of it that training has."""
-        share = leaked_share(document.text, seen)
+        is_torn = any(key in seen for key in held_out_keys(document.meta))  # training has its parent, or a child of it
+        share = 1.0 if is_torn else leaked_share(document.text, seen)
         files[LEAKED if share > self.config.most_leaked else "validation"].write(row(document))
         if share <= self.config.most_leaked:
             self.tally.count_kept("validation", document)

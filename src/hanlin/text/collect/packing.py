@@ -35,8 +35,8 @@ def as_response(answer: Answer, meta: Mapping[str, str | int | float], at: str) 
     """Yield the page as it came, and a metadata record with licence, date and title beside it."""
     head = "".join(f"{name}: {value}\r\n" for name, value in _plain_head(answer))
     block = f"HTTP/1.1 {answer.status}\r\n{head}\r\n".encode("latin-1") + answer.body
-    name = _name()
-    yield _record(WarcRecordType.response, answer.address, "application/http; msgtype=response", block, at, name)
+    name, form = _name(), "application/http; msgtype=response"
+    yield _record(WarcRecordType.response, answer.address, form, block, at, name, **_licence(meta))
     yield _metadata(answer.address, meta, at, name)
 
 
@@ -46,7 +46,7 @@ def as_resource(piece: Piece, at: str) -> Iterator[bytes]:
     place = place if "://" in place else f"urn:hanlin:{place}"
     block = piece.text.encode(errors="replace") if piece.row is None else as_json(piece)
     form = "text/plain; charset=utf-8" if piece.row is None else "application/json"
-    yield _record(WarcRecordType.resource, place, form, block, at, name)
+    yield _record(WarcRecordType.resource, place, form, block, at, name, **_licence(piece.meta))
     yield _metadata(place, piece.meta, at, name)
 
 
@@ -63,7 +63,14 @@ def _plain_head(answer: Answer) -> Iterator[tuple[str, str]]:
 def _metadata(place: str, meta: Mapping[str, str | int | float], at: str, of: str) -> bytes:
     fields = "".join(f"{name}: {_one_line(value)}\r\n" for name, value in meta.items() if value != "")
     block = fields.encode(errors="replace")
-    return _record(WarcRecordType.metadata, place, "application/warc-fields", block, at, _name(), of)
+    return _record(
+        WarcRecordType.metadata, place, "application/warc-fields", block, at, _name(), **{"WARC-Concurrent-To": of}
+    )
+
+
+def _licence(meta: Mapping[str, str | int | float]) -> dict[str, str]:
+    """The licence in the record's own header too, for readers that look at one record at a time."""
+    return {"Hanlin-Licence": _one_line(meta["licence"])} if meta.get("licence") else {}
 
 
 def _one_line(value: str | int | float) -> str:
@@ -74,14 +81,13 @@ def _name() -> str:
     return f"<urn:uuid:{uuid.uuid4()}>"
 
 
-def _record(kind: WarcRecordType, place: str, form: str, block: bytes, at: str, name: str, of: str = "") -> bytes:
+def _record(kind: WarcRecordType, place: str, form: str, block: bytes, at: str, name: str, **more: str) -> bytes:
     """One record as a gzip member of its own, so that readers can jump to it (ISO 28500, annex D)."""
     record = WarcRecord()
     record.init_headers(record_type=kind)
-    given = {"WARC-Record-ID": name, "WARC-Target-URI": _one_line(place), "WARC-Date": at, "WARC-Concurrent-To": of}
-    for key, value in {**given, "Content-Type": form}.items():
-        if value:
-            record.headers[key] = value
+    given = {"WARC-Record-ID": name, "WARC-Target-URI": _one_line(place), "WARC-Date": at}
+    for key, value in {**given, "Content-Type": form, **more}.items():
+        record.headers[key] = value.encode("ascii", "replace").decode()
     record.set_bytes_content(block)
     plain = io.BytesIO()
     record.write(plain, checksum_data=True)

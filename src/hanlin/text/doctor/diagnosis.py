@@ -48,6 +48,8 @@ LEAST_CLOSE, LEAST_BYTES, MOST_BYTES = 10_000, 1 << 20, 16 << 20
 """Of one file: characters looked at closely, bytes read."""
 FILES_BEFORE_TEXTS = 12
 """Files that are read before their texts are looked at closely: what bytes and rows tell is told at once."""
+ENOUGH_TEXTS = 400
+"""Texts that tell what a folder is like; from then on the time goes to more files, a text of every fourth."""
 WHOLE_DOCUMENTS = 64
 MOST_COMPARED = 2000
 """Files with a size that others have, looked at for equal content."""
@@ -265,7 +267,10 @@ class _Doctor:
         """Tell copies among all texts, and set an even sample aside for a close look."""
         new = [one for one in texts if self.portrait.is_new(one)]
         size = sum(min(len(one.text), TEXT_CHARS) for one in new)
-        self.waiting += new[:: max(1, -(-size // self.close))]
+        step = max(1, -(-size // self.close))
+        if self.config.seconds and self.portrait.num_texts + len(self.waiting) >= ENOUGH_TEXTS:
+            new, step = new[:1] if len(self.files) % 4 == 0 else [], 1
+        self.waiting += new[::step]
 
     def _look_closely(self) -> None:
         """Look at the texts of the last few files, at one at least."""

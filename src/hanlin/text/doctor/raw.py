@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hanlin.text.doctor.findings import Findings
 from hanlin.text.doctor.slices import Parts, Slice
-from hanlin.text.encodings import encoding_of
+from hanlin.text.encodings import HEAD_BYTES, encoding_of
 
 MOST_FAULTS = 1000
 """Faults looked at in a slice; more of them say nothing new."""
@@ -37,7 +37,7 @@ def magic_of(head: bytes) -> str:
 
 def raw_text(parts: Parts, findings: Findings) -> Raw:
     """Decode the slices of a file that should be text, and tell what is wrong with its bytes."""
-    head = parts.head
+    head = parts.head[:HEAD_BYTES]
     encoding = encoding_of(head) if head.strip() else "utf-8"
     if encoding is None and not (encoding := _behind_nuls(head) or _of_most_lines(head)):
         kind = magic_of(head)

@@ -66,6 +66,7 @@ class OverlapIndex:
     tables: dict[int, _Table]
     num_unusable: Counter[str] = field(default_factory=Counter)
     planted: dict[str, int] = field(default_factory=dict)
+    families: dict[str, EvaluationRow] = field(default_factory=dict)
 
     def find(self, text: str) -> list[Overlap]:
         """Return the passages of a text that stand in evaluation rows, those of one row joined where they touch."""
@@ -81,6 +82,11 @@ class OverlapIndex:
             else:
                 joined.append((row, start, end))
         return [Overlap(self.rows[row], int(words.starts[a]), int(words.ends[b - 1])) for row, a, b in joined]
+
+    def kin(self, family: str, text: str) -> list[Overlap]:
+        """Return a whole text as an overlap where it was made from an evaluation row, in whatever words."""
+        row = self.families.get(family) if family else None
+        return [Overlap(row, 0, len(text))] if row else []
 
     @property
     def sets(self) -> dict[str, int]:
@@ -114,7 +120,9 @@ def index_of(rows: Iterable[EvaluationRow], config: AgainstConfig) -> OverlapInd
     kept: list[EvaluationRow] = []
     entries: dict[int, list[tuple[Hashes, int]]] = {}
     unusable: Counter[str] = Counter()
+    families: dict[str, EvaluationRow] = {}
     for row in rows:
+        families.setdefault(row.family, row)
         found = list(_runs(row.texts, config))
         unusable[row.set] += not found
         for size, keys in found:
@@ -124,7 +132,7 @@ def index_of(rows: Iterable[EvaluationRow], config: AgainstConfig) -> OverlapInd
     if blind := [name for name in unusable if name not in usable]:
         raise InputError("text.evaluation_too_short", set=blind[0], num=unusable[blind[0]], least=config.least)
     tables = {size: _Table(entries[size]) for size in sorted(entries)}
-    index = OverlapIndex(config, kept, tables, +unusable)
+    index = OverlapIndex(config, kept, tables, +unusable, families=families)
     index.planted = index.check()
     return index
 

@@ -20,16 +20,22 @@ class LeakedRow:
 
 
 def leaked_rows(
-    training_rows: Iterable[str], evaluation_rows: Sequence[EvaluationRow], config: AgainstConfig | None = None
+    training_rows: Iterable[str],
+    evaluation_rows: Sequence[EvaluationRow],
+    config: AgainstConfig | None = None,
+    *,
+    families: Sequence[str] = (),
 ) -> list[LeakedRow]:
     """Return the training rows, in order, that share a run of words with an evaluation row, each once.
 
+    `families` are those of the training rows, where they were made from others: a child of an evaluation row is one.
     Raises InputError where no evaluation row is long enough to be found, CheckFailed where the index finds nothing.
     """
     index = index_of(evaluation_rows, config or AgainstConfig())
     leaked = []
     for number, text in enumerate(training_rows):
-        if found := index.find(text):
+        family = families[number] if families else ""
+        if found := index.find(text) or index.kin(family, text):
             longest = max(found, key=lambda one: one.end - one.start)
             leaked.append(LeakedRow(number, longest.row, text[longest.start : longest.end]))
     return leaked

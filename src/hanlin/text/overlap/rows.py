@@ -8,28 +8,30 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hanlin.base.errors import InputError
 from hanlin.text.document import Dropped
+from hanlin.text.families import family_of, texts_of
 from hanlin.text.files import UNREADABLE, chunks_of, files_of, kind_suffix, shown
 
 OnDrop = Callable[[Dropped], None]
 SET_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")  # taken from a folder; a file may be plain text too
-_NAMES = frozenset({"id", "source", "url", "date", "licence", "license", "lang", "language", "split"})
 
 
 @dataclass(frozen=True)
 class EvaluationRow:
-    """The texts of one row: `set` is its file's name, `place` file:row, `id` the row's own name if it has one."""
+    """The texts of one row: `set` is its file's name, `place` file:row, `id` the row's own name if it has one, `family`
+    what rows made from it are marked with."""
 
     set: str
     place: str
     id: str
     texts: tuple[str, ...]
+    family: str = ""
 
 
 def evaluation_rows(paths: Sequence[str], *, fields: Sequence[str] = (), on_drop: OnDrop) -> Iterator[EvaluationRow]:
@@ -80,7 +82,7 @@ def _rows(file: Path, fields: Sequence[str], on_drop: OnDrop) -> Iterator[tuple[
         elif value is not None:
             columns = set(value) if isinstance(value, dict) else set[str]()
             id = shown(value.get("id", "")) if isinstance(value, dict) else ""
-            yield EvaluationRow(file.name, shown(place), id, tuple(_texts(value, fields))), columns
+            yield EvaluationRow(file.name, shown(place), id, tuple(texts_of(value, fields)), family_of(value)), columns
 
 
 def _values(file: Path) -> Iterator[Any]:
@@ -102,17 +104,3 @@ def _value(line: str) -> Any:
         return json.loads(line) if line.strip() else None
     except (ValueError, RecursionError) as error:
         return ValueError(str(error))
-
-
-def _texts(value: Any, fields: Iterable[str]) -> Iterator[str]:
-    """Every text in a value, at any depth."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        chosen = set(fields) or {name for name in value if name not in _NAMES}
-        for name in value:
-            if name in chosen:
-                yield from _texts(value[name], ())
-    elif isinstance(value, list):
-        for part in value:
-            yield from _texts(part, fields)

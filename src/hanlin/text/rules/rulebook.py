@@ -73,6 +73,9 @@ class Rulebook:
         self.watermarks = Watermarks(frozenset())
         self._finder = WatermarkFinder(config.least_spellings)
         self._presets = _presets(config)
+        # Caches of its own: one of the class would keep every rulebook of a process, with all that it learned.
+        self.thresholds = functools.cache(self._thresholds)
+        self.edits = functools.cache(self._edits)
         if quality is not None:
             _check_models(self._scored_thresholds(), self.scores)
 
@@ -86,8 +89,7 @@ class Rulebook:
         names = {str(name): preset for name, preset in self.config.kinds.items()}
         return load_preset(names.get(kind, self.config.preset))
 
-    @functools.cache  # noqa: B019 - a rulebook lives as long as its build
-    def thresholds(self, lang: str, kind: str) -> tuple[Threshold, ...]:
+    def _thresholds(self, lang: str, kind: str) -> tuple[Threshold, ...]:
         """Return the bounds for documents of one language and kind."""
         found = self._preset_of(kind).thresholds(lang, kind)
         for wanted in sections_for(lang, kind):
@@ -96,8 +98,7 @@ class Rulebook:
                     set_threshold(found, name, limit, SETTINGS)
         return tuple(found.values())
 
-    @functools.cache  # noqa: B019
-    def edits(self, lang: str, kind: str) -> tuple[str, ...]:
+    def _edits(self, lang: str, kind: str) -> tuple[str, ...]:
         """Return the edits for documents of one language and kind, in the order they are made."""
         asked = self._preset_of(kind).edits_for(lang, kind)
         chosen = {edit: getattr(self.config, edit) for edit in EDITS}

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanlin.base.errors import InputError
-from hanlin.text import records
 from hanlin.text.document import Dropped
-from hanlin.text.records import read_conversations
+from hanlin.text.records import rows
+from hanlin.text.records.reading import read_conversations
 
 GOOD = {"prompt": "你好", "response": "hello"}
 SPOKEN = [("user", "你好"), ("assistant", "hello")]
@@ -102,7 +102,7 @@ def test_columns_of_other_names_are_mapped(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_in_the_column_map_is_refused(tmp_path: Path, lang: str) -> None:
-    assert code_of(tmp_path, {"question": "prompt"}) == "E264"
+    assert code_of(tmp_path, {"asked": "prompt"}) == "E264"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_an_unknown_name_in_the_column_map_is_refused(tmp_path: Path, lang: str)
         (b"null", "not_object", "null"),
         (b'"' + b"x" * 100 + b'"', "not_object", "..."),
         (b"{}", "unknown_columns", "columns found: -"),
-        (b'{"question": "x", "answer": "y"}', "unknown_columns", "question, answer"),
+        (b'{"asked": "x", "said": "y"}', "unknown_columns", "asked, said"),
         (b'{"prompt": "x"}', "unknown_columns", "prompt"),
         (b'{"prompt": ["x"], "response": "y"}', "wrong_column", "'prompt'"),
         (b'{"prompt": "x", "response": 7}', "wrong_column", "'response'"),
@@ -149,7 +149,7 @@ def test_every_rule_has_a_sentence_in_both_languages(tmp_path: Path, lang: str) 
 
 
 def test_a_row_that_is_too_long_is_dropped_and_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "MAX_ROW_BYTES", 100)
+    monkeypatch.setattr(rows, "MAX_ROW_BYTES", 100)
     drop = drop_of(tmp_path, json.dumps({"prompt": "x" * 3_000_000, "response": "y"}).encode())
     assert (drop.reason, "100 bytes" in drop.example) == ("too_long", True)
 
@@ -245,11 +245,11 @@ def test_missing_and_empty_paths_are_refused_at_once(tmp_path: Path, lang: str) 
     assert caught.value.code == "E260"
     assert code_of(tmp_path) == "E261"
     for number in range(12):
-        (tmp_path / f"{number}.txt").touch()
-    with pytest.raises(InputError, match=r"0\.txt.*\.\.\.") as caught:
+        (tmp_path / f"{number}.pdf").touch()
+    with pytest.raises(InputError, match=r"0\.pdf.*\.\.\.") as caught:
         read(tmp_path)
     assert caught.value.code == "E261"
-    assert code_of(tmp_path / "0.txt") == "E261"
+    assert code_of(tmp_path / "0.pdf") == "E261"
 
 
 def test_files_without_rows_are_refused(tmp_path: Path, lang: str) -> None:
@@ -259,17 +259,21 @@ def test_files_without_rows_are_refused(tmp_path: Path, lang: str) -> None:
 
 
 def test_no_usable_row_is_an_error_with_the_first_rule(tmp_path: Path, lang: str) -> None:
-    (tmp_path / "rows.jsonl").write_bytes(lines({"text": "x"}, {"text": "y"}))
-    with pytest.raises(InputError, match=r"2.*rows\.jsonl:1.*text") as caught:
+    (tmp_path / "rows.jsonl").write_bytes(lines({"said": "x"}, {"said": "y"}))
+    with pytest.raises(InputError, match=r"2.*rows\.jsonl:1.*said") as caught:
         read(tmp_path)
     assert caught.value.code == "E262"
 
 
+COLUMNS = ["messages", "conversations", "instruction", "input", "output", "prompt", "response", "system", "history"]
 CELLS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.lists(st.text(max_size=3), max_size=3)
 )
-NAMES = st.sampled_from([*records.COLUMNS, "from", "value", "role", "content", "other"])
-TABLES = st.dictionaries(NAMES, st.one_of(CELLS, st.lists(st.dictionaries(NAMES, CELLS, max_size=3), max_size=3)))
+NAMES = st.sampled_from([*COLUMNS, "from", "value", "role", "content", "other"])
+TABLES = st.dictionaries(
+    st.sampled_from([*COLUMNS, "other"]),
+    st.one_of(CELLS, st.lists(st.dictionaries(NAMES, CELLS, max_size=3), max_size=3)),
+)
 
 
 @given(rows=st.lists(st.one_of(TABLES, CELLS), max_size=8))

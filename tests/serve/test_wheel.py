@@ -93,6 +93,15 @@ def test_it_answers_and_knows_its_version(server: Process) -> None:
     assert httpx.get(f"{server.address}/v1/page", trust_env=False).json()["version"]
 
 
+def test_the_guide_that_the_demo_links_to_is_in_the_wheel(environment: Path, alone: dict[str, str]) -> None:
+    command = [environment / "python", "-c", "from hanlin.life.guide import guide; print(guide())"]
+    for lang, name in (("en", "first-run.md"), ("zh", "first-run.zh-CN.md")):
+        env = {**alone, "HANLIN_LANG": lang}
+        done = subprocess.run(command, cwd=environment, env=env, capture_output=True, text=True, check=True)
+        path = Path(done.stdout.strip().removeprefix("file://"))
+        assert path.is_relative_to(environment.parent) and path.read_bytes() == (ROOT / "docs" / name).read_bytes()
+
+
 def test_the_demo_begins_without_the_sources(environment: Path, alone: dict[str, str], tmp_path: Path) -> None:
     """Its recipe, its little world and its sentences are in the wheel."""
     command = [environment / "hanlin", "demo", "--dry-run", "--json", "--no-browser"]

@@ -17,6 +17,7 @@ from hanlin.life.browser import open_page
 from hanlin.life.chat import open_session
 from hanlin.life.config import ChatConfig, DemoConfig, RunConfig, ServeJob
 from hanlin.life.evaluate import evaluation_report
+from hanlin.life.guide import guide
 from hanlin.life.open import open_bundle
 from hanlin.life.places import home, is_bundle
 from hanlin.life.report import Report, Served
@@ -86,7 +87,7 @@ def told(stage: Stage) -> Stage:
 
 def _telling(name: str, run: Callable[[Job], Outcome]) -> Callable[[Job], Outcome]:
     def tell_and_run(job: Job) -> Outcome:
-        job.progress.note(say(f"life.story_{name}"))
+        job.progress.note(say(f"life.story_{name}", guide=guide()))
         return run(job)
 
     return tell_and_run

@@ -30,15 +30,15 @@ class Skill:
 
 SKILLS = (
     Skill("about", about, 9),
-    Skill("arithmetic", arithmetic, 15),
-    Skill("comparison", comparison, 18),
-    Skill("extraction", extraction, 6),
-    Skill("phrases", phrases, 7),
-    Skill("reading", reading, 2),
+    Skill("arithmetic", arithmetic, 18),
+    Skill("comparison", comparison, 17),
+    Skill("extraction", extraction, 3),
+    Skill("phrases", phrases, 8),
+    Skill("reading", reading, 1),
     Skill("refusal", refusal, 16),
-    Skill("repeat", repeat, 4),
+    Skill("repeat", repeat, 3),
     Skill("sentiment", sentiment, 19),
-    Skill("small_talk", small_talk, 4),
+    Skill("small_talk", small_talk, 6),
 )
 SINGLE_SHARE = 0.6  # of the conversations begin with one question; the others with two or three of any kind
 NUM_NEXT = (0, 1, 2, 3)  # further questions about the text of a first one

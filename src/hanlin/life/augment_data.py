@@ -12,7 +12,7 @@ from hanlin.life.places import expanded
 from hanlin.life.report import Report
 from hanlin.life.settings import Given, settled
 from hanlin.text.augment.augment import Augmented, augment
-from hanlin.text.config import AugmentConfig
+from hanlin.text.augment.config import AugmentConfig
 from hanlin.text.records.reading import FileReading, Placed, read_records
 
 

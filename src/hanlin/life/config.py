@@ -18,8 +18,9 @@ from hanlin.base.messages import say
 from hanlin.evaluate.config import EvaluateConfig
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.serve.config import ServeConfig
+from hanlin.text.augment.config import AugmentConfig
 from hanlin.text.collect.config import CollectConfig
-from hanlin.text.config import AugmentConfig, CorpusConfig, DiagnosisConfig, FormatName, TokenizerConfig
+from hanlin.text.config import CorpusConfig, DiagnosisConfig, FormatName, TokenizerConfig
 from hanlin.text.vectors.config import VectorsConfig
 from hanlin.train.config import DURATIONS, Duration
 

@@ -15,8 +15,8 @@ from hanlin.base.config import resolve
 from hanlin.base.errors import ConfigError, InputError, NetworkError
 from hanlin.text.augment import service
 from hanlin.text.augment.augment import Augmented, augment
+from hanlin.text.augment.config import AugmentConfig
 from hanlin.text.augment.words import read_words
-from hanlin.text.config import AugmentConfig
 from hanlin.text.families import family_of
 from hanlin.text.records.reading import read_records
 

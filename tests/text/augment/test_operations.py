@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from hanlin.base.errors import MissingExtra
 from hanlin.text.augment import operations
+from hanlin.text.augment.config import AugmentOperation
 from hanlin.text.augment.operations import OPERATIONS, pieces_of
-from hanlin.text.config import AugmentOperation
 
 ENGLISH = "The quick brown fox, it seems, jumps over the lazy dog. Then it sleeps for a long time."
 CHINESE = "今天天气很好，我们去北京的公园散步。后来下雨了，大家都很高兴。"

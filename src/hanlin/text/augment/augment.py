@@ -18,11 +18,11 @@ from typing import Any
 
 from hanlin.base.files import disk_errors, sha256_bytes
 from hanlin.base.messages import Language, entry
+from hanlin.text.augment.config import AugmentConfig
 from hanlin.text.augment.operations import OPERATIONS, Words
 from hanlin.text.augment.places import altered
 from hanlin.text.augment.service import Service
 from hanlin.text.augment.words import read_words
-from hanlin.text.config import AugmentConfig
 from hanlin.text.document import Dropped
 from hanlin.text.families import FAMILY, OPERATION, PARENT, SEED, family_of, name_of_row
 from hanlin.text.language import language_of

@@ -24,7 +24,7 @@ from hanlin.life.report import Report, Served
 from hanlin.life.run import live, recipe_report, variables
 from hanlin.life.serve import open_server, until_stopped
 from hanlin.life.settings import Given, settled
-from hanlin.life.skills import SCORES, skills_line, skills_of, skills_table
+from hanlin.life.skills import SCORES, skills_lines, skills_of, skills_table
 from hanlin.life.stages import STAGES
 from hanlin.life.talk import Session, Talk
 from hanlin.model.compiled import library
@@ -132,6 +132,6 @@ def _with_skills(summary: Report, skills: Mapping[str, Any], bundle: Bundle, out
     return replace(
         summary,
         report={**summary.report, "scores": figures, SCORES: skills},
-        lines=(*summary.lines, *measured.lines, skills_line(skills)),
+        lines=(*summary.lines, *measured.lines, *skills_lines(skills)),
         tables=(*summary.tables, skills_table(skills), *measured.tables),
     )

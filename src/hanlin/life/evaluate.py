@@ -122,7 +122,7 @@ def _against_parent(
 
 
 def _engine(bundle: Bundle) -> Engine:
-    """Nobody waits for a single answer, so many run at once: without compiled kernels 12 instead of 17 s of the demo."""
+    """Nobody waits for a single answer, so many run at once: 12 instead of 17 s of a demo without a compiler."""
     assert bundle.tokenizer is not None
     return Engine(bundle.model, bundle.tokenizer, config=EngineConfig(max_batch=64, step_tokens=2048))
 

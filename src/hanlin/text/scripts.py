@@ -76,7 +76,8 @@ class ScriptCounts:
     """Letters of a text by script (without "Zyyy"), and of the Han characters those that tell who writes so.
 
     `simplified` and `traditional` are forms of one of both only; `foreign_to_japanese` those of them that Japanese has
-    not, and words of spoken Chinese; `japanese` forms that only Japanese has; `cantonese` characters of written Cantonese.
+    not, and words of spoken Chinese; `japanese` forms that only Japanese has; `cantonese` characters of written
+    Cantonese.
     """
 
     letters: Mapping[str, int]

@@ -24,7 +24,7 @@ _DASHES, _SPACES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63", "\xa0\u20
 _WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ＠－＋．]")
 _PARTED = re.compile(f"[0-9)][{_DASHES}{_SPACES}]{{1,3}}[0-9(]")  # novels are full of such dashes elsewhere
 # Not the other marks: a wide colon or comma ends what a narrow one may belong to.
-_TO_NARROW = {
+_TO_NARROW: dict[int, int | str] = {
     **{ord(wide): ord(wide) - 0xFEE0 for wide in map(chr, range(0xFF01, 0xFF5F)) if _WIDE.match(wide)},
     **dict.fromkeys(map(ord, _DASHES), "-"),
     **dict.fromkeys(map(ord, _SPACES), " "),

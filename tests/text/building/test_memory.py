@@ -14,7 +14,7 @@ SIZES_MB = (50, 300)
 MOST = 0.06
 """MB of memory for each MB of text, 15 MB from the first size to the last: a step that held keys of documents or lines
 alone would need 0.1 to 1, one that held texts more than 1."""
-LINES = 16
+LINES, PAGE_BYTES = 48, 9200
 BUILD = """
 import os, sys, threading, time
 from pathlib import Path
@@ -58,14 +58,14 @@ def write(folder: Path, megabytes: int) -> None:
     number = 0
     for name, share in (("large.jsonl", 0.9), ("small.jsonl", 1.0)):
         with (folder / name).open("a") as file:
-            while number * 3000 < megabytes * 1e6 * share:
+            while number * PAGE_BYTES < megabytes * 1e6 * share:
                 file.write(json.dumps({"text": page(draw, lines, number), "id": str(number)}) + "\n")
                 number += 1
 
 
 def page(draw: random.Random, lines: list[str], number: int) -> str:
-    """A page of 3 kB."""
-    twin = number - 5000 if number % 10 == 0 and number > 5000 else number
+    """A page of `PAGE_BYTES`."""
+    twin = number - 3000 if number % 10 == 0 and number > 3000 else number
     draw = random.Random(twin)
     text = [f"{line} {draw.getrandbits(48):x}." for line in draw.choices(lines, k=LINES)]
     mark = draw.choice("*.-~/").join(["w*w*w.ｂook", "ＨeaVen", "c-o-m"]) if number % 100 == 1 else ""

@@ -16,7 +16,7 @@ import numpy as np
 from hanlin.text.config import LinesConfig
 from hanlin.text.dedup import text_digest
 from hanlin.text.duplicates.records import runs
-from hanlin.text.folding import Codes, Hashes, codes_of, simplified, windows
+from hanlin.text.folding import Codes, Hashes, codes_of, mixed, simplified, windows
 
 Span = tuple[int, int]
 TextOf = Callable[[int], str]
@@ -116,7 +116,8 @@ def window_records(least: int, number: int, text: str) -> Hashes:
     gap = least // 2
     hashes = windows(simplified(codes_of(text)), least - gap + 1)
     places = _minima(hashes, gap)
-    return np.stack((hashes[places], (np.uint64(number) << PLACE_BITS) | places.astype(np.uint64)), axis=1)
+    keys = mixed(hashes[places])  # the smallest of hashes are small: as keys they would all lie in the first part
+    return np.stack((keys, (np.uint64(number) << PLACE_BITS) | places.astype(np.uint64)), axis=1)
 
 
 def twin_windows(records: Hashes) -> Hashes:

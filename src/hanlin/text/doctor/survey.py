@@ -22,6 +22,8 @@ from hanlin.text.files import PACKED, kind_suffix
 
 DRAWN = 400
 """Files of one suffix that may be looked into: more than the time allows for."""
+MOST_OTHERS = 100_000
+"""Further files that are remembered to be glanced at: about 20 MB."""
 MOST_SUFFIXES = 300
 MOST_SIZES = 200_000
 """Different sizes that are remembered to find equal files: about 40 MB."""
@@ -38,15 +40,16 @@ class Suffix:
     bytes: int = 0
     drawn: list[tuple[int, str, int]] = field(default_factory=list)
 
-    def add(self, path: str, size: int, root: str) -> None:
-        """Take a file; an empty one is not worth looking into."""
+    def add(self, path: str, size: int, root: str) -> tuple[str, int] | None:
+        """Take a file; an empty one is not worth looking into. Returns the one that is not drawn, or not any more."""
         self.files += 1
         self.bytes += size
         entry = (-zlib.crc32(os.fsencode(path.removeprefix(root))), path, size)
         if size and len(self.drawn) < DRAWN:
             heapq.heappush(self.drawn, entry)
         elif size:
-            heapq.heappushpop(self.drawn, entry)
+            return heapq.heappushpop(self.drawn, entry)[1:]
+        return None
 
     def in_order(self) -> list[tuple[str, int]]:
         """Return the drawn files as (path, size), in the order in which to look."""
@@ -55,10 +58,12 @@ class Suffix:
 
 @dataclass
 class Survey:
-    """Everything that was listed. `is_whole` tells whether the time sufficed for all of it."""
+    """Everything that was listed; `others` are (path, size) of files that were not drawn. `is_whole` tells whether the
+    time sufficed for all of it."""
 
     suffixes: dict[str, Suffix] = field(default_factory=dict)
     sizes: dict[int, list[str]] = field(default_factory=dict)
+    others: list[tuple[str, int]] = field(default_factory=list)
     licences: list[str] = field(default_factory=list)
     is_whole: bool = True
 
@@ -77,7 +82,9 @@ class Survey:
         name = suffix_of(path)
         if name not in self.suffixes and len(self.suffixes) >= MOST_SUFFIXES:
             name = "*"
-        self.suffixes.setdefault(name, Suffix()).add(path, size, root)
+        other = self.suffixes.setdefault(name, Suffix()).add(path, size, root)
+        if other and len(self.others) < MOST_OTHERS:
+            self.others.append(other)
         base = os.path.basename(path).lower()
         if base.startswith(("licen", "copying")) and len(self.licences) < 100:
             self.licences.append(path)

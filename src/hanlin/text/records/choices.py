@@ -22,7 +22,10 @@ from hanlin.text.records.kinds import Preference, Ranked, Rated
 from hanlin.text.records.rows import Rule
 
 _SPEECH = re.compile(r"(?:^|\n\n)(Human|Assistant|H|A|人类|助手): ?")
-_GOOD = {"true": True, "false": False, "good": True, "bad": False, "好": True, "坏": False, "是": True, "否": False}
+_GOOD = {
+    "true": True, "false": False, "good": True, "bad": False, "yes": True, "no": False, "desirable": True,
+    "undesirable": False, "好": True, "坏": False, "是": True, "否": False,
+}  # fmt: skip
 _FIRST = {"1", "first", "a", "model_a", "output_1", "response_a", "chosen_1"}
 _SECOND = {"2", "second", "b", "model_b", "output_2", "response_b", "chosen_2"}
 

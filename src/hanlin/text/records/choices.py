@@ -124,6 +124,8 @@ def _keys(row: Row, answers: Sequence[Any]) -> tuple[list[float], list[float]] |
 
 
 def _content(row: Row, answer: object) -> str:
+    if isinstance(answer, list) and len(answer) == 1:  # a list of one message, as preferences have it
+        answer = answer[0]
     if isinstance(answer, Mapping):
         answer = next((answer[name] for name in ("content", "text", "response", "answer") if name in answer), answer)
     if not isinstance(answer, str) or not answer.strip():

@@ -40,6 +40,8 @@ def _written(found: Diagnosis, out: Path) -> tuple[str, ...]:
 def _lines(found: Diagnosis) -> Iterator[str]:
     looked, figures = found.figures["looked"], found.figures
     yield say("life.doctor_looked", **{name: f"{value:,}" for name, value in looked.items()})
+    if not looked["is_listed_whole"]:
+        yield say("life.doctor_not_listed")
     for name in ("formats", "encodings", "languages", "scripts", "uses", "training_formats", "personal", "licences"):
         if figures[name]:
             yield say(f"life.doctor_{name}", counts=_counts(name, figures[name]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections import Counter
@@ -16,6 +15,7 @@ from hanlin.text.config import CorpusConfig, DiagnosisConfig
 from hanlin.text.corpus import build_corpus, read_corpus
 from hanlin.text.doctor.diagnosis import Diagnosis, diagnose
 from hanlin.text.document import Dropped
+from hanlin.text.ledger import read_ledger
 from hanlin.text.records.reading import read_conversations
 
 
@@ -59,19 +59,16 @@ def test_built_by_the_recipe_every_fault_is_mended_or_counted(
     folder: Path, diagnosis: Diagnosis, tmp_path: Path
 ) -> None:
     recipe = tomllib.loads(diagnosis.recipe)
-    built = build_corpus(CorpusConfig(**{**recipe["corpus"], "validation_fraction": 0}), tmp_path / "out")
+    build_corpus(CorpusConfig(**{**recipe["corpus"], "validation_fraction": 0}), tmp_path / "out")
     texts = [document.text for document in read_corpus(tmp_path / "out")]
     whole = "\n".join(texts)
     assert TRADITIONAL.strip() in whole and JAPANESE.strip() in whole and "今天的会议" in whole
     assert not re.search("[\0\ufeff\r\ud800-\udfff]|13812340001|w1@example", whole)
     assert "row 5" in whole and "row 1" not in whole, "the second row group alone is read"
     assert len(texts) == len(set(texts)) and min(map(len, texts)) >= 20
-    told = Counter(
-        one["reason"] for one in map(json.loads, (tmp_path / "out" / "ledger.jsonl").open()) if one["reason"]
-    )
-    lost = {"bomb", "outside", "special", "unreadable", "empty", "rows", "surrogate", "bad_table", "too_short"}
+    told = Counter(entry.reason for entry in read_ledger(tmp_path / "out"))
+    lost = {"bomb", "outside", "unreadable", "empty", "rows", "surrogate", "bad_table", "too_short"}
     assert lost <= set(told), told
-    assert built is not None
     drops: list[Dropped] = []
     talks = list(read_conversations(recipe["finetune"]["data"], on_drop=drops.append))
     assert len(talks) == 11 and str(folder / "roles.jsonl") in recipe["finetune"]["data"]

@@ -29,6 +29,7 @@ MOST_SIZES = 200_000
 """Different sizes that are remembered to find equal files: about 40 MB."""
 MOST_OF_A_SIZE = 64
 HUGE_BYTES = 1 << 30
+PATIENCE = 2.5
 _CHECKED = 64  # files between two looks at the clock
 
 
@@ -117,15 +118,17 @@ def suffix_of(path: str) -> str:
 
 
 def survey(paths: Sequence[str], findings: Findings, *, seconds: float, leave_out: Path | None = None) -> Survey:
-    """List what lies at some paths, folders, files or patterns, for so many seconds (0: to the end).
+    """List what lies at some paths, folders, files or patterns, for so many seconds (0: to the end), and for PATIENCE
+    times as long while there is nothing to look into.
 
     Raises InputError where nothing stands at a path, or nothing in any of them may be read.
     """
-    found, ends = Survey(), time.monotonic() + seconds if seconds else float("inf")
+    begun = time.monotonic() if seconds else float("inf")
+    found, ends, patient = Survey(), begun + seconds, begun + PATIENCE * seconds
     for path in paths:
         for number, (file, size) in enumerate(_files(path, findings, leave_out)):
             found.take(file, size, path, findings)
-            if number % _CHECKED == 0 and time.monotonic() > ends:
+            if number % _CHECKED == 0 and time.monotonic() > (ends if found.num_bytes else patient):
                 found.is_whole = False
                 break
     if not found.num_files:

@@ -32,7 +32,7 @@ from benchmarks.grown import changed, real_texts
 from tests.text.rules.junk import junk
 
 from hanlin.base.device import describe_machine
-from hanlin.text.readers import read_documents
+from hanlin.text.ledger import read_ledger
 
 NEAR, FAR = 0.02, 0.1
 FEW = 10
@@ -126,8 +126,7 @@ def ours(file: Path) -> tuple[float, set[str]]:
     code = "import sys; from hanlin.cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "data", "build", "-c", str(file.with_suffix(".toml")), "--workers", "1"]
     seconds = timed([*command, "--out", str(out), "--progress", "none"])
-    parts = [out / f"{part}.jsonl.zst" for part in ("train", "validation")]
-    return seconds, {str(one.meta["id"]) for one in read_documents(parts, on_drop=lambda dropped: None)}
+    return seconds, {entry.own_id for entry in read_ledger(out) if entry.fate in ("train", "validation")}
 
 
 def by_data_juicer(peer: Path, file: Path) -> tuple[float, set[str]]:

@@ -108,8 +108,8 @@ def test_phrases_hold_the_same_words_in_both_languages(taught: Cases, asked: Cas
         if re.search(r"[\u4e00-\u9fff]", case.answer):
             zh, en = case.answer, case.question
         if case.answer in whole or case.answer in whole.values():
-                question = case.question.lower()
-                assert any(one.lower() in question for pair in whole.items() if case.answer in pair for one in pair), case
+            question = case.question.lower()
+            assert any(one.lower() in question for pair in whole.items() if case.answer in pair for one in pair), case
             continue
         held = [word for word in pairs if word[0] in zh and len(word[0]) > 1]
         assert all(re.search(rf"\b{re.escape(word[1])}\b", en, re.IGNORECASE | re.ASCII) for word in held), case

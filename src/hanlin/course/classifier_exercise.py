@@ -18,8 +18,9 @@ from hanlin.course.texts import TextPreprocessor
 from hanlin.course.training import Batch, Scores, evaluate_model
 
 NAMES = ("split", "prepare", "build", "train_step", "evaluate")
-BETTER_THAN_CHANCE = 0.6
-"""Accuracy that the whole has to reach on three labels that occur equally often: chance is 0.33."""
+BETTER_THAN_CHANCE = 0.5
+"""Accuracy that the whole has to reach on three labels that occur equally often: chance is 0.33, and right solutions of
+four seeds reached 0.67 to 0.75 (48 texts)."""
 
 
 def check_classifier(module: Any) -> list[Finding]:
@@ -278,7 +279,7 @@ def _whole(module: Any, rows: list[Row], encoder: TransformerEncoder, preprocess
     train, validation = module.split(rows)
     model = module.build(copy.deepcopy(encoder), len(LABELS))
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
-    for _ in range(4):
+    for _ in range(5):
         model.train()
         for batch in module.prepare(train, preprocess, LABELS):
             module.train_step(model, batch, optimizer)

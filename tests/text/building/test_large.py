@@ -37,7 +37,7 @@ ROWS = [
 def stretches(path: Path, piece_bytes: int, **source: Any) -> tuple[list[tuple[int, int, int]], list[Event]]:
     """The stretches of a file, and what they hold one after the other."""
     config = CorpusConfig(sources=({"path": str(path), **source},), read=READ)
-    large = LargeFile.of({"parts": [{"source": 0, "path": str(path)}], "large": True}, config, piece_bytes)
+    large = LargeFile.of({"parts": [{"source": 0, "paths": [str(path)]}], "large": True}, config, piece_bytes)
     large.cut([survey(job, path.parent, open_storage(str(path.parent))) for job in large.jobs])
     pieces = large.pieces(iter(())) if large.stretches else ()
     return large.stretches, [event for piece in pieces for event in read_raw(piece, config)]

@@ -40,7 +40,7 @@ class LargeFile:
     def of(cls, piece: Piece, config: CorpusConfig, piece_bytes: int) -> LargeFile:
         """Return the file of a piece, with the jobs of looking at it; none where it has to be unrolled."""
         (part,) = piece["parts"]
-        path, source = Path(part["path"]), config.sources[part["source"]]
+        path, source = Path(*part["paths"]), config.sources[part["source"]]
         form, encoding = form_and_encoding(path, config.read, source.format)
         job = {"path": str(path), "form": form}
         if form == "parquet":

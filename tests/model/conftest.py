@@ -19,6 +19,12 @@ KINDS: dict[str, dict[str, Any]] = {
     "modern": {"num_kv_heads": 2},
     "modern untied": {"num_kv_heads": 1, "embeddings": {"tied": False}, "mlp": {"activation": "gelu"}},
     "query-key norm": {"num_kv_heads": 2, "head_dim": 16, "attention": {"qk_norm": True}},
+    "window": {"attention": {"window": 4, "pattern": ["sliding", "full"]}, "num_kv_heads": 2},
+    "window everywhere": {"attention": {"window": 7}, "positions": {"kind": "learned"}},
+    "part of a head": {"positions": {"fraction": 0.5}},
+    "linear": {"positions": {"scaling": {"kind": "linear", "factor": 4.0}}},
+    "llama3": {"positions": {"theta": 100.0, "scaling": {"kind": "llama3", "factor": 4.0, "original": 16}}},
+    "yarn": {"positions": {"theta": 100.0, "scaling": {"kind": "yarn", "factor": 4.0, "original": 16}}},
     "squared relu": {"mlp": {"activation": "relu2", "gated": False}},
     "classic": CLASSIC,
     "2017": {

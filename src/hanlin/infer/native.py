@@ -27,6 +27,7 @@ from hanlin.model.compiled import library
 from hanlin.model.linear import Linear
 from hanlin.model.mlp import GatedMLP, PlainMLP
 from hanlin.model.norms import LayerNorm, RMSNorm
+from hanlin.model.positions import Rotary
 from hanlin.model.transformer import Transformer
 
 Column = np.ndarray[tuple[int], np.dtype[np.int32]]
@@ -75,13 +76,15 @@ class _Batch(ctypes.Structure):
 def supports(model: nn.Module) -> bool:
     """Whether this machine has the compiled decoder and the model is made of the parts it knows.
 
-    Not: post-norm, layers that adapters or quantisation have put in a linear's place, odd widths, other devices.
+    Not: post-norm, windows, angles that change with the text, layers that adapters or quantisation have put in a
+    linear's place, odd widths, other devices.
     """
     return type(model) is Transformer and library() is not None and all(_known(model))
 
 
 def _known(model: Transformer) -> Iterator[bool]:
     config = model.config
+    yield model.sliding is None and (model.rotary is None or type(model.rotary) is Rotary)
     yield model.head.weight.device.type == "cpu" and model.compute_dtype in (torch.float32, torch.bfloat16)
     yield type(model.stack.final_norm) in (RMSNorm, LayerNorm)
     yield config.hidden_size % _HALF_PANEL == 0 and config.head_dim % _HALF_PANEL == 0
@@ -163,6 +166,7 @@ class PackedDecoder:
     def _rotation(self) -> tuple[int | None, int | None]:
         if self._model.rotary is None:
             return None, None
+        assert isinstance(self._model.rotary, Rotary), "supports() has seen it"
         table = self._model.rotary.table(torch.device("cpu"))
         return self._floats(table.cos), self._floats(table.sin)
 

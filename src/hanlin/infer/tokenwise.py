@@ -48,6 +48,7 @@ def reads_tokenwise(model: Transformer) -> bool:
 
 def _known(model: Transformer) -> Iterator[bool]:
     norms = (RMSNorm, LayerNorm)
+    yield model.sliding is None
     yield type(model.stack.final_norm) in norms
     for block in model.stack.blocks:
         yield type(block) is PreNormBlock and type(block.attention) is Attention and block.cross is None

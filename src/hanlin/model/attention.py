@@ -10,6 +10,7 @@ M tokens of an encoder.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch.nn.functional as F
@@ -29,6 +30,20 @@ class Attend(Protocol):
     def __call__(
         self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, scale: float, dropout: float = 0.0
     ) -> Tensor: ...
+
+
+View = Callable[[Layout], Layout]
+
+
+def whole(layout: Layout) -> Layout:
+    """The view of a layer that sees all there is to see."""
+    return layout
+
+
+def sliding(layout: Layout) -> Layout:
+    """The view of a layer that sees no further back than the model's window."""
+    assert layout.sliding is not None, "the model lays out windows where a layer has one"
+    return layout.sliding
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, scale: float, dropout: float = 0.0) -> Tensor:
@@ -63,6 +78,7 @@ class Attention(nn.Module):
     """Self-attention of one layer.
 
     qkv: one projection to queries, keys and values, in this order. q_norm, k_norm: per-head norms before rotation.
+    view: which of a pass's layouts this layer follows.
     """
 
     def __init__(
@@ -78,14 +94,16 @@ class Attention(nn.Module):
         k_norm: RMSNorm | None = None,
         dropout: float = 0.0,
         compute: Attend = attend,
+        view: View = whole,
     ) -> None:
         super().__init__()
         self.qkv, self.out, self.q_norm, self.k_norm = qkv, out, q_norm, k_norm
         self.num_heads, self.num_kv_heads, self.head_dim, self.layer = num_heads, num_kv_heads, head_dim, layer
-        self.scale, self.dropout, self.compute = head_dim**-0.5, dropout, compute
+        self.scale, self.dropout, self.compute, self.view = head_dim**-0.5, dropout, compute, view
 
     def forward(self, x: Tensor, layout: Layout, cache: KVCache | None = None) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
+        layout = self.view(layout)
         q, k, v = self._project(x, layout)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)

@@ -29,6 +29,26 @@ class NormConfig(Config):
     final: bool = Field(default=True, description="one more norm after the last block")
 
 
+class RopeScalingConfig(Config):
+    """How rotary angles are stretched, so that a model reads further than it was trained (model/rope.py)."""
+
+    kind: Literal["none", "linear", "dynamic", "llama3", "yarn"] = Field(
+        default="none", description="positions divided (linear), base grown (dynamic), by wavelength (llama3, yarn)"
+    )
+    factor: float = Field(default=1.0, ge=1, le=1e6, description="how many times as far")
+    original: int = Field(
+        default=0, ge=0, le=16_777_216, description="tokens the model was trained on; linear has no use for it"
+    )
+    low: float = Field(default=1.0, gt=0, le=1e6, description="llama3: turns in `original` below which all is divided")
+    high: float = Field(default=4.0, gt=0, le=1e6, description="llama3: turns in `original` above which nothing is")
+    fast: float = Field(default=32.0, gt=0, le=1e6, description="yarn: turns in `original` where the ramp begins")
+    slow: float = Field(default=1.0, gt=0, le=1e6, description="yarn: turns in `original` where the ramp ends")
+    whole: bool = Field(default=True, description="yarn: the ramp begins and ends at whole dimensions")
+    amplitude: float = Field(
+        default=0.0, ge=0, le=100, description="yarn: cosines and sines are multiplied by this; 0: 0.1 ln(factor) + 1"
+    )
+
+
 class PositionsConfig(Config):
     """How the model knows the order of tokens."""
 
@@ -38,6 +58,8 @@ class PositionsConfig(Config):
     theta: float = Field(
         default=10000.0, gt=1, le=1e9, description="longest wavelength of rope and sinusoidal, over 2 pi"
     )
+    fraction: float = Field(default=1.0, gt=0, le=1, description="rope: share of a head that turns (GLM, CodeGen)")
+    scaling: RopeScalingConfig = Field(default=RopeScalingConfig(), description="rope: how angles are stretched")
 
 
 class AttentionConfig(Config):
@@ -46,6 +68,12 @@ class AttentionConfig(Config):
     qkv_bias: bool = Field(default=False, description="biases on the query, key and value projections")
     out_bias: bool = Field(default=False, description="bias on the output projection")
     qk_norm: bool = Field(default=False, description="RMS norm of every query and key head before rope (Qwen3)")
+    window: int = Field(
+        default=0, ge=0, le=16_777_216, description="tokens that a sliding layer sees, itself included; 0: all"
+    )
+    pattern: tuple[Literal["sliding", "full"], ...] = Field(
+        default=("sliding",), min_length=1, description="which layers the window holds for, repeated to the depth"
+    )
 
 
 class MlpConfig(Config):
@@ -112,6 +140,12 @@ class ModelConfig(Config):
         """Heads must fit widths, rotations need pairs, and the arch must be built."""
         yield from _head_problems(self)
         yield from _arch_problems(self)
+        yield from _position_problems(self)
+
+    def sliding_layers(self) -> tuple[bool, ...]:
+        """Which layers see no further back than the window."""
+        kinds = self.attention.pattern
+        return tuple(self.attention.window > 0 and kinds[n % len(kinds)] == "sliding" for n in range(self.num_layers))
 
     def num_parameters(self) -> int:
         """Exact number of trained numbers; a tied head counts once."""
@@ -164,6 +198,16 @@ def _head_problems(config: ModelConfig) -> Iterator[Problem]:
 def _arch_problems(config: ModelConfig) -> Iterator[Problem]:
     if config.arch not in BUILT_ARCHS:
         yield _problem("arch", config.arch, "arch_unbuilt", built=", ".join(BUILT_ARCHS))
+
+
+def _position_problems(config: ModelConfig) -> Iterator[Problem]:
+    scaling = config.positions.scaling
+    if scaling.kind != "none" and config.positions.kind != "rope":
+        yield _problem("positions.scaling.kind", scaling.kind, "scaling_kind", kind=config.positions.kind)
+    if scaling.kind in ("dynamic", "llama3", "yarn") and not scaling.original:
+        yield _problem("positions.scaling.original", 0, "scaling_original", kind=scaling.kind)
+    if scaling.low >= scaling.high:
+        yield _problem("positions.scaling.low", scaling.low, "scaling_order", high=scaling.high)
 
 
 def _problem(name: str, value: object, rule: str, **values: object) -> Problem:

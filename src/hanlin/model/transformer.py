@@ -6,12 +6,13 @@ Legend: B batch, T tokens, D width, V vocabulary.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from hanlin.base.errors import RequestTooLong
-from hanlin.model.attention import Attention
+from hanlin.model.attention import Attention, sliding, whole
 from hanlin.model.block import PostNormBlock, PreNormBlock
 from hanlin.model.cache import DenseCache, KVCache
 from hanlin.model.config import ModelConfig
@@ -23,14 +24,15 @@ from hanlin.model.linear import Linear
 from hanlin.model.masks import LayoutMaker, causal_layout
 from hanlin.model.mlp import ACTIVATIONS, GatedMLP, PlainMLP
 from hanlin.model.norms import LayerNorm, RMSNorm
-from hanlin.model.positions import LearnedPositions, Rotary, SinusoidalPositions
+from hanlin.model.positions import DynamicRotary, LearnedPositions, Rotary, SinusoidalPositions
+from hanlin.model.rope import Scaling, Steps, linear, llama3, rope_steps, yarn
 from hanlin.model.stack import Stack
 
 
 class Transformer(nn.Module):
     """Embeddings, a stack of blocks, a head. `config` is kept for saving; no layer reads it.
 
-    layout: works out who sees whom, once per pass (masks.py).
+    layout, sliding: work out who sees whom, once per pass (masks.py), for all layers and for those with a window.
     Weights are float32 and cast where they are used. To serve only, `model.to(model.compute_dtype)` stores them cast.
     """
 
@@ -41,12 +43,13 @@ class Transformer(nn.Module):
         embeddings: Embeddings,
         stack: Stack,
         head: LmHead,
-        rotary: Rotary | None,
+        rotary: Rotary | DynamicRotary | None,
         layout: LayoutMaker,
         compute_dtype: torch.dtype,
+        sliding: LayoutMaker | None = None,
     ) -> None:
         super().__init__()
-        self.config, self.layout, self.compute_dtype = config, layout, compute_dtype
+        self.config, self.layout, self.compute_dtype, self.sliding = config, layout, compute_dtype, sliding
         self.embeddings, self.stack, self.head, self.rotary = embeddings, stack, head, rotary
 
     def hidden(
@@ -67,7 +70,11 @@ class Transformer(nn.Module):
         self._check_length(held + tokens.shape[1])
         layout = self.layout(tokens, segments=segments, positions=positions, cache=cache)
         if self.rotary is not None:
-            layout = replace(layout, rotation=self.rotary(layout.positions, self.compute_dtype))
+            turned = self.rotary(layout.positions, self.compute_dtype, segments=segments)
+            layout = replace(layout, rotation=turned)
+        if self.sliding is not None:
+            narrow = self.sliding(tokens, segments=segments, positions=positions, cache=cache)
+            layout = replace(layout, sliding=replace(narrow, rotation=layout.rotation))
         x = self.embeddings(tokens, layout.positions, self.compute_dtype)
         x = self.stack(x, layout, cache)
         if cache is not None:
@@ -143,6 +150,7 @@ def assemble(config: ModelConfig, *, compute_dtype: torch.dtype = torch.float32)
         head=LmHead(head),
         rotary=_rotary(config),
         layout=causal_layout,
+        sliding=partial(causal_layout, window=config.attention.window) if any(config.sliding_layers()) else None,
         compute_dtype=compute_dtype,
     )
 
@@ -171,6 +179,7 @@ def _attention(config: ModelConfig, layer: int) -> Attention:
         q_norm=RMSNorm(config.head_dim, eps=config.norm.eps) if normed else None,
         k_norm=RMSNorm(config.head_dim, eps=config.norm.eps) if normed else None,
         dropout=config.dropout,
+        view=sliding if config.sliding_layers()[layer] else whole,
     )
 
 
@@ -195,10 +204,40 @@ def _positions(config: ModelConfig) -> nn.Module | None:
     return None
 
 
-def _rotary(config: ModelConfig) -> Rotary | None:
-    if config.positions.kind != "rope":
+def _rotary(config: ModelConfig) -> Rotary | DynamicRotary | None:
+    positions, scaling = config.positions, config.positions.scaling
+    if positions.kind != "rope":
         return None
-    return Rotary(head_dim=config.head_dim, theta=config.positions.theta, max_seq_len=config.max_seq_len)
+    if scaling.kind == "dynamic":
+        return DynamicRotary(
+            turning=int(config.head_dim * positions.fraction),
+            head_dim=config.head_dim,
+            theta=positions.theta,
+            factor=scaling.factor,
+            original=scaling.original,
+        )
+    steps = rope_steps(config.head_dim, positions.theta, fraction=positions.fraction, scaling=_scaling(config))
+    return Rotary(steps=steps, max_seq_len=config.max_seq_len)
+
+
+def _scaling(config: ModelConfig) -> Scaling:
+    """What stretches the angles, with its settings."""
+    said = config.positions.scaling
+    if said.kind == "linear":
+        return linear(factor=said.factor)
+    if said.kind == "llama3":
+        return llama3(factor=said.factor, original=said.original, low=said.low, high=said.high)
+    if said.kind == "yarn":
+        return yarn(
+            factor=said.factor,
+            original=said.original,
+            theta=config.positions.theta,
+            fast=said.fast,
+            slow=said.slow,
+            whole=said.whole,
+            amplitude=said.amplitude,
+        )
+    return Steps
 
 
 def _num_tokens(tokens: Tensor, segments: Tensor | None) -> list[int]:

@@ -39,6 +39,8 @@ _HARMLESS = frozenset(
         "auto_map",
         "pretraining_tp",
         "_attn_implementation",
+        "rope_scaling",  # read wherever positions rotate
+        "partial_rotary_factor",
     }
 )
 
@@ -101,21 +103,3 @@ class Family:
 
     def _written(self, config: ModelConfig) -> dict[str, Any]:
         return {"architectures": [self.architecture], "model_type": self.name, **self.to_hf(config), **self.fixed}
-
-
-def rope_theta(hf: HfConfig) -> float:
-    """Base of the rotary angles, from `rope_parameters` (transformers 5) or `rope_theta` (before).
-
-    Raises BundleError E321 for scaled rotations, which are not built.
-    """
-    parameters = hf.get("rope_parameters") or hf.get("rope_scaling") or {}
-    kind = parameters.get("rope_type", parameters.get("type", "default"))
-    if kind != "default":
-        raise BundleError("model.setting_unbuilt", family=hf.get("model_type", ""), settings=f"rope_type = {kind!r}")
-    old: float = hf.get("rope_theta") or 10000.0
-    return float(parameters.get("rope_theta") or old)
-
-
-def rope_settings(theta: float) -> dict[str, Any]:
-    """Both spellings: transformers 5 reads the second, most other loaders still the first."""
-    return {"rope_theta": theta, "rope_parameters": {"rope_type": "default", "rope_theta": theta}}

@@ -9,11 +9,12 @@ from typing import Any
 from hanlin.base.errors import BundleError, ConfigError, Problem
 from hanlin.base.messages import say
 from hanlin.model.config import ModelConfig, parse_size, shape_for
-from hanlin.model.families import gpt2, llama, own, qwen3
+from hanlin.model.families import gpt2, llama, mistral, own, qwen2, qwen3
 from hanlin.model.families.family import Family
 
 # In the order in which "auto" tries them; the last can hold everything.
-FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in (llama, qwen3, gpt2, own)}
+_MODULES = (llama, mistral, qwen2, qwen3, gpt2, own)
+FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
 AUTO = "auto"
 
 

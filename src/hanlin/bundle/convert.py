@@ -14,7 +14,7 @@ from hanlin.base.errors import BundleError
 from hanlin.bundle.tensors import check_finite, check_match, read_tensors
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.family import Family
-from hanlin.model.families.rules import foreign_views
+from hanlin.model.families.rules import Place, foreign_places, foreign_views
 
 WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
@@ -35,13 +35,13 @@ def import_weights(folder: Path, model: nn.Module, config: ModelConfig, family: 
     """
     paths = weight_files(folder)
     found = _foreign_names(_read(paths), family)
-    places = export_weights(model, config, family)
+    places = foreign_places(_parameters(model), family.rules, config)
     _drop_tied_head(paths[0], found, places, family)
     check_match(paths[0], found, {name: place.shape for name, place in places.items()})
     if verify:
         check_finite(paths[0], found)
     for name, place in places.items():
-        place.copy_(found[name])
+        place.write(found[name])
     return paths
 
 
@@ -79,7 +79,7 @@ def _foreign_names(tensors: Mapping[str, Tensor], family: Family) -> dict[str, T
     return {name: t for name, t in full.items() if not any(re.fullmatch(skip, name) for skip in family.skipped)}
 
 
-def _drop_tied_head(path: Path, found: dict[str, Tensor], places: Mapping[str, Tensor], family: Family) -> None:
+def _drop_tied_head(path: Path, found: dict[str, Tensor], places: Mapping[str, Place], family: Family) -> None:
     """A tied model's file may hold its head once more; one that differs means the config is wrong."""
     if _HEAD in places or _HEAD not in found:
         return

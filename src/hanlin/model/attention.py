@@ -10,9 +10,11 @@ M tokens of an encoder.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -48,6 +50,8 @@ def sliding(layout: Layout) -> Layout:
 
 def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, scale: float, dropout: float = 0.0) -> Tensor:
     """softmax(q k^T * scale) v where the layout allows. q (B, T, H, E), k and v (B, S, K, E) -> (B, T, H, E)."""
+    if layout.bias is not None:
+        return _attend_biased(q, k, v, layout.bias, scale=scale, dropout=dropout)
     ranged = dropout == 0 and (layout.causal or layout.segments is not None)
     if ranged and kernels.usable(q, k, v):
         return kernels.attend(q, k, v, *layout.reach, scale=scale)
@@ -74,11 +78,38 @@ def _attend_one(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: flo
     return out.reshape(q.shape)
 
 
+def _attend_biased(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, *, scale: float, dropout: float) -> Tensor:
+    """As `attend`, scores plus `bias` (B or 1, H, T, S), which holds the mask too."""
+    q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+    grouped = q.shape[1] != k.shape[1]
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=scale, enable_gqa=grouped)
+    return out.transpose(1, 2)
+
+
+def attend_capped(
+    q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, cap: float, scale: float, dropout: float = 0.0
+) -> Tensor:
+    """As `attend`, but every score s is cap x tanh(s / cap) before the mask (Gemma 2). No fused product knows that.
+
+    The softmax is that of float32, as published models were trained.
+    """
+    num_kv, mask = k.shape[2], layout.whole_mask
+    q = q.transpose(1, 2).unflatten(1, (num_kv, -1))  # (B, K, G, T, E)
+    k, v = k.transpose(1, 2)[:, :, None], v.transpose(1, 2)[:, :, None]  # (B, K, 1, S, E)
+    scores = cap * torch.tanh(q @ k.mT * (scale / cap))
+    if layout.bias is not None:
+        scores = scores + layout.bias.unflatten(1, (num_kv, -1))
+    elif mask is not None:
+        scores = scores.masked_fill(~mask[:, :, None], -math.inf)
+    weights = scores.softmax(dim=-1, dtype=torch.promote_types(q.dtype, torch.float32)).to(q.dtype)
+    return (F.dropout(weights, dropout) @ v).flatten(1, 2).transpose(1, 2)
+
+
 class Attention(nn.Module):
     """Self-attention of one layer.
 
     qkv: one projection to queries, keys and values, in this order. q_norm, k_norm: per-head norms before rotation.
-    view: which of a pass's layouts this layer follows.
+    scale: of the scores, 1 / root of head_dim unless given. view: which of a pass's layouts this layer follows.
     """
 
     def __init__(
@@ -92,6 +123,7 @@ class Attention(nn.Module):
         layer: int,
         q_norm: RMSNorm | None = None,
         k_norm: RMSNorm | None = None,
+        scale: float | None = None,
         dropout: float = 0.0,
         compute: Attend = attend,
         view: View = whole,
@@ -99,7 +131,7 @@ class Attention(nn.Module):
         super().__init__()
         self.qkv, self.out, self.q_norm, self.k_norm = qkv, out, q_norm, k_norm
         self.num_heads, self.num_kv_heads, self.head_dim, self.layer = num_heads, num_kv_heads, head_dim, layer
-        self.scale, self.dropout, self.compute, self.view = head_dim**-0.5, dropout, compute, view
+        self.scale, self.dropout, self.compute, self.view = scale or head_dim**-0.5, dropout, compute, view
 
     def forward(self, x: Tensor, layout: Layout, cache: KVCache | None = None) -> Tensor:
         """(B, T, D) -> (B, T, D)."""

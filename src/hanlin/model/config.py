@@ -22,11 +22,14 @@ class NormConfig(Config):
     kind: Literal["rms", "layer"] = Field(
         default="rms", description="rms (Zhang 2019, no mean, no bias) or layer (Ba 2016)"
     )
-    place: Literal["pre", "post"] = Field(
-        default="pre", description="before each branch (GPT-2 on) or after its sum (2017)"
+    place: Literal["pre", "post", "sandwich", "parallel", "deep"] = Field(
+        default="pre",
+        description="before each branch (GPT-2 on), after its sum (2017), on both its sides (Gemma 2), once for both "
+        "(CodeGen), or in the stream itself (ChatGLM-6B)",
     )
     eps: float = Field(default=1e-5, gt=0, le=1e-2, description="added to the variance before the root")
     final: bool = Field(default=True, description="one more norm after the last block")
+    unit_offset: bool = Field(default=False, description="rms: weights are kept as their distance from 1 (Gemma)")
 
 
 class RopeScalingConfig(Config):
@@ -52,11 +55,16 @@ class RopeScalingConfig(Config):
 class PositionsConfig(Config):
     """How the model knows the order of tokens."""
 
-    kind: Literal["rope", "learned", "sinusoidal", "none"] = Field(
-        default="rope", description="rotary (Su 2021), a trained table, the fixed table of 2017, or nothing"
+    kind: Literal["rope", "learned", "sinusoidal", "alibi", "none"] = Field(
+        default="rope",
+        description="rotary (Su 2021), a trained table, the fixed table of 2017, scores falling with distance (alibi, "
+        "Press 2022), or nothing",
     )
     theta: float = Field(
         default=10000.0, gt=1, le=1e9, description="longest wavelength of rope and sinusoidal, over 2 pi"
+    )
+    sliding_theta: float = Field(
+        default=0.0, ge=0, le=1e9, description="rope: theta of layers with a window, never scaled (Gemma 3); 0: as all"
     )
     fraction: float = Field(default=1.0, gt=0, le=1, description="rope: share of a head that turns (GLM, CodeGen)")
     scaling: RopeScalingConfig = Field(default=RopeScalingConfig(), description="rope: how angles are stretched")
@@ -68,11 +76,30 @@ class AttentionConfig(Config):
     qkv_bias: bool = Field(default=False, description="biases on the query, key and value projections")
     out_bias: bool = Field(default=False, description="bias on the output projection")
     qk_norm: bool = Field(default=False, description="RMS norm of every query and key head before rope (Qwen3)")
+    scale: float = Field(
+        default=0.0, ge=0, le=1e3, description="scores are multiplied by this (T5: 1); 0: 1 / root of head_dim"
+    )
     window: int = Field(
         default=0, ge=0, le=16_777_216, description="tokens that a sliding layer sees, itself included; 0: all"
     )
+    cap: float = Field(
+        default=0.0,
+        ge=0,
+        le=1e6,
+        description="scores s become cap x tanh(s / cap), never larger (Gemma 2); 0: as they are",
+    )
     pattern: tuple[Literal["sliding", "full"], ...] = Field(
         default=("sliding",), min_length=1, description="which layers the window holds for, repeated to the depth"
+    )
+
+
+class ExpertsConfig(Config):
+    """Several MLPs per layer, of which every token takes a few."""
+
+    number: int = Field(default=0, ge=0, le=4096, description="MLPs of a layer; 0: one, without a choice")
+    chosen: int = Field(default=2, ge=1, le=4096, description="how many of them each token takes")
+    renormalised: bool = Field(
+        default=True, description="weights of the chosen sum to one (Mixtral), else those of all do (Qwen3-MoE)"
     )
 
 
@@ -86,6 +113,7 @@ class MlpConfig(Config):
         default=True, description="multiply the activation by a second projection (SwiGLU, Shazeer 2020)"
     )
     bias: bool = Field(default=False, description="biases on its projections")
+    experts: ExpertsConfig = Field(default=ExpertsConfig(), description="several MLPs, of which a token takes a few")
 
 
 class EmbeddingsConfig(Config):
@@ -97,12 +125,27 @@ class EmbeddingsConfig(Config):
     )
 
 
+class HeadConfig(Config):
+    """What stands on top of the last block."""
+
+    bias: bool = Field(default=False, description="a bias per token on the scores")
+    cap: float = Field(
+        default=0.0,
+        ge=0,
+        le=1e6,
+        description="scores s become cap x tanh(s / cap), never larger (Gemma 2); 0: as they are",
+    )
+    normalised: bool = Field(
+        default=False, description="scores by the direction of each token's row, not its length (Baichuan 2)"
+    )
+
+
 class ModelConfig(Config):
     """Every size of a model and the parts it is built from."""
 
     family: str = Field(
         default="auto",
-        pattern=r"^[a-z0-9_]+$",
+        pattern=r"^[a-z0-9_-]+$",
         description="layout on disk; auto: the first family that can hold the shape",
     )
     arch: Literal["decoder", "encoder", "encoder_decoder", "prefix"] = Field(
@@ -129,6 +172,7 @@ class ModelConfig(Config):
     attention: AttentionConfig = Field(default=AttentionConfig(), description="what attention is made of")
     mlp: MlpConfig = Field(default=MlpConfig(), description="what the feed-forward layer is made of")
     embeddings: EmbeddingsConfig = Field(default=EmbeddingsConfig(), description="how tokens enter and leave")
+    head: HeadConfig = Field(default=HeadConfig(), description="what stands on top")
 
     @model_validator(mode="before")
     @classmethod
@@ -141,6 +185,7 @@ class ModelConfig(Config):
         yield from _head_problems(self)
         yield from _arch_problems(self)
         yield from _position_problems(self)
+        yield from _part_problems(self)
 
     def sliding_layers(self) -> tuple[bool, ...]:
         """Which layers see no further back than the window."""
@@ -149,14 +194,15 @@ class ModelConfig(Config):
 
     def num_parameters(self) -> int:
         """Exact number of trained numbers; a tied head counts once."""
-        return _embedding_parameters(self) + self.num_layers * _layer_parameters(self) + _norm(self) * self.norm.final
+        layers = self.num_layers * _layer_parameters(self) + _norm(self) * self.norm.final
+        return _embedding_parameters(self) + layers + self.vocab_size * self.head.bias
 
     def flops_per_token(self, seq_len: int) -> int:
         """Operations of one token forward and backward in a full causal row (PaLM, appendix B: 6N + attention)."""
         table = self.max_seq_len * self.hidden_size if self.positions.kind == "learned" else 0
         embedding = 0 if self.embeddings.tied else self.vocab_size * self.hidden_size  # a lookup costs nothing
         attention = 6 * self.num_layers * self.num_heads * self.head_dim * seq_len
-        return 6 * (self.num_parameters() - embedding - table) + attention
+        return 6 * (self.num_parameters() - embedding - table - _idle_parameters(self)) + attention
 
 
 def derived_sizes(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,6 +256,16 @@ def _position_problems(config: ModelConfig) -> Iterator[Problem]:
         yield _problem("positions.scaling.low", scaling.low, "scaling_order", high=scaling.high)
 
 
+def _part_problems(config: ModelConfig) -> Iterator[Problem]:
+    if config.norm.unit_offset and config.norm.kind != "rms":
+        yield _problem("norm.unit_offset", True, "unit_offset", kind=config.norm.kind)
+    if config.head.cap and config.head.normalised:
+        yield _problem("head.cap", config.head.cap, "head_cap")
+    experts = config.mlp.experts
+    if experts.number and experts.chosen > experts.number:
+        yield _problem("mlp.experts.chosen", experts.chosen, "experts", number=experts.number)
+
+
 def _problem(name: str, value: object, rule: str, **values: object) -> Problem:
     """One broken rule in the user's language; its remedy stands beside it in the catalogue."""
     return Problem(name, value, say(f"model.rule_{rule}", **values), say(f"model.remedy_{rule}", **values))
@@ -227,10 +283,23 @@ def _embedding_parameters(config: ModelConfig) -> int:
 def _layer_parameters(config: ModelConfig) -> int:
     c, width = config, config.hidden_size
     qkv_rows, out_columns = (c.num_heads + 2 * c.num_kv_heads) * c.head_dim, c.num_heads * c.head_dim
-    up_rows = c.ffn_size * (2 if c.mlp.gated else 1)
-    weights = width * (qkv_rows + out_columns + up_rows + c.ffn_size)
-    biases = qkv_rows * c.attention.qkv_bias + width * c.attention.out_bias + (up_rows + width) * c.mlp.bias
-    return weights + biases + 2 * c.head_dim * c.attention.qk_norm + 2 * _norm(c)
+    weights = width * (qkv_rows + out_columns)
+    biases = qkv_rows * c.attention.qkv_bias + width * c.attention.out_bias
+    mlps = (c.mlp.experts.number or 1) * _mlp_parameters(c) + width * c.mlp.experts.number
+    norms = {"sandwich": 4, "parallel": 1}.get(c.norm.place, 2)
+    return weights + biases + mlps + 2 * c.head_dim * c.attention.qk_norm + norms * _norm(c)
+
+
+def _mlp_parameters(config: ModelConfig) -> int:
+    """Of one MLP."""
+    up_rows = config.ffn_size * (2 if config.mlp.gated else 1)
+    return config.hidden_size * (up_rows + config.ffn_size) + (up_rows + config.hidden_size) * config.mlp.bias
+
+
+def _idle_parameters(config: ModelConfig) -> int:
+    """Of the MLPs that a token does not choose."""
+    experts = config.mlp.experts
+    return config.num_layers * max(0, experts.number - experts.chosen) * _mlp_parameters(config)
 
 
 # Sizes ---------------------------------------------------------------------------------------------------------------

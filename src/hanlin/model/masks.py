@@ -27,8 +27,10 @@ class Layout:
     causal: every token sees itself and all before it, T == S: no mask is needed.
     slots: (B or 1, 1, T, S) bool, True = may look: the mask of a cache.
     segments: (B, T) where rows hold several documents.
+    keys: (B or 1, S) places of the keys where they are not those of the tokens: with a cache.
     rotation: the angles of rotary positions, None without.
     memory: (B, 1, 1, M) bool, which tokens of an encoder are real; None where all are, or where there is none.
+    bias: (B or 1, H, T, S) what is added to scores, -inf where a token may not look; None without scores by distance.
     window: a token sees that many tokens, itself included; 0: no limit. A mask of a cache holds it already.
     sliding: the same tokens as layers with a window see them, where the model has such layers.
     """
@@ -37,8 +39,10 @@ class Layout:
     causal: bool
     slots: Tensor | None = None
     segments: Tensor | None = None
+    keys: Tensor | None = None
     rotation: Rotation | None = None
     memory: Tensor | None = None
+    bias: Tensor | None = None
     window: int = 0
     sliding: Layout | None = None
     _blocks: dict[torch.dtype, list[Block]] = field(default_factory=dict, repr=False, compare=False)
@@ -47,6 +51,14 @@ class Layout:
     def mask(self) -> Tensor | None:
         """(B or 1, 1, T, S) bool, True = may look; None where `causal`, or where all may look at all."""
         return self.slots if self.segments is None else packed_mask(self.segments, self.window)
+
+    @property
+    def whole_mask(self) -> Tensor | None:
+        """As `mask`, but a mask where `causal` too; None only where all may look at all."""
+        if not self.causal:
+            return self.mask
+        num_tokens = self.positions.shape[1]
+        return torch.ones(num_tokens, num_tokens, dtype=torch.bool, device=self.positions.device).tril()[None, None]
 
     @property
     def over_memory(self) -> Layout:
@@ -142,10 +154,10 @@ def _cached_layout(tokens: Tensor, positions: Tensor | None, cache: KVCache, win
     narrow = 0 < window < longest + num_new
     if longest == 0 and not narrow:
         return Layout(shown, causal=True)
-    if num_new == 1 and shortest == longest and not narrow:
-        return Layout(shown, causal=False)
     slots = torch.arange(longest + num_new, device=tokens.device)
+    if num_new == 1 and shortest == longest and not narrow:
+        return Layout(shown, causal=False, keys=slots[None])
     seen = slots <= places[:, :, None]
     if narrow:
         seen &= slots > places[:, :, None] - window
-    return Layout(shown, causal=False, slots=seen[:, None])
+    return Layout(shown, causal=False, slots=seen[:, None], keys=slots[None])

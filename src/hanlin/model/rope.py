@@ -44,10 +44,15 @@ def plain_radians(size: int, theta: float | Tensor) -> Tensor:
 
 def rope_steps(head_dim: int, theta: float, *, fraction: float = 1.0, scaling: Scaling = Steps) -> Steps:
     """Steps of a head of which `fraction` turns: the pairs beyond it turn by nothing, and stay as they are."""
-    turning = int(head_dim * fraction)
+    turning = turning_size(head_dim, fraction)
     steps = scaling(plain_radians(turning, theta))
     still = torch.zeros((head_dim - turning) // 2)
     return Steps(torch.cat((steps.radians, still)), steps.amplitude) if len(still) else steps
+
+
+def turning_size(head_dim: int, fraction: float) -> int:
+    """Numbers of a head that turn: `fraction` of them, whole pairs."""
+    return 2 * int(head_dim * fraction / 2 + 1e-6)  # 10 of 24 are not 9 because 10 / 24 is no binary number
 
 
 def linear(*, factor: float) -> Scaling:

@@ -7,25 +7,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from hanlin.base.errors import RequestTooLong
-from hanlin.model.attention import Attention, sliding, whole
-from hanlin.model.block import PostNormBlock, PreNormBlock
+from hanlin.model.alibi import Alibi
+from hanlin.model.attention import Attention, attend, attend_capped, sliding, whole
+from hanlin.model.block import DeepBlock, ParallelBlock, PostNormBlock, PreNormBlock, SandwichBlock
 from hanlin.model.cache import DenseCache, KVCache
 from hanlin.model.config import ModelConfig
 from hanlin.model.copying import install_copying
 from hanlin.model.embeddings import Embedding, Embeddings
-from hanlin.model.heads import LmHead
+from hanlin.model.heads import CappedHead, LmHead, NormalisedHead
 from hanlin.model.init import initialise
 from hanlin.model.linear import Linear
 from hanlin.model.masks import LayoutMaker, causal_layout
-from hanlin.model.mlp import ACTIVATIONS, GatedMLP, PlainMLP
-from hanlin.model.norms import LayerNorm, RMSNorm
+from hanlin.model.mlp import ACTIVATIONS, GatedMLP, PlainMLP, RoutedMLP
+from hanlin.model.norms import LayerNorm, OffsetRMSNorm, RMSNorm
 from hanlin.model.positions import DynamicRotary, LearnedPositions, Rotary, SinusoidalPositions
-from hanlin.model.rope import Scaling, Steps, linear, llama3, rope_steps, yarn
+from hanlin.model.rope import Scaling, Steps, linear, llama3, rope_steps, turning_size, yarn
 from hanlin.model.stack import Stack
 
 
@@ -47,8 +49,10 @@ class Transformer(nn.Module):
         layout: LayoutMaker,
         compute_dtype: torch.dtype,
         sliding: LayoutMaker | None = None,
+        sliding_rotary: Rotary | None = None,
     ) -> None:
         super().__init__()
+        self.sliding_rotary = sliding_rotary
         self.config, self.layout, self.compute_dtype, self.sliding = config, layout, compute_dtype, sliding
         self.embeddings, self.stack, self.head, self.rotary = embeddings, stack, head, rotary
 
@@ -74,7 +78,9 @@ class Transformer(nn.Module):
             layout = replace(layout, rotation=turned)
         if self.sliding is not None:
             narrow = self.sliding(tokens, segments=segments, positions=positions, cache=cache)
-            layout = replace(layout, sliding=replace(narrow, rotation=layout.rotation))
+            near = self.sliding_rotary
+            rotation = layout.rotation if near is None else near(layout.positions, self.compute_dtype)
+            layout = replace(layout, sliding=replace(narrow, rotation=rotation))
         x = self.embeddings(tokens, layout.positions, self.compute_dtype)
         x = self.stack(x, layout, cache)
         if cache is not None:
@@ -137,53 +143,88 @@ def build_model(
 def assemble(config: ModelConfig, *, compute_dtype: torch.dtype = torch.float32) -> Transformer:
     """The parts that `config` asks for, put together, their weights still unset (what a loader fills)."""
     tokens = Embedding(config.vocab_size, config.hidden_size)
-    head = tokens.weight if config.embeddings.tied else nn.Parameter(torch.empty_like(tokens.weight))
+    scale = torch.tensor(config.embeddings.scale, dtype=compute_dtype).item()  # as Gemma was trained: 55.4 is 55.5
     return Transformer(
         config,
-        embeddings=Embeddings(
-            tokens=tokens, positions=_positions(config), scale=config.embeddings.scale, dropout=config.dropout
-        ),
+        embeddings=Embeddings(tokens=tokens, positions=_positions(config), scale=scale, dropout=config.dropout),
         stack=Stack(
             blocks=[_block(config, layer) for layer in range(config.num_layers)],
             final_norm=_norm(config) if config.norm.final else nn.Identity(),
+            relative=Alibi(num_heads=config.num_heads) if config.positions.kind == "alibi" else None,
         ),
-        head=LmHead(head),
+        head=_head(config, tokens.weight),
         rotary=_rotary(config),
         layout=causal_layout,
         sliding=partial(causal_layout, window=config.attention.window) if any(config.sliding_layers()) else None,
+        sliding_rotary=_plain_rotary(config, config.positions.sliding_theta)
+        if config.positions.sliding_theta
+        else None,
         compute_dtype=compute_dtype,
     )
 
 
+def _head(config: ModelConfig, tokens: nn.Parameter) -> LmHead:
+    weight = tokens if config.embeddings.tied else nn.Parameter(torch.empty_like(tokens))
+    if config.head.cap:
+        return CappedHead(weight, cap=config.head.cap, bias=config.head.bias)
+    kind = NormalisedHead if config.head.normalised else LmHead
+    return kind(weight, bias=config.head.bias)
+
+
 def _block(config: ModelConfig, layer: int) -> nn.Module:
-    kind = {"pre": PreNormBlock, "post": PostNormBlock}[config.norm.place]
-    return kind(
-        attention=_attention(config, layer),
-        mlp=_mlp(config),
-        attention_norm=_norm(config),
-        mlp_norm=_norm(config),
-        dropout=config.dropout,
-    )
+    parts: dict[str, Any] = {
+        "attention": _attention(config, layer),
+        "mlp": _mlp(config),
+        "attention_norm": _norm(config),
+        "dropout": config.dropout,
+    }
+    if config.norm.place == "parallel":
+        return ParallelBlock(**parts)
+    parts["mlp_norm"] = _norm(config)
+    if config.norm.place == "sandwich":
+        return SandwichBlock(**parts, attention_out_norm=_norm(config), mlp_out_norm=_norm(config))
+    if config.norm.place == "deep":
+        return DeepBlock(**parts, residual_scale=(2 * config.num_layers) ** 0.5)
+    return {"pre": PreNormBlock, "post": PostNormBlock}[config.norm.place](**parts)
 
 
 def _attention(config: ModelConfig, layer: int) -> Attention:
-    width, normed = config.hidden_size, config.attention.qk_norm
+    width, said = config.hidden_size, config.attention
     q_rows, kv_rows = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
     return Attention(
-        qkv=Linear(width, q_rows + 2 * kv_rows, bias=config.attention.qkv_bias, parts=(q_rows, kv_rows, kv_rows)),
-        out=Linear(q_rows, width, bias=config.attention.out_bias),
+        qkv=Linear(width, q_rows + 2 * kv_rows, bias=said.qkv_bias, parts=(q_rows, kv_rows, kv_rows)),
+        out=Linear(q_rows, width, bias=said.out_bias),
         num_heads=config.num_heads,
         num_kv_heads=config.num_kv_heads,
         head_dim=config.head_dim,
         layer=layer,
-        q_norm=RMSNorm(config.head_dim, eps=config.norm.eps) if normed else None,
-        k_norm=RMSNorm(config.head_dim, eps=config.norm.eps) if normed else None,
+        q_norm=_head_norm(config) if said.qk_norm else None,
+        k_norm=_head_norm(config) if said.qk_norm else None,
+        scale=said.scale or None,
         dropout=config.dropout,
+        compute=partial(attend_capped, cap=said.cap) if said.cap else attend,
         view=sliding if config.sliding_layers()[layer] else whole,
     )
 
 
+def _head_norm(config: ModelConfig) -> RMSNorm:
+    kind = OffsetRMSNorm if config.norm.unit_offset else RMSNorm
+    return kind(config.head_dim, eps=config.norm.eps)
+
+
 def _mlp(config: ModelConfig) -> nn.Module:
+    experts = config.mlp.experts
+    if not experts.number:
+        return _one_mlp(config)
+    return RoutedMLP(
+        router=Linear(config.hidden_size, experts.number, bias=False),
+        experts=[_one_mlp(config) for _ in range(experts.number)],
+        num_chosen=experts.chosen,
+        renormalised=experts.renormalised,
+    )
+
+
+def _one_mlp(config: ModelConfig) -> nn.Module:
     width, ffn, bias = config.hidden_size, config.ffn_size, config.mlp.bias
     activation, down = ACTIVATIONS[config.mlp.activation], Linear(ffn, width, bias=bias)
     if config.mlp.gated:
@@ -192,7 +233,8 @@ def _mlp(config: ModelConfig) -> nn.Module:
 
 
 def _norm(config: ModelConfig) -> nn.Module:
-    kind = {"rms": RMSNorm, "layer": LayerNorm}[config.norm.kind]
+    rms = OffsetRMSNorm if config.norm.unit_offset else RMSNorm
+    kind = {"rms": rms, "layer": LayerNorm}[config.norm.kind]
     return kind(config.hidden_size, eps=config.norm.eps)
 
 
@@ -210,13 +252,17 @@ def _rotary(config: ModelConfig) -> Rotary | DynamicRotary | None:
         return None
     if scaling.kind == "dynamic":
         return DynamicRotary(
-            turning=int(config.head_dim * positions.fraction),
+            turning=turning_size(config.head_dim, positions.fraction),
             head_dim=config.head_dim,
             theta=positions.theta,
             factor=scaling.factor,
             original=scaling.original,
         )
-    steps = rope_steps(config.head_dim, positions.theta, fraction=positions.fraction, scaling=_scaling(config))
+    return _plain_rotary(config, positions.theta, _scaling(config))
+
+
+def _plain_rotary(config: ModelConfig, theta: float, scaling: Scaling = Steps) -> Rotary:
+    steps = rope_steps(config.head_dim, theta, fraction=config.positions.fraction, scaling=scaling)
     return Rotary(steps=steps, max_seq_len=config.max_seq_len)
 
 

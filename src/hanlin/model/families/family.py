@@ -49,7 +49,7 @@ _HARMLESS = frozenset(
 class Family:
     """One family, all data.
 
-    name: `model_type` in config.json.  architecture: the transformers class.
+    name: `model_type` in config.json unless that is given.  architecture: the transformers class.
     prefix: what stands before every weight name but the head's; files saved from the bare model lack it.
     rules: the table of weight names.
     preset: fields of ModelConfig that make a model of this family.
@@ -57,6 +57,7 @@ class Family:
     fixed: settings with the only value that our parts can honour.
     harmless: its own settings that change nothing.
     skipped: patterns of tensors in files that are formulas, not weights.
+    marks: settings by which config.json tells it from other families of the same `model_type`.
     """
 
     name: str
@@ -69,6 +70,12 @@ class Family:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     harmless: frozenset[str] = frozenset()
     skipped: tuple[str, ...] = ()
+    model_type: str = ""
+    marks: tuple[str, ...] = ()
+
+    def recognises(self, hf: HfConfig) -> bool:
+        """Whether a config.json is one of this family."""
+        return hf.get("model_type") == (self.model_type or self.name) and all(mark in hf for mark in self.marks)
 
     def to_hf_config(self, config: ModelConfig) -> dict[str, Any]:
         """Content of config.json. Raises BundleError E320 where the family's class has no place for a setting."""
@@ -102,4 +109,9 @@ class Family:
         return sorted(key for key in hf if key not in known)
 
     def _written(self, config: ModelConfig) -> dict[str, Any]:
-        return {"architectures": [self.architecture], "model_type": self.name, **self.to_hf(config), **self.fixed}
+        return {
+            "architectures": [self.architecture],
+            "model_type": self.model_type or self.name,
+            **self.to_hf(config),
+            **self.fixed,
+        }

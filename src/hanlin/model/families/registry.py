@@ -9,20 +9,42 @@ from typing import Any
 from hanlin.base.errors import BundleError, ConfigError, Problem
 from hanlin.base.messages import say
 from hanlin.model.config import ModelConfig, parse_size, shape_for
-from hanlin.model.families import gpt2, llama, mistral, own, qwen2, qwen3
+from hanlin.model.families import (
+    baichuan,
+    chatglm2,
+    codegen,
+    gemma,
+    gemma2,
+    gemma3,
+    glm,
+    glm4,
+    gpt1,
+    gpt2,
+    llama,
+    mistral,
+    mixtral,
+    own,
+    qwen2,
+    qwen3,
+    qwen3_moe,
+)
 from hanlin.model.families.family import Family
 
 # In the order in which "auto" tries them; the last can hold everything.
-_MODULES = (llama, mistral, qwen2, qwen3, gpt2, own)
+_MODULES = (
+    *(llama, mistral, qwen2, qwen3, mixtral, qwen3_moe, gemma, gemma2, gemma3, glm, glm4, chatglm2, baichuan),
+    *(gpt2, gpt1, codegen, own),
+)
 FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
 AUTO = "auto"
 
 
 def find_family(hf: Mapping[str, Any], *, path: object) -> Family:
     """Family of a config.json in folder `path`. Raises BundleError E322 naming the nearest known one."""
+    for family in FAMILIES.values():
+        if family.recognises(hf):
+            return family
     name = str(hf.get("model_type", ""))
-    if name in FAMILIES:
-        return FAMILIES[name]
     close = difflib.get_close_matches(name, FAMILIES, n=1, cutoff=0.5)
     nearest = say("model.nearest_family", name=close[0]) if close else ""
     raise BundleError("model.family_unknown", path=path, family=name, known=", ".join(FAMILIES), nearest=nearest)

@@ -24,6 +24,7 @@ from hanlin.infer.scheduler import Work
 from hanlin.model.attention import Attention
 from hanlin.model.block import PreNormBlock
 from hanlin.model.compiled import library
+from hanlin.model.config import HeadConfig
 from hanlin.model.linear import Linear
 from hanlin.model.mlp import GatedMLP, PlainMLP
 from hanlin.model.norms import LayerNorm, RMSNorm
@@ -82,6 +83,8 @@ def supports(model: nn.Module) -> bool:
 
 def _known(model: Transformer) -> Iterator[bool]:
     config = model.config
+    yield config.arch == "decoder" and config.head == HeadConfig() and config.positions.kind != "relative"
+    yield model.embeddings.norm is None and model.embeddings.types is None
     yield model.head.weight.device.type == "cpu" and model.compute_dtype in (torch.float32, torch.bfloat16)
     yield type(model.stack.final_norm) in (RMSNorm, LayerNorm)
     yield config.hidden_size % _HALF_PANEL == 0 and config.head_dim % _HALF_PANEL == 0
@@ -119,8 +122,9 @@ class PackedDecoder:
             kv_heads=config.num_kv_heads, head_dim=config.head_dim, ffn=config.ffn_size,
             is_bf16=model.compute_dtype == torch.bfloat16, layer_norm=config.norm.kind == "layer",
             gated=config.mlp.gated, activation=_ACTIVATIONS[config.mlp.activation],
-            epsilon=config.norm.eps, scale=config.head_dim**-0.5, embedding_scale=config.embeddings.scale,
-            embedding=self._floats(model.embeddings.tokens.weight), positions=self._positions(), cos=cos, sin=sin,
+            epsilon=config.norm.eps, scale=model.stack.blocks[0].attention.scale,
+            embedding_scale=config.embeddings.scale, embedding=self._floats(model.embeddings.tokens.weight),
+            positions=self._positions(), cos=cos, sin=sin,
             final_norm=self._norm(model.stack.final_norm), head=head, layers=ctypes.addressof(self._layers),
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ Legend: N tokens, C tokens of a chunk, D width, V vocabulary, * any leading dime
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hanlin.base.errors import UsageError
 from hanlin.model import kernels
+from hanlin.model.linear import Linear
 
 # Logits held at once by the loss, which overwrites them: large products win (32 MB in bfloat16); and by whoever keeps
 # float32 copies of them.
@@ -23,15 +26,61 @@ WIDE_LOGITS = 2**19
 
 
 class LmHead(nn.Module):
-    """Scores of every token. Tied models pass the embedding's own weight."""
+    """Scores of every token. Tied models pass the embedding's own weight.
 
-    def __init__(self, weight: nn.Parameter) -> None:
+    transform: what states go through first (BERT); scale: what they are multiplied by (T5); bias: one per token.
+    """
+
+    def __init__(
+        self, weight: nn.Parameter, *, bias: bool = False, transform: nn.Module | None = None, scale: float = 1.0
+    ) -> None:
         super().__init__()
         self.weight = weight  # (V, D)
+        self.bias = nn.Parameter(weight.new_empty(len(weight))) if bias else None
+        self.transform, self.scale = transform, scale
+
+    def prepare(self, hidden: Tensor) -> Tensor:
+        """(*, D) -> (*, D): what is multiplied with the weight."""
+        if self.transform is not None:
+            hidden = self.transform(hidden)
+        return hidden if self.scale == 1 else hidden * self.scale
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(*, D) -> (*, V) in the dtype of hidden."""
-        return F.linear(hidden, self.weight.to(hidden.dtype))
+        bias = None if self.bias is None else self.bias.to(hidden.dtype)
+        return F.linear(self.prepare(hidden), self.weight.to(hidden.dtype), bias)
+
+
+class NoHead(LmHead):
+    """Of a model that gives states and no scores. It holds the embedding's weight only to say where it lives."""
+
+    def prepare(self, hidden: Tensor) -> Tensor:
+        """Raises UsageError E303."""
+        raise UsageError("model.no_head")
+
+
+class Transform(nn.Module):
+    """norm(activation(dense(x))): BERT's layer before its scores."""
+
+    def __init__(self, *, dense: Linear, activation: Callable[[Tensor], Tensor], norm: nn.Module) -> None:
+        super().__init__()
+        self.dense, self.activation, self.norm = dense, activation, norm
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(*, D) -> (*, D)."""
+        return self.norm(self.activation(self.dense(hidden)))
+
+
+class Pooler(nn.Module):
+    """A row's first state as the state of the whole row (BERT)."""
+
+    def __init__(self, *, dense: Linear) -> None:
+        super().__init__()
+        self.dense = dense
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(B, T, D) -> (B, D)."""
+        return torch.tanh(self.dense(hidden[:, 0]))
 
 
 def lm_loss(
@@ -47,8 +96,17 @@ def lm_loss(
     kept = (targets != ignore).nonzero().squeeze(1)
     if len(kept) < len(targets):
         hidden, targets = hidden[kept], targets[kept]
-    size = chunk or _chunk_size(hidden, head.weight.shape[0])
-    return _ChunkedLoss.apply(hidden, head.weight, targets, size, torch.is_grad_enabled()), len(kept)
+    hidden, weight = _with_bias(head.prepare(hidden), head)
+    size = chunk or _chunk_size(hidden, weight.shape[0])
+    return _ChunkedLoss.apply(hidden, weight, targets, size, torch.is_grad_enabled()), len(kept)
+
+
+def _with_bias(hidden: Tensor, head: LmHead) -> tuple[Tensor, Tensor]:
+    """A bias is one more column of the weight (V, D + 1), whose input is always 1."""
+    if head.bias is None:
+        return hidden, head.weight
+    ones = hidden.new_ones(len(hidden), 1)
+    return torch.cat((hidden, ones), dim=1), torch.cat((head.weight, head.bias[:, None]), dim=1)
 
 
 def _chunk_size(hidden: Tensor, num_classes: int) -> int:

@@ -27,16 +27,18 @@ class Layout:
     causal: every token sees itself and all before it, T == S: no mask is needed.
     slots: (B or 1, 1, T, S) bool, True = may look: the mask of a cache.
     segments: (B, T) where rows hold several documents.
+    keys: (B or 1, S) places of the keys where they are not those of the tokens: with a cache.
     rotation: the angles of rotary positions, None without.
-    memory: (B, 1, 1, M) bool, which tokens of an encoder are real; None where all are, or where there is none.
+    bias: (B or 1, H, T, S) what is added to scores, -inf where a token may not look; None without relative positions.
     """
 
     positions: Tensor
     causal: bool
     slots: Tensor | None = None
     segments: Tensor | None = None
+    keys: Tensor | None = None
     rotation: Rotation | None = None
-    memory: Tensor | None = None
+    bias: Tensor | None = None
     _blocks: dict[torch.dtype, list[Block]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -45,9 +47,12 @@ class Layout:
         return self.slots if self.segments is None else packed_mask(self.segments)
 
     @property
-    def over_memory(self) -> Layout:
-        """The layout of attention to an encoder: every token sees all of its real tokens."""
-        return Layout(self.positions, causal=False, slots=self.memory)
+    def whole_mask(self) -> Tensor | None:
+        """As `mask`, but a mask where `causal` too; None only where all may look at all."""
+        if not self.causal:
+            return self.mask
+        num_tokens = self.positions.shape[1]
+        return torch.ones(num_tokens, num_tokens, dtype=torch.bool, device=self.positions.device).tril()[None, None]
 
     @cached_property
     def reach(self) -> tuple[Tensor, Tensor]:
@@ -101,6 +106,16 @@ def full_layout(tokens: Tensor, *, segments: Tensor | None, positions: Tensor | 
     return Layout(places, causal=False, slots=same[:, None])
 
 
+def see_prefix(layout: Layout, prefix: Tensor) -> Layout:
+    """A causal layout in which tokens also see the whole prefix of their document: prefix (B, T) bool, True = in it."""
+    mask = layout.whole_mask
+    assert mask is not None and mask.shape[-1] == prefix.shape[1], "a prefix is read at once"
+    same = prefix[:, None, :].expand(-1, prefix.shape[1], -1)
+    if layout.segments is not None:
+        same = same & (layout.segments[:, :, None] == layout.segments[:, None, :])
+    return Layout(layout.positions, causal=False, slots=mask | same[:, None])
+
+
 def positions_of(segments: Tensor) -> Tensor:
     """(B, T) -> (B, T): how far each token stands from the start of its document."""
     index = torch.arange(segments.shape[1], device=segments.device).expand_as(segments)
@@ -132,7 +147,7 @@ def _cached_layout(tokens: Tensor, positions: Tensor | None, cache: KVCache) -> 
     shown = places if positions is None else positions
     if longest == 0:
         return Layout(shown, causal=True)
-    if num_new == 1 and shortest == longest:
-        return Layout(shown, causal=False)
     slots = torch.arange(longest + num_new, device=tokens.device)
-    return Layout(shown, causal=False, slots=(slots <= places[:, :, None])[:, None])
+    if num_new == 1 and shortest == longest:
+        return Layout(shown, causal=False, keys=slots[None])
+    return Layout(shown, causal=False, slots=(slots <= places[:, :, None])[:, None], keys=slots[None])

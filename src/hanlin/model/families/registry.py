@@ -9,11 +9,12 @@ from typing import Any
 from hanlin.base.errors import BundleError, ConfigError, Problem
 from hanlin.base.messages import say
 from hanlin.model.config import ModelConfig, parse_size, shape_for
-from hanlin.model.families import gpt2, llama, own, qwen3
+from hanlin.model.families import bert, gpt2, llama, mt5, original, own, qwen3, roberta, t5, xlm_roberta
 from hanlin.model.families.family import Family
 
-# In the order in which "auto" tries them; the last can hold everything.
-FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in (llama, qwen3, gpt2, own)}
+# In the order in which "auto" tries them; `own` can hold everything, what follows it must be asked for by name.
+_MODULES = (llama, qwen3, gpt2, bert, roberta, xlm_roberta, t5, mt5, own, original)
+FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
 AUTO = "auto"
 
 

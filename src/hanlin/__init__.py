@@ -16,6 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hanlin import course as course
     from hanlin.life.ask import ask as ask
     from hanlin.life.augment_data import augment_data as augment_data
     from hanlin.life.build_data import build_data as build_data
@@ -55,6 +56,7 @@ _NAMES = {
     "collect_data": "hanlin.life.collect:collect_data",
     "compare_tokenizers": "hanlin.life.compare_tokenizers:compare_tokenizers",
     "convert_data": "hanlin.life.convert_data:convert_data",
+    "course": "hanlin.course",
     "data_doctor": "hanlin.life.data_doctor:data_doctor",
     "data_report": "hanlin.life.data_report:data_report",
     "demo": "hanlin.life.demo:demo",
@@ -97,6 +99,7 @@ __all__ = [
     "collect_data",
     "compare_tokenizers",
     "convert_data",
+    "course",
     "data_doctor",
     "data_report",
     "demo",
@@ -121,7 +124,8 @@ def __getattr__(name: str) -> Any:
     if name not in _NAMES:
         raise AttributeError(f"module 'hanlin' has no attribute {name!r}")
     module, _, attribute = _NAMES[name].partition(":")
-    value = getattr(importlib.import_module(module), attribute)
+    value = importlib.import_module(module)
+    value = getattr(value, attribute) if attribute else value
     globals()[name] = value
     return value
 

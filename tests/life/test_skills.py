@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from hanlin.life.skills import skills_line, skills_of, skills_table
+from hanlin.life.skills import skills_lines, skills_of, skills_table
 from hanlin.recipe.world.talk import refusals
 
 FIGURES: dict[str, Any] = {
@@ -48,4 +49,17 @@ def test_the_table_speaks_the_users_language_the_best_first(
     table = skills_table(found)
     assert table.rows[0] == (name, "20%", "–", "100%", "90% – 100%", "40")
     assert [row[3] for row in table.rows] == ["100%", "93%"]
-    assert "1" in skills_line(found) and "3" in skills_line(found)
+    assert [sorted(map(int, re.findall(r"\d+", line))) for line in skills_lines(found)] == [[1, 3]]
+
+
+def test_the_pages_suggestions_are_a_line_and_no_skill() -> None:
+    asked = {"task": "suggestions", "accuracy": 15 / 16, "chance": 0.1, "interval": [0.7, 1.0], "num_cases": 16}
+    found = skills_of({"tasks": [*FIGURES["tasks"], asked]}, {**ANSWERS, "suggestions": [refusals()[0]]})
+    assert [row["skill"] for row in found["skills"]] == ["sentiment", "refusal"]
+    assert skills_lines(found)[1] == "Suggestions of the page answered rightly: 15 of 16."
+    assert found["over_refusal"]["num_answers"] == 3  # whoever suggests a refusal wants one
+
+
+def test_a_task_of_the_users_own_goes_by_its_own_name() -> None:
+    own = {**FIGURES["tasks"][0], "task": "my_quiz"}
+    assert skills_of({"tasks": [own]}, {"my_quiz": ["yes"]})["skills"][0]["en"] == "my_quiz"

@@ -11,9 +11,15 @@ from hypothesis import strategies as st
 
 from hanlin.text.config import CorpusConfig, SourceConfig
 from hanlin.text.corpus import build_corpus, read_corpus
-from hanlin.text.leaks import leaked_shares
+from hanlin.text.leaks import leaked_share, long_line_keys
 
 PAGE = ["春眠不觉晓，处处闻啼鸟。", "夜来风雨声，花落知多少？", "The quick brown fox jumps.", "short"]
+
+
+def leaked_shares(held_out: list[str], training: list[str]) -> list[float]:
+    """The share of each held-out text that some training text has too."""
+    seen = set().union(*map(long_line_keys, training))
+    return [leaked_share(text, seen) for text in held_out]
 
 
 def test_the_share_is_counted_in_characters_of_long_lines() -> None:

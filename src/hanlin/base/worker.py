@@ -18,8 +18,6 @@ from hanlin.base import errors
 from hanlin.base.errors import HanlinError
 from hanlin.base.tasks import Call, perform
 
-READY = "ready"
-
 
 def main() -> None:
     """Serve until the input ends."""

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanlin.base.errors import InputError, MissingExtra
+from hanlin.base.intervals import Z_95
 from hanlin.text.encodings import decoded_stream
 from hanlin.text.files import chunks_of
 from hanlin.text.formats.lines import lines_of
@@ -27,7 +28,6 @@ Floats = NDArray[np.float64]
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to vectors (N, D); a zero vector for a text of which nothing is known."""
 
-Z_95 = 1.959963984540054
 _LONGEST = 1 << 24
 _RESAMPLES = 1000
 _TEST_SHARE = 0.2

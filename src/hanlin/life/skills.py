@@ -14,21 +14,25 @@ from hanlin.recipe.world.talk import refusals
 SCORES = "demo"
 """Where the figures stand among the scores of a bundle."""
 
+SUGGESTED = "suggestions"
+"""The task of all that the page might suggest: no skill of its own."""
+
 OFFERED = 0.8
 """What a skill must reach before the page suggests to try it."""
 
 
 def skills_of(figures: Mapping[str, Any], answers: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """What `scores.demo` of a bundle holds: `{"skills": [{"skill", "zh", "en", "chance", "before", "after",
-    "num_cases"}], "over_refusal": {"num_refused", "num_answers"}, "suggestions": [{"skill", "zh", "en"}]}`.
+    "num_cases"}], "over_refusal": {"num_refused", "num_answers"}, "suggestions": [{"skill", "zh", "en"}],
+    "suggested": {"num_right", "num_cases"}}`.
 
     `before` is None without a parent. Only what the model can do is suggested. Over-refusal counts refusals among the
-    answers to all that is no refusal.
+    answers to all that is no refusal; `suggested` are the answers to all that the page might suggest.
     """
     reached = {row["task"]: row["accuracy"] for row in figures["tasks"]}
     before = {row["task"]: row["accuracy"] for row in figures.get("before", ())}
     declined = set(refusals())
-    others = [answer for task, said in answers.items() if task not in ("refusal", "suggestions") for answer in said]
+    others = [answer for task, said in answers.items() if task not in ("refusal", SUGGESTED) for answer in said]
     refused = sum(answer.strip() in declined for answer in others)
     return {
         "skills": [
@@ -42,10 +46,18 @@ def skills_of(figures: Mapping[str, Any], answers: Mapping[str, Sequence[str]]) 
                 "num_cases": row["num_cases"],
             }
             for row in figures["tasks"]
+            if row["task"] != SUGGESTED
         ],
         "over_refusal": {"num_refused": refused, "num_answers": len(others)},
         "suggestions": [asdict(one) for one in suggestions() if reached.get(one.skill, 0.0) >= OFFERED],
+        "suggested": _suggested(figures["tasks"]),
     }
+
+
+def _suggested(tasks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    rows = [row for row in tasks if row["task"] == SUGGESTED]
+    right = sum(round(row["accuracy"] * row["num_cases"]) for row in rows)
+    return {"num_right": right, "num_cases": sum(row["num_cases"] for row in rows)}
 
 
 def skills_table(skills: Mapping[str, Any]) -> Table:
@@ -63,6 +75,9 @@ def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (row[language()], *cells)
 
 
-def skills_line(skills: Mapping[str, Any]) -> str:
-    """How often the model declined what it was asked to do and can."""
-    return say("life.over_refusal", **skills["over_refusal"])
+def skills_lines(skills: Mapping[str, Any]) -> tuple[str, ...]:
+    """How often the model declined what it was asked to do and can, and how it did on the page's suggestions."""
+    lines = [say("life.over_refusal", **skills["over_refusal"])]
+    if skills["suggested"]["num_cases"]:
+        lines.append(say("life.suggested", **skills["suggested"]))
+    return tuple(lines)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -34,6 +35,9 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _SPACES = (" ", "\t", "\u3000", "\u00a0")
 _TRAILING = re.compile(r"(?<![ \t\u3000\u00a0])[ \t\u3000\u00a0]+$", re.MULTILINE)
 
+_OF_ODD_CHARACTERS = frozenset(["line_ends", "control_characters", "invisible_characters", "bidi_controls"])
+Rule = Callable[[str], tuple[str, int]]
+
 
 @dataclass(frozen=True)
 class Normalised:
@@ -48,25 +52,40 @@ def normalise(text: str, config: NormaliseConfig | None = None, *, lang: str = "
 
     Only text of the language "zh" is converted to another script.
     """
+    config = config or NormaliseConfig()
+    changes: Counter[str] = Counter()
+    rules = _rules(config)
+    while True:  # again after changes: a removal, or NFC, may complete a pair of wrongly read letters
+        made: dict[str, int] = {}
+        if config.mojibake:  # before all: a byte read wrongly may look like the end of a line, or a control character
+            text, made = _applied(text, [("mojibake", repaired)])
+        if changes and not made:
+            break
+        text, more = _applied(text, rules)
+        changes.update(made | more)
+        if not (made or more):
+            break
+    if config.script != "keep" and lang == "zh":
+        text, made = _applied(text, [("script", _converted(config.script))])
+        changes.update(made)
+    return Normalised(text, dict(changes))
+
+
+def _applied(text: str, rules: list[tuple[str, Rule]]) -> tuple[str, dict[str, int]]:
+    """The text after every rule, and how often each changed something."""
     changes: dict[str, int] = {}
     is_odd = _ODD.search(text) is not None
-    for name, rule in _rules(config or NormaliseConfig(), lang):
+    for name, rule in rules:
         if name in _OF_ODD_CHARACTERS and not is_odd:
             continue
         text, count = rule(text)
         if count:
             changes[name] = count
-    return Normalised(text, changes)
+    return text, changes
 
 
-_OF_ODD_CHARACTERS = frozenset(["line_ends", "control_characters", "invisible_characters", "bidi_controls"])
-Rule = Callable[[str], tuple[str, int]]
-
-
-def _rules(config: NormaliseConfig, lang: str) -> list[tuple[str, Rule]]:
+def _rules(config: NormaliseConfig) -> list[tuple[str, Rule]]:
     rules: list[tuple[str, Rule]] = []
-    if config.mojibake:  # first of all: a byte read wrongly may look like the end of a line, or a control character
-        rules.append(("mojibake", repaired))
     if config.line_ends:
         rules.append(("line_ends", lambda text: _LINE_ENDS.subn("\n", text)))
     if config.control_characters:
@@ -81,8 +100,6 @@ def _rules(config: NormaliseConfig, lang: str) -> list[tuple[str, Rule]]:
         rules.append(("trailing_spaces", _without_trailing_spaces))
     if config.max_blank_lines is not None:
         rules.append(("blank_lines", _blank_lines(config.max_blank_lines)))
-    if config.script != "keep" and lang == "zh":
-        rules.append(("script", _converted(config.script)))
     return rules
 
 

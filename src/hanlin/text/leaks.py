@@ -7,21 +7,12 @@ Training Data Makes Language Models Better" (2022), find such text in the held-o
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container
 
 from hanlin.text.dedup import text_key
 
 LEAST_CHARS = 10
 """Shorter lines ("return x", a lone heading) stand everywhere and prove nothing."""
-
-
-def leaked_shares(held_out: Iterable[str], training: Iterable[str]) -> list[float]:
-    """For each held-out text, the share of its characters in long lines that some training text has too.
-
-    White space around a line does not count.
-    """
-    seen = {key for text in training for key in long_line_keys(text)}
-    return [leaked_share(text, seen) for text in held_out]
 
 
 def long_line_keys(text: str) -> set[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from hanlin.train.state import LoopSettings, State
 
 SMOOTHING = 0.9
 """Memory of the shown loss and speed, so that they can be read while they run."""
+
+_BLANK_LINES = re.compile(r"\n\s*\n")
 
 
 class Display:
@@ -51,7 +54,8 @@ class Display:
     def sample(self, state: State, prompt: str, text: str) -> None:
         """The model wrote something."""
         self.run.sample(state.step, prompt, text)
-        self.progress.note(say("train.sampled", step=state.step, prompt=prompt, text=text))
+        shown = _BLANK_LINES.sub("\n", text).rstrip()  # a weak model writes dozens of them
+        self.progress.note(say("train.sampled", step=state.step, prompt=prompt, text=shown))
 
     def rollback(self, back: State, **values: Any) -> None:
         """The run went back to `back` and goes on with a smaller rate."""

@@ -20,8 +20,7 @@ def phrases(words: Words) -> Case:
     into = words.dice.choice(("zh", "en"))
     given, answer = (zh, en) if into == "en" else (en, zh)
     ask = words.pick(data("phrases")[f"ask_{into}"])
-    question = words.typed(words.politely(fill(ask, text=given))) if "{text}" in ask else words.asked(ask, given)
-    return Case("phrases", words.lang, question, answer)
+    return Case("phrases", words.lang, words.asked(ask, given), answer)
 
 
 def pair(words: Words) -> tuple[str, str]:

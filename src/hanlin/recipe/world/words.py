@@ -129,7 +129,9 @@ class Words:
                 return str(number)
 
     def asked(self, ask: str, text: str) -> str:
-        """A question and the text it is about, in one of many layouts."""
+        """A question and the text it is about, in one of many layouts unless the question has its own `{text}`."""
+        if "{text}" in ask:
+            return self.typed(self.politely(fill(ask, text=text)))
         layouts = self.skill("layouts")
         layout = self.pick(layouts["layout"])
         question = fill(layout, ask=self.politely(ask), text=text)

@@ -33,11 +33,11 @@ SKILLS = (
     Skill("arithmetic", arithmetic, 18),
     Skill("comparison", comparison, 17),
     Skill("extraction", extraction, 3),
-    Skill("phrases", phrases, 8),
+    Skill("phrases", phrases, 10),
     Skill("reading", reading, 1),
-    Skill("refusal", refusal, 16),
+    Skill("refusal", refusal, 15),
     Skill("repeat", repeat, 3),
-    Skill("sentiment", sentiment, 19),
+    Skill("sentiment", sentiment, 18),
     Skill("small_talk", small_talk, 6),
 )
 SINGLE_SHARE = 0.6  # of the conversations begin with one question; the others with two or three of any kind

@@ -210,4 +210,3 @@ OPERATIONS: Mapping[str, Operation] = {
     "punctuation": punctuation, "spaces": spaces, "script": script, "homophone": homophone,
     "synonym": synonym, "insert": insert, "swap-words": swap_words, "delete-words": delete_words,
 }  # fmt: skip
-NEED_WORDS = ("synonym", "insert")

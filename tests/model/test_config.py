@@ -33,9 +33,9 @@ def test_a_plain_mlp_is_four_times_as_wide():
 
 def test_every_broken_rule_between_fields_is_told_at_once(lang):
     with pytest.raises(ConfigError) as error:
-        ModelConfig(hidden_size=100, num_heads=7, num_kv_heads=3, head_dim=15, arch="encoder")
+        ModelConfig(hidden_size=100, num_heads=7, num_kv_heads=3, head_dim=15, arch="encoder", num_encoder_layers=1)
     assert error.value.code == "E101"
-    assert set(rules(error)) == {"num_kv_heads", "head_dim", "arch"}
+    assert set(rules(error)) == {"num_kv_heads", "head_dim", "num_encoder_layers"}
 
 
 def test_heads_must_divide_the_width_unless_their_own_is_given():
@@ -51,10 +51,10 @@ def test_sinusoidal_positions_need_an_even_width():
     assert list(rules(error)) == ["hidden_size"]
 
 
-def test_an_arch_that_is_planned_but_not_built_is_refused_by_name():
-    with pytest.raises(ConfigError) as error:
-        ModelConfig(arch="encoder_decoder")
-    assert "not built" in rules(error)["arch"]
+def test_an_encoder_decoder_has_two_stacks_of_one_depth_unless_told():
+    assert ModelConfig(arch="encoder_decoder", num_layers=5).num_encoder_layers == 5
+    assert ModelConfig(arch="encoder_decoder", num_layers=5, num_encoder_layers=2).num_encoder_layers == 2
+    assert ModelConfig(num_layers=5).num_encoder_layers == 0
 
 
 def test_zero_is_a_value():

@@ -31,6 +31,27 @@ def test_a_page_without_text_gives_none(page: str) -> None:
     assert main_text(page).strip() == ""
 
 
+ROWS = [("品牌", "山野"), ("材质", "头层牛皮"), ("尺寸", "42×30×14 厘米"), ("产地", "浙江温州"), ("重量", "1.8 千克")]
+TOLD = "这款双肩包采用头层牛皮手工缝制，内衬为防泼水帆布，日常通勤和短途旅行都很合适，主仓可放下十五寸的电脑。"
+MENU = '<div><a href="/">首页</a> | <a href="/n">新闻</a> | <a href="/l">登录</a></div>'
+FOOT = '<div><p><a href="/about">关于我们</a> | <a href="/job">诚聘英才</a></p><p>版权所有 某某网</p></div>'
+
+
+def test_a_table_of_facts_does_not_make_a_page_one_of_layout_tables() -> None:
+    """It did: a shop's page came with its menu and footer, because half of its lines were rows."""
+    facts = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in ROWS)
+    page = f"<body>{MENU}<div class=detail><h1>双肩包</h1><table>{facts}</table><p>{TOLD}</p><p>{TOLD}</p></div>{FOOT}"
+    text = main_text(page)
+    assert "| 材质 | 头层牛皮 |" in text and TOLD in text
+    assert "诚聘英才" not in text and "登录" not in text
+
+
+def test_paragraphs_in_a_table_of_layout_stay_apart() -> None:
+    told = "<br>".join(f"　　{number}。{TOLD * 2}" for number in "一二三四五")
+    page = f"<body><table><tr><td>{MENU}</td></tr><tr><td>{told}</td></tr><tr><td>{FOOT}</td></tr></table>"
+    assert [line.strip()[0] for line in main_text(page).split("\n") if TOLD in line] == list("一二三四五")
+
+
 def test_broken_markup_is_no_error() -> None:
     assert "half" in main_text("<p>half <b>open <i>tags</p><<<>&;&#xffffff;</")
 

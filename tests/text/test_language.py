@@ -114,6 +114,12 @@ def test_scripts_of_east_asia(text: str, language: Language) -> None:
     assert identify(text) == language
 
 
+@pytest.mark.parametrize("sign", ["本日休業", "注文確認書"])
+def test_a_few_characters_that_chinese_and_japanese_share_are_no_certainty(sign: str) -> None:
+    assert identify(sign).confidence < 0.75
+    assert identify("這個書店今天休業嗎").confidence == 0.99
+
+
 def test_most_of_a_text_decides_and_the_rest_costs_confidence() -> None:
     mixed = identify("使用 git rebase 命令可以修改历史提交，请谨慎使用。")
     assert mixed.code == "zh" and 0.8 < mixed.confidence < 0.99

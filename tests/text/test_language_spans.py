@@ -50,6 +50,11 @@ def test_japanese_is_one_language_in_three_scripts() -> None:
     ]
 
 
+def test_a_short_chinese_sentence_beside_a_japanese_one_stays_chinese() -> None:
+    text = "今天天气很好。It is a fine day today. 今日はいい天気です。"
+    assert [span.language.code for span in spans_by_language(text)] == ["zh", "en", "ja"]
+
+
 def test_words_of_three_scripts() -> None:
     assert [code for _, code in parts("서울은 한국의 수도이다 กรุงเทพเป็นเมืองหลวง Αθήνα είναι πρωτεύουσα")] == [
         "ko",

@@ -23,7 +23,7 @@ import torch
 from hanlin.base import files
 from hanlin.base.errors import BundleError, InputError
 from hanlin.base.messages import say
-from hanlin.bundle.convert import WEIGHTS, export_weights, import_weights
+from hanlin.bundle.convert import WEIGHTS, as_found, export_weights, import_weights
 from hanlin.bundle.lineage import Lineage
 from hanlin.bundle.manifest import Manifest, read_manifest, verify_files, write_manifest
 from hanlin.bundle.tensors import check_finite, write_tensors
@@ -231,7 +231,7 @@ def _foreign_info(folder: Path) -> Info:
     if not isinstance(hf, dict):
         raise BundleError("bundle.no_bundle", path=folder)
     family = find_family(hf, path=folder)
-    config = family.from_hf_config(hf)
+    config = as_found(folder, family.from_hf_config(hf), family)
     notes = [say("bundle.note_foreign", path=folder)]
     if unread := family.unread(hf):
         notes.append(say("bundle.note_unread", settings=", ".join(unread)))
@@ -250,7 +250,7 @@ def _write_text(
     """Everything but the weights and the seal."""
     special = tokenizer.special
     ids = {"bos_token_id": special.bos, "eos_token_id": special.eos, "pad_token_id": special.pad}
-    files.write_json(folder / CONFIG, {**family.to_hf_config(config), **ids, "dtype": "float32"})
+    files.write_json(folder / CONFIG, {**ids, **family.to_hf_config(config), "dtype": "float32"})
     # Generation ends with a document or with a turn of the conversation.
     ends = [special.eos, special.im_end]
     files.write_json(folder / "generation_config.json", {**ids, "eos_token_id": ends})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -11,19 +11,19 @@ from torch import Tensor, nn
 
 from hanlin.base import files
 from hanlin.base.errors import BundleError
-from hanlin.bundle.tensors import check_finite, check_match, read_tensors
+from hanlin.bundle.tensors import check_finite, check_match, read_tensors, tensor_names
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.family import Family
 from hanlin.model.families.rules import Place, foreign_places, foreign_views
 
 WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
-_HEAD = "lm_head.weight"
 
 
 def export_weights(model: nn.Module, config: ModelConfig, family: Family) -> dict[str, Tensor]:
     """The model's parameters under the family's names, views wherever no bytes have to move."""
-    return foreign_views(_parameters(model), family.rules, config)
+    views = foreign_views(_parameters(model), family.rules, config)
+    return views | {copy: views[whole] for copy, whole in family.copies.items() if whole in views}
 
 
 @torch.no_grad()
@@ -34,7 +34,10 @@ def import_weights(folder: Path, model: nn.Module, config: ModelConfig, family: 
     unexpected or of another shape (E455), with `verify` every number finite (E456). Raises BundleError.
     """
     paths = weight_files(folder)
-    found = _foreign_names(_read(paths), family)
+    tensors = _read(paths)
+    full = full_names(tensors, family)
+    found = {full[name]: tensor for name, tensor in tensors.items() if name in full}
+    found |= {whole: found.pop(copy) for copy, whole in family.copies.items() if copy in found}
     places = foreign_places(_parameters(model), family.rules, config)
     _drop_tied_head(paths[0], found, places, family)
     check_match(paths[0], found, {name: place.shape for name, place in places.items()})
@@ -72,22 +75,34 @@ def _read(paths: list[Path]) -> dict[str, Tensor]:
     return {name: tensor for path in paths for name, tensor in read_tensors(path).items()}
 
 
-def _foreign_names(tensors: Mapping[str, Tensor], family: Family) -> dict[str, Tensor]:
-    """Names as the family's full class writes them, without tensors that are formulas."""
-    bare = not any(name.startswith(family.prefix) for name in tensors)
-    full = {name if not bare or name == _HEAD else family.prefix + name: tensor for name, tensor in tensors.items()}
-    return {name: t for name, t in full.items() if not any(re.fullmatch(skip, name) for skip in family.skipped)}
+def full_names(names: Collection[str], family: Family) -> dict[str, str]:
+    """Names in the files, and how the family's full class writes them; tensors that are formulas are left out."""
+    bare = not any(name.startswith(family.prefix) for name in names)
+    full = {name: family.full_name(name, bare=bare) for name in names}
+    return {name: new for name, new in full.items() if not any(re.fullmatch(skip, new) for skip in family.skipped)}
+
+
+def as_found(folder: Path, config: ModelConfig, family: Family) -> ModelConfig:
+    """`config` with what only the weight files say of the shape. Raises BundleError as `weight_files` does."""
+    if not family.told:
+        return config
+    names = [name for path in weight_files(folder) for name in tensor_names(path)]
+    return family.as_found(config, set(full_names(names, family).values()))
 
 
 def _drop_tied_head(path: Path, found: dict[str, Tensor], places: Mapping[str, Place], family: Family) -> None:
     """A tied model's file may hold its head once more; one that differs means the config is wrong."""
-    if _HEAD in places or _HEAD not in found:
+    (head,), (tokens,) = (_theirs(family, name) for name in ("head.weight", "embeddings.tokens.weight"))
+    if head in places or head not in found:
         return
-    (tokens,) = next(rule.theirs for rule in family.rules if rule.ours == "embeddings.tokens.weight")
-    if tokens in found and torch.equal(found[_HEAD], found[tokens]):
-        del found[_HEAD]
+    if tokens in found and torch.equal(found[head], found[tokens]):
+        del found[head]
         return
     raise BundleError("bundle.head_not_tied", file=path.name, path=path.parent)
+
+
+def _theirs(family: Family, ours: str) -> tuple[str, ...]:
+    return next(names for rule in family.rules if (names := rule.match(ours)) is not None)
 
 
 def _parameters(model: nn.Module) -> dict[str, Tensor]:

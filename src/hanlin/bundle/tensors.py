@@ -85,6 +85,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise BundleError("bundle.file_damaged", file=path.name, path=path.parent, reason=error) from None
 
 
+def tensor_names(path: Path) -> list[str]:
+    """Names of the tensors of a safetensors file, its weights unread. Raises BundleError as `read_tensors`."""
+    return list(read_tensors(path))
+
+
 def check_match(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size]) -> None:
     """Raise BundleError E455 naming every tensor that is missing, unexpected, of another shape or no float, at once."""
     lines = [say("bundle.tensor_missing", name=name) for name in wanted if name not in found]

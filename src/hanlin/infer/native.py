@@ -23,6 +23,7 @@ from hanlin.infer.memory import LargePages, aligned
 from hanlin.infer.scheduler import Work
 from hanlin.model.attention import Attention, attend
 from hanlin.model.block import PreNormBlock
+from hanlin.model.choices import HeadConfig
 from hanlin.model.compiled import library
 from hanlin.model.heads import LmHead
 from hanlin.model.linear import Linear
@@ -90,7 +91,9 @@ def _known(model: Transformer) -> Iterator[bool]:
         and model.stack.relative is None
         and (model.rotary is None or type(model.rotary) is Rotary)
     )
-    yield type(model.head) is LmHead and model.head.bias is None
+    yield type(model.head) is LmHead
+    yield config.arch == "decoder" and config.head == HeadConfig() and config.positions.kind != "relative"
+    yield model.embeddings.norm is None and model.embeddings.types is None
     yield model.head.weight.device.type == "cpu" and model.compute_dtype in (torch.float32, torch.bfloat16)
     yield type(model.stack.final_norm) in (RMSNorm, LayerNorm)
     yield config.hidden_size % _HALF_PANEL == 0 and config.head_dim % _HALF_PANEL == 0

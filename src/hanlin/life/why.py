@@ -62,7 +62,7 @@ def _table(answer: Answer) -> Table:
 def _row(bound: Bound) -> tuple[str, ...]:
     threshold = bound.threshold
     sign = "≤" if threshold.kind == "max" else "≥"
-    kept = say("life.yes") if bound.is_kept else say("life.no")
+    kept = say("life.why_too_short") if bound.is_silent else say("life.yes") if bound.is_kept else say("life.no")
     limit = f"{sign} {threshold.limit:g}"
     return threshold.name, f"{bound.value:g}", limit, kept, threshold.origin
 

@@ -22,6 +22,7 @@ from hanlin.model import blockwise, kernels
 from hanlin.model.cache import KVCache
 from hanlin.model.linear import Linear
 from hanlin.model.masks import Layout
+from hanlin.model.memory import Memory
 from hanlin.model.norms import RMSNorm
 from hanlin.model.positions import rotate
 
@@ -161,9 +162,9 @@ class Attention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Attention of a decoder's tokens to the states of an encoder, which it sees through `layout.memory`.
+    """Attention of a decoder's tokens to the states of an encoder.
 
-    kv: one projection of the memory to keys and values, in this order.
+    kv: one projection of the memory to keys and values, in this order. scale: as in Attention.
     """
 
     def __init__(
@@ -175,18 +176,28 @@ class CrossAttention(nn.Module):
         num_heads: int,
         num_kv_heads: int,
         head_dim: int,
+        layer: int,
+        scale: float | None = None,
         dropout: float = 0.0,
         compute: Attend = attend,
     ) -> None:
         super().__init__()
         self.q, self.kv, self.out = q, kv, out
-        self.num_heads, self.num_kv_heads, self.head_dim = num_heads, num_kv_heads, head_dim
-        self.scale, self.dropout, self.compute = head_dim**-0.5, dropout, compute
+        self.num_heads, self.num_kv_heads, self.head_dim, self.layer = num_heads, num_kv_heads, head_dim, layer
+        self.scale, self.dropout, self.compute = scale or head_dim**-0.5, dropout, compute
 
-    def forward(self, x: Tensor, memory: Tensor, layout: Layout) -> Tensor:
-        """(B, T, D), (B, M, D of the encoder) -> (B, T, D)."""
+    def forward(self, x: Tensor, memory: Memory, layout: Layout) -> Tensor:
+        """(B, T, D) and the encoder's states -> (B, T, D); every token sees all of the encoder's real tokens."""
         q = self.q(x).unflatten(-1, (self.num_heads, self.head_dim))
-        k, v = self.kv(memory).unflatten(-1, (2 * self.num_kv_heads, self.head_dim)).chunk(2, dim=2)
+        if self.layer not in memory.kept:
+            memory.kept[self.layer] = self._project(memory.states)
+        k, v = memory.kept[self.layer]
         dropout = self.dropout if self.training else 0.0
-        heads = self.compute(q, k, v, layout.over_memory, scale=self.scale, dropout=dropout)
+        seen = Layout(layout.positions, causal=False, slots=memory.real)
+        heads = self.compute(q, k, v, seen, scale=self.scale, dropout=dropout)
         return self.out(heads.flatten(2))
+
+    def _project(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values (B, M, K, E) of an encoder's states (B, M, D)."""
+        k, v = self.kv(states).unflatten(-1, (2 * self.num_kv_heads, self.head_dim)).chunk(2, dim=2)
+        return k, v

@@ -12,132 +12,7 @@ from pydantic import Field, model_validator
 from hanlin.base.config import Config
 from hanlin.base.errors import Problem, UsageError
 from hanlin.base.messages import say
-
-BUILT_ARCHS = ("decoder",)
-
-
-class NormConfig(Config):
-    """How and where activations are normalised."""
-
-    kind: Literal["rms", "layer"] = Field(
-        default="rms", description="rms (Zhang 2019, no mean, no bias) or layer (Ba 2016)"
-    )
-    place: Literal["pre", "post", "sandwich", "parallel", "deep"] = Field(
-        default="pre",
-        description="before each branch (GPT-2 on), after its sum (2017), on both its sides (Gemma 2), once for both "
-        "(CodeGen), or in the stream itself (ChatGLM-6B)",
-    )
-    eps: float = Field(default=1e-5, gt=0, le=1e-2, description="added to the variance before the root")
-    final: bool = Field(default=True, description="one more norm after the last block")
-    unit_offset: bool = Field(default=False, description="rms: weights are kept as their distance from 1 (Gemma)")
-
-
-class RopeScalingConfig(Config):
-    """How rotary angles are stretched, so that a model reads further than it was trained (model/rope.py)."""
-
-    kind: Literal["none", "linear", "dynamic", "llama3", "yarn"] = Field(
-        default="none", description="positions divided (linear), base grown (dynamic), by wavelength (llama3, yarn)"
-    )
-    factor: float = Field(default=1.0, ge=1, le=1e6, description="how many times as far")
-    original: int = Field(
-        default=0, ge=0, le=16_777_216, description="tokens the model was trained on; linear has no use for it"
-    )
-    low: float = Field(default=1.0, gt=0, le=1e6, description="llama3: turns in `original` below which all is divided")
-    high: float = Field(default=4.0, gt=0, le=1e6, description="llama3: turns in `original` above which nothing is")
-    fast: float = Field(default=32.0, gt=0, le=1e6, description="yarn: turns in `original` where the ramp begins")
-    slow: float = Field(default=1.0, gt=0, le=1e6, description="yarn: turns in `original` where the ramp ends")
-    whole: bool = Field(default=True, description="yarn: the ramp begins and ends at whole dimensions")
-    amplitude: float = Field(
-        default=0.0, ge=0, le=100, description="yarn: cosines and sines are multiplied by this; 0: 0.1 ln(factor) + 1"
-    )
-
-
-class PositionsConfig(Config):
-    """How the model knows the order of tokens."""
-
-    kind: Literal["rope", "learned", "sinusoidal", "alibi", "none"] = Field(
-        default="rope",
-        description="rotary (Su 2021), a trained table, the fixed table of 2017, scores falling with distance (alibi, "
-        "Press 2022), or nothing",
-    )
-    theta: float = Field(
-        default=10000.0, gt=1, le=1e9, description="longest wavelength of rope and sinusoidal, over 2 pi"
-    )
-    sliding_theta: float = Field(
-        default=0.0, ge=0, le=1e9, description="rope: theta of layers with a window, never scaled (Gemma 3); 0: as all"
-    )
-    fraction: float = Field(default=1.0, gt=0, le=1, description="rope: share of a head that turns (GLM, CodeGen)")
-    scaling: RopeScalingConfig = Field(default=RopeScalingConfig(), description="rope: how angles are stretched")
-
-
-class AttentionConfig(Config):
-    """What an attention layer is made of beyond its sizes."""
-
-    qkv_bias: bool = Field(default=False, description="biases on the query, key and value projections")
-    out_bias: bool = Field(default=False, description="bias on the output projection")
-    qk_norm: bool = Field(default=False, description="RMS norm of every query and key head before rope (Qwen3)")
-    scale: float = Field(
-        default=0.0, ge=0, le=1e3, description="scores are multiplied by this (T5: 1); 0: 1 / root of head_dim"
-    )
-    window: int = Field(
-        default=0, ge=0, le=16_777_216, description="tokens that a sliding layer sees, itself included; 0: all"
-    )
-    cap: float = Field(
-        default=0.0,
-        ge=0,
-        le=1e6,
-        description="scores s become cap x tanh(s / cap), never larger (Gemma 2); 0: as they are",
-    )
-    pattern: tuple[Literal["sliding", "full"], ...] = Field(
-        default=("sliding",), min_length=1, description="which layers the window holds for, repeated to the depth"
-    )
-
-
-class ExpertsConfig(Config):
-    """Several MLPs per layer, of which every token takes a few."""
-
-    number: int = Field(default=0, ge=0, le=4096, description="MLPs of a layer; 0: one, without a choice")
-    chosen: int = Field(default=2, ge=1, le=4096, description="how many of them each token takes")
-    renormalised: bool = Field(
-        default=True, description="weights of the chosen sum to one (Mixtral), else those of all do (Qwen3-MoE)"
-    )
-
-
-class MlpConfig(Config):
-    """What a feed-forward layer is made of beyond its width."""
-
-    activation: Literal["silu", "gelu", "gelu_tanh", "relu", "relu2"] = Field(
-        default="silu", description="silu, gelu (erf), gelu_tanh (GPT-2), relu (2017), relu2 (squared, So 2021)"
-    )
-    gated: bool = Field(
-        default=True, description="multiply the activation by a second projection (SwiGLU, Shazeer 2020)"
-    )
-    bias: bool = Field(default=False, description="biases on its projections")
-    experts: ExpertsConfig = Field(default=ExpertsConfig(), description="several MLPs, of which a token takes a few")
-
-
-class EmbeddingsConfig(Config):
-    """How tokens enter and leave."""
-
-    tied: bool = Field(default=True, description="the output head is the token embedding")
-    scale: float = Field(
-        default=1.0, gt=0, le=1e3, description="embeddings are multiplied by this (2017: root of hidden_size)"
-    )
-
-
-class HeadConfig(Config):
-    """What stands on top of the last block."""
-
-    bias: bool = Field(default=False, description="a bias per token on the scores")
-    cap: float = Field(
-        default=0.0,
-        ge=0,
-        le=1e6,
-        description="scores s become cap x tanh(s / cap), never larger (Gemma 2); 0: as they are",
-    )
-    normalised: bool = Field(
-        default=False, description="scores by the direction of each token's row, not its length (Baichuan 2)"
-    )
+from hanlin.model.choices import AttentionConfig, EmbeddingsConfig, HeadConfig, MlpConfig, NormConfig, PositionsConfig
 
 
 class ModelConfig(Config):
@@ -149,11 +24,15 @@ class ModelConfig(Config):
         description="layout on disk; auto: the first family that can hold the shape",
     )
     arch: Literal["decoder", "encoder", "encoder_decoder", "prefix"] = Field(
-        default="decoder", description="which tokens see which; only decoder is built today"
+        default="decoder",
+        description="who sees whom: what is before, all, both kinds of stack, or all of a prefix and what is before",
     )
     vocab_size: int = Field(default=6400, ge=1, le=10_000_000, description="number of token ids")
     hidden_size: int = Field(default=512, ge=1, le=65536, description="width of the residual stream")
     num_layers: int = Field(default=8, ge=1, le=1000, description="number of blocks")
+    num_encoder_layers: int = Field(
+        default=0, ge=0, le=1000, description="blocks of the encoder of an encoder_decoder; num_layers unless given"
+    )
     num_heads: int = Field(default=8, ge=1, le=1024, description="query heads of a layer")
     num_kv_heads: int = Field(default=8, ge=1, le=1024, description="key and value heads (GQA); num_heads unless given")
     head_dim: int = Field(
@@ -181,7 +60,7 @@ class ModelConfig(Config):
         return derived_sizes(data) if isinstance(data, Mapping) else data
 
     def problems(self) -> Iterator[Problem]:
-        """Heads must fit widths, rotations need pairs, and the arch must be built."""
+        """Heads must fit widths, rotations need pairs, and every part must have its place in the arch."""
         yield from _head_problems(self)
         yield from _arch_problems(self)
         yield from _position_problems(self)
@@ -194,14 +73,16 @@ class ModelConfig(Config):
 
     def num_parameters(self) -> int:
         """Exact number of trained numbers; a tied head counts once."""
-        layers = self.num_layers * _layer_parameters(self) + _norm(self) * self.norm.final
-        return _embedding_parameters(self) + layers + self.vocab_size * self.head.bias
+        decoder = _stack_parameters(self, self.num_layers, crossed=self.arch == "encoder_decoder")
+        encoder = _stack_parameters(self, self.num_encoder_layers) if self.num_encoder_layers else 0
+        return _embedding_parameters(self) + encoder + decoder + _head_parameters(self)
 
     def flops_per_token(self, seq_len: int) -> int:
         """Operations of one token forward and backward in a full causal row (PaLM, appendix B: 6N + attention)."""
         table = self.max_seq_len * self.hidden_size if self.positions.kind == "learned" else 0
         embedding = 0 if self.embeddings.tied else self.vocab_size * self.hidden_size  # a lookup costs nothing
-        attention = 6 * self.num_layers * self.num_heads * self.head_dim * seq_len
+        num_layers = self.num_layers + self.num_encoder_layers
+        attention = 6 * num_layers * self.num_heads * self.head_dim * seq_len
         return 6 * (self.num_parameters() - embedding - table - _idle_parameters(self)) + attention
 
 
@@ -216,6 +97,8 @@ def derived_sizes(data: Mapping[str, Any]) -> dict[str, Any]:
     filled.setdefault("num_kv_heads", heads)
     filled.setdefault("head_dim", max(1, hidden // heads))
     filled.setdefault("ffn_size", default_ffn(hidden, gated=_is_gated(filled.get("mlp"))))
+    if filled.get("arch") == "encoder_decoder":
+        filled.setdefault("num_encoder_layers", filled.get("num_layers", fields["num_layers"].default))
     return filled
 
 
@@ -242,8 +125,12 @@ def _head_problems(config: ModelConfig) -> Iterator[Problem]:
 
 
 def _arch_problems(config: ModelConfig) -> Iterator[Problem]:
-    if config.arch not in BUILT_ARCHS:
-        yield _problem("arch", config.arch, "arch_unbuilt", built=", ".join(BUILT_ARCHS))
+    if (config.num_encoder_layers > 0) != (config.arch == "encoder_decoder"):
+        yield _problem("num_encoder_layers", config.num_encoder_layers, "encoder_layers", arch=config.arch)
+    if config.head.next_sentence and not config.head.pooler:
+        yield _problem("head.next_sentence", True, "next_sentence")
+    if config.positions.distance <= config.positions.buckets // 2:
+        yield _problem("positions.distance", config.positions.distance, "distance", buckets=config.positions.buckets)
 
 
 def _position_problems(config: ModelConfig) -> Iterator[Problem]:
@@ -276,18 +163,34 @@ def _norm(config: ModelConfig) -> int:
 
 
 def _embedding_parameters(config: ModelConfig) -> int:
-    tables = config.vocab_size * (1 if config.embeddings.tied else 2)
-    return config.hidden_size * (tables + config.max_seq_len * (config.positions.kind == "learned"))
+    rows = config.max_seq_len + config.positions.offset if config.positions.kind == "learned" else 0
+    return (
+        config.hidden_size * (config.vocab_size + rows + config.embeddings.types)
+        + _norm(config) * config.norm.embeddings
+    )
+
+
+def _head_parameters(config: ModelConfig) -> int:
+    """Scores of tokens (a tied table is counted already), pooler, next sentence."""
+    width, head = config.hidden_size, config.head
+    transform = (width * (width + 1) + _norm(config)) * head.transform
+    scores = config.vocab_size * (width * (not config.embeddings.tied) + head.bias) + transform
+    pooled = width * (width + 1) * head.pooler + 2 * (width + 1) * head.next_sentence
+    return scores * (head.kind == "tokens") + pooled
+
+
+def _stack_parameters(config: ModelConfig, num_layers: int, *, crossed: bool = False) -> int:
+    """Blocks, the norm behind them, and the scores of distances."""
+    relative = config.positions.buckets * config.num_heads * (config.positions.kind == "relative")
+    cross = (_attention_parameters(config) + _norm(config)) * crossed
+    return num_layers * (_layer_parameters(config) + cross) + _norm(config) * config.norm.final + relative
 
 
 def _layer_parameters(config: ModelConfig) -> int:
-    c, width = config, config.hidden_size
-    qkv_rows, out_columns = (c.num_heads + 2 * c.num_kv_heads) * c.head_dim, c.num_heads * c.head_dim
-    weights = width * (qkv_rows + out_columns)
-    biases = qkv_rows * c.attention.qkv_bias + width * c.attention.out_bias
-    mlps = (c.mlp.experts.number or 1) * _mlp_parameters(c) + width * c.mlp.experts.number
+    c = config
+    mlps = (c.mlp.experts.number or 1) * _mlp_parameters(c) + c.hidden_size * c.mlp.experts.number
     norms = {"sandwich": 4, "parallel": 1}.get(c.norm.place, 2)
-    return weights + biases + mlps + 2 * c.head_dim * c.attention.qk_norm + norms * _norm(c)
+    return _attention_parameters(c) + mlps + 2 * c.head_dim * c.attention.qk_norm + norms * _norm(c)
 
 
 def _mlp_parameters(config: ModelConfig) -> int:
@@ -300,6 +203,12 @@ def _idle_parameters(config: ModelConfig) -> int:
     """Of the MLPs that a token does not choose."""
     experts = config.mlp.experts
     return config.num_layers * max(0, experts.number - experts.chosen) * _mlp_parameters(config)
+
+
+def _attention_parameters(config: ModelConfig) -> int:
+    c, width = config, config.hidden_size
+    qkv_rows, out_columns = (c.num_heads + 2 * c.num_kv_heads) * c.head_dim, c.num_heads * c.head_dim
+    return width * (qkv_rows + out_columns) + qkv_rows * c.attention.qkv_bias + width * c.attention.out_bias
 
 
 # Sizes ---------------------------------------------------------------------------------------------------------------
@@ -319,7 +228,7 @@ def shape_for(parameters: int, vocab_size: int, *, like: Mapping[str, Any] | Non
     """Sizes of the model nearest to `parameters`, 8 layers at a width of 512 and deeper with the width's power 0.7.
 
     Heads are 64 wide (32 below a width of 512) and share keys in groups of up to four, unless `like`, other fields of
-    the ModelConfig, has biases on its projections (the classic layer, which shares none).
+    the ModelConfig, has biases on its projections (the classic layer, which shares none) or an encoder.
     Raises UsageError E311 where the vocabulary alone outweighs `parameters`.
     """
     candidates = list(_candidates(parameters, {**(like or {}), "vocab_size": vocab_size}))
@@ -335,8 +244,8 @@ def _candidates(parameters: int, fields: Mapping[str, Any]) -> Iterator[ModelCon
     for hidden in [32, *range(64, 512, 64), *range(512, 16385, 128)]:
         heads = hidden // (64 if hidden >= 512 else 32)
         sizes = {"hidden_size": hidden, "num_heads": heads, "num_kv_heads": _kv_heads(heads, fields)}
-        thin = ModelConfig(**{**fields, **sizes, "num_layers": 1})
-        layer = _layer_parameters(thin)
+        thin, thick = (ModelConfig(**{**fields, **sizes, "num_layers": number}) for number in (1, 2))
+        layer = thick.num_parameters() - thin.num_parameters()
         num_layers = round((parameters - thin.num_parameters()) / layer) + 1
         if num_layers < 1:
             return
@@ -345,7 +254,8 @@ def _candidates(parameters: int, fields: Mapping[str, Any]) -> Iterator[ModelCon
 
 def _kv_heads(heads: int, fields: Mapping[str, Any]) -> int:
     biased = AttentionConfig.model_validate(fields.get("attention", {})).qkv_bias
-    return heads if biased else heads // max(group for group in (1, 2, 3, 4) if heads % group == 0)
+    classic = biased or fields.get("arch", "decoder") != "decoder"  # encoders cache nothing: sharing would save nothing
+    return heads if classic else heads // max(group for group in (1, 2, 3, 4) if heads % group == 0)
 
 
 def _misfit(config: ModelConfig, parameters: int) -> float:

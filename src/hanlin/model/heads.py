@@ -6,6 +6,7 @@ Legend: N tokens, C tokens of a chunk, D width, V vocabulary, * any leading dime
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hanlin.base.errors import UsageError
 from hanlin.model import kernels
+from hanlin.model.linear import Linear
 
 # Logits held at once by the loss, which overwrites them: large products win (32 MB in bfloat16); and by whoever keeps
 # float32 copies of them.
@@ -23,14 +26,27 @@ WIDE_LOGITS = 2**19
 
 
 class LmHead(nn.Module):
-    """Scores of every token. Tied models pass the embedding's own weight. bias: one per token; cap: see CappedHead."""
+    """Scores of every token. Tied models pass the embedding's own weight.
+
+    transform: what states go through first (BERT); scale: what they are multiplied by (T5); bias: one per token; cap:
+    see CappedHead.
+    """
 
     cap = 0.0
 
-    def __init__(self, weight: nn.Parameter, *, bias: bool = False) -> None:
+    def __init__(
+        self, weight: nn.Parameter, *, bias: bool = False, transform: nn.Module | None = None, scale: float = 1.0
+    ) -> None:
         super().__init__()
         self.weight = weight  # (V, D)
         self.bias = nn.Parameter(weight.new_empty(len(weight))) if bias else None
+        self.transform, self.scale = transform, scale
+
+    def prepare(self, hidden: Tensor) -> Tensor:
+        """(*, D) -> (*, D): what is multiplied with the weight."""
+        if self.transform is not None:
+            hidden = self.transform(hidden)
+        return hidden if self.scale == 1 else hidden * self.scale
 
     def table(self) -> Tensor:
         """What states are multiplied with (V, D)."""
@@ -39,7 +55,39 @@ class LmHead(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """(*, D) -> (*, V) in the dtype of hidden."""
         bias = None if self.bias is None else self.bias.to(hidden.dtype)
-        return F.linear(hidden, self.table().to(hidden.dtype), bias)
+        return F.linear(self.prepare(hidden), self.table().to(hidden.dtype), bias)
+
+
+class NoHead(LmHead):
+    """Of a model that gives states and no scores. It holds the embedding's weight only to say where it lives."""
+
+    def prepare(self, hidden: Tensor) -> Tensor:
+        """Raises UsageError E303."""
+        raise UsageError("model.no_head")
+
+
+class Transform(nn.Module):
+    """norm(activation(dense(x))): BERT's layer before its scores."""
+
+    def __init__(self, *, dense: Linear, activation: Callable[[Tensor], Tensor], norm: nn.Module) -> None:
+        super().__init__()
+        self.dense, self.activation, self.norm = dense, activation, norm
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(*, D) -> (*, D)."""
+        return self.norm(self.activation(self.dense(hidden)))
+
+
+class Pooler(nn.Module):
+    """A row's first state as the state of the whole row (BERT)."""
+
+    def __init__(self, *, dense: Linear) -> None:
+        super().__init__()
+        self.dense = dense
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(B, T, D) -> (B, D)."""
+        return torch.tanh(self.dense(hidden[:, 0]))
 
 
 class NormalisedHead(LmHead):
@@ -53,8 +101,8 @@ class NormalisedHead(LmHead):
 class CappedHead(LmHead):
     """Scores s as cap x tanh(s / cap): none is larger than `cap` (Gemma 2)."""
 
-    def __init__(self, weight: nn.Parameter, *, cap: float, bias: bool = False) -> None:
-        super().__init__(weight, bias=bias)
+    def __init__(self, weight: nn.Parameter, *, cap: float, **parts: Any) -> None:
+        super().__init__(weight, **parts)
         self.cap = cap
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -75,7 +123,7 @@ def lm_loss(
     kept = (targets != ignore).nonzero().squeeze(1)
     if len(kept) < len(targets):
         hidden, targets = hidden[kept], targets[kept]
-    hidden, weight = _with_bias(hidden, head)
+    hidden, weight = _with_bias(head.prepare(hidden), head)
     size = chunk or _chunk_size(hidden, weight.shape[0])
     return _ChunkedLoss.apply(hidden, weight, targets, size, head.cap, torch.is_grad_enabled()), len(kept)
 

@@ -29,7 +29,6 @@ class Layout:
     segments: (B, T) where rows hold several documents.
     keys: (B or 1, S) places of the keys where they are not those of the tokens: with a cache.
     rotation: the angles of rotary positions, None without.
-    memory: (B, 1, 1, M) bool, which tokens of an encoder are real; None where all are, or where there is none.
     bias: (B or 1, H, T, S) what is added to scores, -inf where a token may not look; None without scores by distance.
     window: a token sees that many tokens, itself included; 0: no limit. A mask of a cache holds it already.
     sliding: the same tokens as layers with a window see them, where the model has such layers.
@@ -41,7 +40,6 @@ class Layout:
     segments: Tensor | None = None
     keys: Tensor | None = None
     rotation: Rotation | None = None
-    memory: Tensor | None = None
     bias: Tensor | None = None
     window: int = 0
     sliding: Layout | None = None
@@ -59,11 +57,6 @@ class Layout:
             return self.mask
         num_tokens = self.positions.shape[1]
         return torch.ones(num_tokens, num_tokens, dtype=torch.bool, device=self.positions.device).tril()[None, None]
-
-    @property
-    def over_memory(self) -> Layout:
-        """The layout of attention to an encoder: every token sees all of its real tokens."""
-        return Layout(self.positions, causal=False, slots=self.memory)
 
     @cached_property
     def reach(self) -> tuple[Tensor, Tensor]:
@@ -120,6 +113,16 @@ def full_layout(tokens: Tensor, *, segments: Tensor | None, positions: Tensor | 
     same = segments[:, :, None] == segments[:, None, :]
     places = positions_of(segments) if positions is None else positions
     return Layout(places, causal=False, slots=same[:, None])
+
+
+def see_prefix(layout: Layout, prefix: Tensor) -> Layout:
+    """A causal layout in which tokens also see the whole prefix of their document: prefix (B, T) bool, True = in it."""
+    mask = layout.whole_mask
+    assert mask is not None and mask.shape[-1] == prefix.shape[1], "a prefix is read at once"
+    same = prefix[:, None, :].expand(-1, prefix.shape[1], -1)
+    if layout.segments is not None:
+        same = same & (layout.segments[:, :, None] == layout.segments[:, None, :])
+    return Layout(layout.positions, causal=False, slots=mask | same[:, None])
 
 
 def positions_of(segments: Tensor) -> Tensor:

@@ -95,15 +95,16 @@ def rotate(x: Tensor, rotation: Rotation) -> Tensor:
 
 
 class LearnedPositions(nn.Module):
-    """A trained vector per position."""
+    """A trained vector per position; the first `offset` rows of the table stand for none (RoBERTa)."""
 
-    def __init__(self, *, max_seq_len: int, size: int) -> None:
+    def __init__(self, *, max_seq_len: int, size: int, offset: int = 0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(max_seq_len, size))
+        self.weight = nn.Parameter(torch.empty(offset + max_seq_len, size))
+        self.offset = offset
 
     def forward(self, positions: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""
-        return F.embedding(positions, self.weight)
+        return F.embedding(positions + self.offset, self.weight)
 
 
 class SinusoidalPositions(nn.Module):
@@ -114,7 +115,7 @@ class SinusoidalPositions(nn.Module):
         self.size, self.theta = size, theta
 
     def forward(self, positions: Tensor) -> Tensor:
-        """(B, T) -> (B, T, D) float32."""
-        exponents = torch.arange(0, self.size, 2, device=positions.device).float() / self.size
-        angles = positions[..., None].float() / self.theta**exponents
+        """(B, T) -> (B, T, D) float64: whoever adds it rounds once."""
+        exponents = torch.arange(0, self.size, 2, device=positions.device).double() / self.size
+        angles = positions[..., None].double() / self.theta**exponents
         return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)

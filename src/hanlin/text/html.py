@@ -21,8 +21,9 @@ MAX_DEPTH = 1000
 """Open elements at one place; browsers stop at 512. The time of the extraction grows with the square of the depth."""
 LEAST_SHARE = 0.3
 """Of the first text: a second one that is shorter has lost the page. Of 50 articles the shortest kept 0.61."""
-MOST_TABLE = 0.3
-"""Share of its lines: more, and the tables were only layout, as on old Chinese pages."""
+MOST_TABLE, LONGEST_CELL = 0.3, 200
+"""Share of lines that are rows with a longer cell: more, and the tables were only layout, as on old Chinese pages,
+whose paragraphs would run together in it."""
 MOST_CHARS, MOST_TAGS = 1 << 20, 5000
 """Longer pages are not read twice: the time of trafilatura grows faster than the page (news pages have up to 1500)."""
 
@@ -34,6 +35,7 @@ _UNENDED = (
 _TAG = re.compile(rf"<(/?)(?!(?:{_UNENDED})[\s/>])[a-z][^\s/>]*", re.IGNORECASE)
 _PROGRAM = re.compile(r"<pre[\s>]", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>([^<]{1,1000})</title", re.IGNORECASE)
+_ONLY_CELL = re.compile(r"^\| ?([^|\n]*?) ?\| ?$", re.MULTILINE)
 _BETWEEN_PARAGRAPHS = re.compile(r"\n(?!- |\|)|(?<=\|)\n(?!\|)")
 
 
@@ -46,7 +48,8 @@ def main_text(page: str) -> str:
     if not text.strip() or not _is_running_text(page):
         return text
     article = _article(page)
-    return article if is_trusted(article, text) else text
+    told = _paragraphs(article)
+    return told if len(told) >= LEAST_SHARE * len(text) and not is_layout(article) else text
 
 
 def _is_running_text(page: str) -> bool:
@@ -76,22 +79,27 @@ def _extracted(page: str, *, main_content: bool) -> str:
 
 
 def _article(page: str) -> str:
-    """The page by trafilatura, a blank line between paragraphs; "" where it finds none or gives up."""
+    """The page by trafilatura; "" where it finds none or gives up."""
     import trafilatura  # takes a second to load, which only pages of running text are worth
 
     try:
         text = trafilatura.extract(page, favor_precision=True, include_comments=False, include_tables=True)
     except Exception:  # it raises whatever its parts raise on broken markup
         return ""
-    return _BETWEEN_PARAGRAPHS.sub("\n\n", text or "")
+    return text or ""
 
 
-def is_trusted(article: str, text: str) -> bool:
-    """Whether the second reading of a page is better than the first: it lost no more than it should, and is no table
-    of layout."""
+def _paragraphs(article: str) -> str:
+    """Blank lines between paragraphs, none in a table; a row of one cell, which was layout, is a paragraph."""
+    text = _ONLY_CELL.sub(r"\1", article.replace("\n|---|\n", "\n"))
+    return _BETWEEN_PARAGRAPHS.sub("\n\n", text)
+
+
+def is_layout(article: str) -> bool:
+    """Whether the tables of a page, as trafilatura writes them, hold its paragraphs and not facts."""
     lines = article.split("\n")
-    tables = sum(line.startswith("|") for line in lines)
-    return len(article) >= LEAST_SHARE * len(text) and tables <= MOST_TABLE * len(lines)
+    rows = (line.split("|") for line in lines if line.startswith("|"))
+    return sum(max(map(len, row)) > LONGEST_CELL for row in rows) > MOST_TABLE * len(lines)
 
 
 def _depth(page: str) -> int:

@@ -165,9 +165,11 @@ def _east_asian(counts: ScriptCounts) -> Language:
     if counts.japanese > counts.foreign_to_japanese:
         return Language("ja", "Jpan", 0.7)
     code = "yue" if counts.cantonese >= max(1, 0.02 * han) else "zh"
-    if counts.simplified == counts.traditional:  # a few characters that every one of them writes
-        return Language(code, "Hani", 0.99 if han > 20 else 0.6 + 0.0195 * han)
-    return Language(code, "Hans" if counts.simplified > counts.traditional else "Hant", 0.99)
+    sure = 0.99 if han > 20 else 0.6 + 0.0195 * han  # a few characters may be anybody's: 本日休業
+    if counts.simplified == counts.traditional:
+        return Language(code, "Hani", sure)
+    script = "Hans" if counts.simplified > counts.traditional else "Hant"
+    return Language(code, script, 0.99 if script == "Hans" or counts.foreign_to_japanese else sure)
 
 
 def _by_letters(text: str, script: str, among: frozenset[str] | None) -> Language:

@@ -50,6 +50,7 @@ _BLOCKS = sorted(
 )
 _FIRSTS = [first for first, _, _ in _BLOCKS]
 _YUE = frozenset("嘅咗佢哋嘢喺冇啲嚟噉")  # written Cantonese; standard Chinese has no use for them
+_SPOKEN = frozenset("你您她很吧吗嗎呢哪啊嘛咱们們怎")  # JIS has them, but nobody writes modern Japanese with them
 
 
 class _Scripts(dict[str, str]):
@@ -75,7 +76,8 @@ class ScriptCounts:
     """Letters of a text by script (without "Zyyy"), and of the Han characters those that tell who writes so.
 
     `simplified` and `traditional` are forms of one of both only; `foreign_to_japanese` those of them that Japanese has
-    not; `japanese` forms that only Japanese has; `cantonese` characters of written Cantonese.
+    not, and words of spoken Chinese; `japanese` forms that only Japanese has; `cantonese` characters of written
+    Cantonese.
     """
 
     letters: Mapping[str, int]
@@ -126,7 +128,7 @@ def _han_forms() -> dict[str, tuple[str, ...]]:
             kinds.append("simplified")
         if is_common_big5 and not in_gb:
             kinds.append("traditional")
-        if kinds and not in_jis:
+        if (kinds and not in_jis) or sign in _SPOKEN:
             kinds.append("foreign_to_japanese")
         if in_jis and not in_gb and not in_big5:
             kinds.append("japanese")

@@ -16,6 +16,9 @@ KINDS = {
     "qwen2": {"attention": {"qkv_bias": True, "window": 9, "pattern": ["full", "sliding"]}},
     "qwen3": {"attention": {"qk_norm": True}, "head_dim": 32},
     "gpt2": dict(FAMILIES["gpt2"].preset),
+    "bert": dict(FAMILIES["bert"].preset),
+    "roberta": dict(FAMILIES["roberta"].preset),
+    "t5": {**FAMILIES["t5"].preset, "num_encoder_layers": 3},
     "hanlin": {"norm": {"kind": "layer", "place": "post", "final": False}, "embeddings": {"scale": 8.0}},
 }
 
@@ -117,7 +120,22 @@ def test_a_family_that_is_none_is_a_setting_that_cannot_be_used(lang):
     assert "llama" in error.value.problems[0].rule
 
 
-@pytest.mark.parametrize("family", ["auto", *FAMILIES])
+DECODERS = [
+    "llama",
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "gemma",
+    "gemma2",
+    "gemma3_text",
+    "glm",
+    "glm4",
+    "chatglm2",
+    "baichuan",
+]
+
+
+@pytest.mark.parametrize("family", ["auto", *DECODERS, "openai-gpt", "codegen", "gpt2", "bert", "t5"])
 def test_a_preset_of_any_size_is_a_model_of_its_family(family):
     config = ModelConfig(**preset(family, "5m", 4096))
     assert config.num_parameters() == pytest.approx(5e6, rel=0.15)

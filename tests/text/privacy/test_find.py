@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.text.privacy.cases import mixed_cases, negative_cases, positive_cases
 from tests.text.privacy.measure import scores
 from tests.text.privacy.sentences import written_cases
+from tests.text.privacy.spellings import people_cases, spelling_cases
 from tests.text.privacy.unseen import unseen_cases
 
 from hanlin.base.errors import InputError
@@ -45,6 +46,17 @@ def test_every_kind_is_found_where_it_stands(seed: int) -> None:
 @pytest.mark.parametrize("case", list(written_cases()), ids=lambda case: case.text[:24])
 def test_sentences_as_people_write_them(case) -> None:
     assert [(span.kind, span.start, span.end) for span in find_personal(case.text)] == list(case.spans)
+
+
+@pytest.mark.parametrize("case", list(spelling_cases()), ids=lambda case: case.text[:24])
+def test_the_spellings_of_phones_forms_and_boards(case) -> None:
+    assert [(span.kind, span.start, span.end) for span in find_personal(case.text)] == list(case.spans)
+
+
+@pytest.mark.parametrize("case", list(people_cases()), ids=lambda case: case.text[:24])
+def test_addresses_to_the_room_and_names_after_a_verb(case) -> None:
+    found = find_personal(case.text, ["address", "name"])
+    assert [(span.kind, span.start, span.end) for span in found] == list(case.spans)
 
 
 def test_sentences_that_were_written_after_the_rules() -> None:

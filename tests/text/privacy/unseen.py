@@ -58,7 +58,7 @@ SENTENCES = (
     "MasterCard ⟦bank_card|5555 5555 5555 4444⟧",
     "EMAIL: ⟦email|ZHANG.SAN@EXAMPLE.COM⟧",
     "邮箱⟦email|zhang@例子.中国⟧",
-    "zhang#example.com（把#换成@）",
+    "⟦email|zhang#example.com⟧（把#换成@）",
     "请联系 ⟦email|zhang.san@example.com.cn⟧,抄送 ⟦email|li@example.io⟧;谢谢",
     '"⟦email|first.last@sub.domain.example.co.uk⟧" <mailto>',
     "foo@localhost 与 root@127.0.0.1",

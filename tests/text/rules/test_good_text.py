@@ -12,8 +12,9 @@ import zstandard
 from tests.contracts.source import ROOT
 
 from hanlin.text.clean import normalise
+from hanlin.text.config import RulesConfig
 from hanlin.text.rules.measures import measure
-from hanlin.text.rules.presets import load_preset
+from hanlin.text.rules.rulebook import Rulebook
 
 MOST = 0.02
 PRESETS = ("hanlin", "c4", "gopher", "fineweb", "fineweb2-zh")
@@ -31,8 +32,8 @@ def good_files(data: Path) -> Iterator[tuple[str, str, str, list[dict[str, float
 
 def deleted(preset: str, lang: str, kind: str, documents: Sequence[Mapping[str, float]]) -> float:
     """The share of documents that some threshold of a preset drops."""
-    bounds = [one for one in load_preset(preset).thresholds(lang, kind).values() if one.measure != "bad_words"]
-    return sum(any(one.is_broken(found[one.measure]) for one in bounds) for found in documents) / len(documents)
+    book = Rulebook(RulesConfig(preset=preset))
+    return sum(not all(one.is_kept for one in book.bounds(lang, kind, found)) for found in documents) / len(documents)
 
 
 @pytest.mark.peer

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 from tests.text.rules.junk import junk
+from tests.text.rules.short_text import MEDIUM, SHORT
 
 from hanlin.base.errors import InputError
-from hanlin.text.rules.measures import measure
+from hanlin.text.config import RulesConfig
+from hanlin.text.language import language_of
+from hanlin.text.rules.measures import SHARES, measure, measure_names
 from hanlin.text.rules.presets import KINDS, LANGUAGES, load_preset, shipped_presets
+from hanlin.text.rules.rulebook import Rulebook
 
 # Rae et al. 2021, table A1, and configs/cmn_Hani.yml of FineWeb-2, copied from there.
 GOPHER = {"max_dup_lines": 0.30, "max_dup_paragraphs": 0.30, "max_dup_line_chars": 0.20,
@@ -119,6 +123,41 @@ def test_our_preset_keeps_verse_lists_code_and_short_texts(name: str) -> None:
     found = measure(GOOD[name])
     thresholds = load_preset("hanlin").thresholds(lang, kind).values()
     assert [t.name for t in thresholds if t.measure in found and t.is_broken(found[t.measure])] == []
+
+
+@pytest.mark.parametrize(("texts", "most"), [(SHORT, 0), (MEDIUM, 1)])
+def test_shares_do_not_judge_what_is_short_or_made_of_lists(texts: dict[str, tuple[str, ...]], most: int) -> None:
+    """Before shares had a least length 24 of the 85 short ones went, by narrower bounds 6 of the 27 longer ones."""
+    book = Rulebook(RulesConfig(preset="hanlin"))
+    gone = [
+        (text, bound.threshold.name)
+        for kind, those in texts.items()
+        for text in those
+        for bound in book.bounds(language_of(text), kind, measure(text))
+        if not bound.is_kept
+    ]
+    assert len({text for text, _ in gone}) <= most, gone
+
+
+def test_a_bound_of_the_users_own_judges_short_texts_too() -> None:
+    book = Rulebook(RulesConfig(preset="hanlin", thresholds={"chat.max_top_2gram_chars": 0.5}))
+    found = book.bounds("zh", "chat", measure("哈哈哈哈哈哈哈"))
+    assert [bound.threshold.origin for bound in found if not bound.is_kept] == ["settings"]
+    assert any(bound.is_silent for bound in found)
+
+
+def test_what_is_a_share_is_measured() -> None:
+    assert set(measure_names()) > SHARES
+    assert {"chars", "unreadable", "longest_run_chars", "bad_words"}.isdisjoint(SHARES)
+
+
+@pytest.mark.parametrize("value", ['"many"', "-1", "true", "1.5"])
+def test_a_least_length_that_is_no_number_of_characters(value: str, tmp_path: Path, lang: str) -> None:
+    path = tmp_path / f"{abs(hash(value))}.toml"
+    path.write_text(f"least_chars = {value}\n[all]\nmin_words = 5\n")
+    with pytest.raises(InputError) as caught:
+        load_preset(str(path))
+    assert caught.value.code == "E219" and path.name in str(caught.value)
 
 
 def test_our_preset_speaks_of_every_kind() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hanlin.model.config import ModelConfig
@@ -33,12 +34,18 @@ def from_hf(hf: HfConfig) -> dict[str, Any]:
     }
 
 
+def sized(sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Embeddings are as loud as the stream is wide."""
+    return {"embeddings": {"scale": sizes["hidden_size"] ** 0.5}}
+
+
 FAMILY = Family(
     name="gemma",
     architecture="GemmaForCausalLM",
     prefix="model.",
     rules=llama.RULES,
     preset=PRESET,
+    sized=sized,
     to_hf=to_hf,
     from_hf=from_hf,
     harmless=frozenset({"hidden_activation", "use_bidirectional_attention"}),

@@ -84,6 +84,7 @@ FAMILY = Family(
     prefix="model.",
     rules=RULES,
     preset=PRESET,
+    sized=gemma.sized,
     to_hf=to_hf,
     from_hf=from_hf,
     harmless=frozenset({"hidden_act", "use_bidirectional_attention", "cache_implementation"}),

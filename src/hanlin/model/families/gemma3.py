@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hanlin.model.config import ModelConfig
-from hanlin.model.families import gemma2
+from hanlin.model.families import gemma, gemma2
 from hanlin.model.families.family import Family, HfConfig
 from hanlin.model.families.rope import scaling_fields, scaling_settings
 from hanlin.model.families.rules import Rule
@@ -63,6 +63,7 @@ FAMILY = Family(
     prefix="model.",
     rules=RULES,
     preset=PRESET,
+    sized=gemma.sized,
     to_hf=to_hf,
     from_hf=from_hf,
     harmless=gemma2.FAMILY.harmless | {"sliding_window_pattern", "_sliding_window_pattern"},

@@ -11,6 +11,7 @@ from hanlin.base.messages import say
 from hanlin.model.config import ModelConfig, parse_size, shape_for
 from hanlin.model.families import (
     baichuan,
+    bert,
     chatglm2,
     codegen,
     gemma,
@@ -23,17 +24,22 @@ from hanlin.model.families import (
     llama,
     mistral,
     mixtral,
+    mt5,
+    original,
     own,
     qwen2,
     qwen3,
     qwen3_moe,
+    roberta,
+    t5,
+    xlm_roberta,
 )
 from hanlin.model.families.family import Family
 
-# In the order in which "auto" tries them; the last can hold everything.
+# In the order in which "auto" tries them; `own` can hold everything, what follows it must be asked for by name.
 _MODULES = (
     *(llama, mistral, qwen2, qwen3, mixtral, qwen3_moe, gemma, gemma2, gemma3, glm, glm4, chatglm2, baichuan),
-    *(gpt2, gpt1, codegen, own),
+    *(gpt2, gpt1, codegen, bert, roberta, xlm_roberta, t5, mt5, own, original),
 )
 FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
 AUTO = "auto"
@@ -74,4 +80,6 @@ def preset(family: str, size: str, vocab_size: int) -> dict[str, Any]:
     """Fields of a ModelConfig of about `size` ("10m") parameters in a family's manner."""
     fields = {} if family == AUTO else dict(named_family(family).preset)
     shape = shape_for(parse_size(size), vocab_size, like=fields)
+    if family != AUTO:
+        fields |= named_family(family).sized(shape)
     return {**fields, **shape, "family": family, "vocab_size": vocab_size}

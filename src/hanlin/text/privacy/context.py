@@ -11,7 +11,8 @@ import re
 _OTHER_LABEL = re.compile(
     r"(?:订单|单号|快递|运单|物流|流水|编号|编码|序号|批号|批次|型号|货号|条码|条形码|学号|工号|期号|案号|文号|序列号|版本"
     r"|訂單|單號|編號|序號|批號|型號|貨號|學號|(?<![A-Za-z])(?:isbn|issn|doi|sku|sn|qq|uid|id|(?:order|invoice|tracking|serial|part"
-    r"|item|batch|reference|ref|case|ticket|transaction|trade)(?:[ _-]?(?:no|number|num|id))?))"
+    r"|item|batch|reference|ref|case|ticket|transaction|trade|seed|timestamp|ts|size|offset|checksum|hash)"
+    r"(?:[ _-]?(?:no|number|num|id))?))"
     r"号?[\s.:：#№=＝\"'“”是为(（\[-]{0,6}$",
     re.IGNORECASE,
 )
@@ -46,7 +47,7 @@ _TERM_BEFORE = re.compile(
     r"(?:[×÷√≈≤≥∑∏±]|[0-9A-Za-z)] ?[*^+−-]|[0-9A-Za-z)] [<>]|(?<![0-9]{6})[0-9]/|(?:^|[^\w\"'])\w?\s?=)\s?$"
 )
 _TERM_AFTER = re.compile(
-    r"\s?(?:[×÷^√≈≤≥∑∏±=]|[+−*] ?[0-9A-Za-z(]|[)\]]\s?=|[-/<>] |[-/][0-9](?![0-9]{6})"
+    r"\s?(?:[×÷^√≈≤≥∑∏±=]|[+−*] ?[0-9A-Za-z(]|[)\]]\s?=|[-/<>] |[-/][0-9](?![0-9]{6}|[0-9]{2,3}[-)])"
     r"|@|[.](?:pdf|jpe?g|png|txt|docx?|xlsx?|html?|zip|csv|mp[34]))"
 )
 

@@ -19,20 +19,29 @@ from hanlin.text.privacy.people import find_people
 from hanlin.text.privacy.secrets import find_secrets
 from hanlin.text.privacy.span import Span, settled
 
+# One character for one, so that places stay: full-width forms, and what phones and word processors put for - and space.
+_DASHES, _SPACES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63", "\xa0\u2002\u2003\u2007\u2009\u202f\u3000"
 _WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ＠－＋．]")
-_TO_NARROW = {0xFF01 + place: 0x21 + place for place in range(94)}  # one character for one, so places stay
+_PARTED = re.compile(f"[0-9)][{_DASHES}{_SPACES}]{{1,3}}[0-9(]")  # novels are full of such dashes elsewhere
+# Not the other marks: a wide colon or comma ends what a narrow one may belong to.
+_TO_NARROW: dict[int, int | str] = {
+    **{ord(wide): ord(wide) - 0xFEE0 for wide in map(chr, range(0xFF01, 0xFF5F)) if _WIDE.match(wide)},
+    **dict.fromkeys(map(ord, _DASHES), "-"),
+    **dict.fromkeys(map(ord, _SPACES), " "),
+}
 
 
 def find_personal(text: str, kinds: Collection[str] = CERTAIN_KINDS, *, private_addresses: bool = False) -> list[Span]:
     """Return what is found of the given kinds, in order of place, none overlapping.
 
-    Full-width digits and letters count as their narrow forms. Kinds are those of PERSONAL_KINDS; `address` and `name`
-    are guesses. `private_addresses` adds network addresses that no public route leads to. Raises InputError for
-    another kind.
+    Full-width digits and letters, and every kind of dash and space, count as their plain forms. Kinds are those of
+    PERSONAL_KINDS; `address` and `name` are guesses. `private_addresses` adds network addresses that no public route
+    leads to. Raises InputError for another kind.
     """
     if unknown := sorted(set(kinds) - set(PERSONAL_KINDS)):
         raise InputError("text.no_personal_kind", kind=", ".join(unknown), known=", ".join(PERSONAL_KINDS))
-    narrow = text.translate(_TO_NARROW) if not text.isascii() and _WIDE.search(text) else text
+    is_odd = not text.isascii() and (_WIDE.search(text) or _PARTED.search(text))
+    narrow = text.translate(_TO_NARROW) if is_odd else text
     found = settled(_findings(narrow, frozenset(kinds), private_addresses))
     if narrow is text:
         return found

@@ -11,7 +11,27 @@ from hanlin.text.privacy.context import before
 from hanlin.text.privacy.span import Span
 
 _LOCAL = string.ascii_letters + string.digits + "._%+-'"
-_AT = ("@", "[at]", "(at)", "[AT]", "(AT)")
+_AT = ("@", "[at]", "(at)", "[AT]", "(AT)", "{at}")
+_DOT, _REACH = re.compile(r"[\[({ ]dot[\])} ]", re.IGNORECASE), 160
+# Written out for people alone: "maria at example dot com", "maria [at] example [dot] com".
+_SPELT = re.compile(
+    r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63} ?(?:[\[({]at[\])}]|\bat\b) ?"
+    r"(?!(?:an?|the|th[ai][st]|some|any|every|each|another|one|m[ey]|our|your|his|her|its|their)\b)"
+    r"[A-Za-z0-9][A-Za-z0-9-]{0,62}(?: ?(?:[\[({]dot[\])}]|\bdot\b|\.) ?[A-Za-z0-9-]{1,63}){0,3} ?"
+    r"(?:[\[({]dot[\])}]|\bdot\b) ?(?P<ending>[A-Za-z]{2,24})\b",
+    re.IGNORECASE,
+)
+_MAIL_WORD = re.compile(r"mail|contact|write to|reach|邮箱|邮件|郵箱|郵件", re.IGNORECASE)
+# Chinese boards forbid @, so people write name#qq.com: a house of mail follows, or a word of what to put instead.
+_HASHED = re.compile(
+    r"(?<![A-Za-z0-9._%+#/&-])[A-Za-z0-9][A-Za-z0-9._-]{1,63}#(?P<house>[A-Za-z0-9][A-Za-z0-9.-]{1,62}\.[A-Za-z]{2,8})"
+    r"(?![A-Za-z0-9_])"
+)
+_HOUSES = frozenset([
+    "qq.com", "vip.qq.com", "foxmail.com", "163.com", "126.com", "yeah.net", "139.com", "189.cn", "sina.com", "sina.cn",
+    "sohu.com", "aliyun.com", "gmail.com", "hotmail.com", "outlook.com", "live.com", "yahoo.com", "icloud.com",
+])  # fmt: skip
+_INSTEAD = re.compile(r"\s?[(（,，]?\s?(?:请|把|将)?\s?#\s?(?:号|號)?(?:换|改|替|換|=|→)")
 _DOMAIN = re.compile(r"((?:[A-Za-z0-9][A-Za-z0-9-]{0,62}\.){1,8})([A-Za-z]{2,24})(?![A-Za-z0-9_])")
 # Beside the two-letter countries: the general endings in wide use. `weights@values.transpose` is a product of matrices.
 _ENDINGS = frozenset([
@@ -43,6 +63,7 @@ def find_network(text: str, kinds: frozenset[str], private_addresses: bool = Fal
     """Yield e-mail and network addresses, those of private networks only where asked for."""
     if "email" in kinds:
         yield from _emails(text)
+        yield from _spelt_emails(text)
     if "ip" in kinds:
         yield from _addresses(text, private_addresses)
 
@@ -58,6 +79,31 @@ def _emails(text: str) -> Iterator[Span]:
             if local and local[-1] not in ".'" and domain and _is_domain(domain) and local not in _NOBODY:
                 yield Span("email", left - len(local), domain.end(), text[left - len(local) : domain.end()])
             at = text.find(sign, at + 1)
+
+
+def _spelt_emails(text: str) -> Iterator[Span]:
+    """Addresses whose @ or dots are words or another sign; the cheap look comes first."""
+    for dot in _DOT.finditer(text):
+        for match in _SPELT.finditer(text, max(0, dot.start() - _REACH), dot.end() + _REACH):
+            if match["ending"].lower() in _ENDINGS | _PLAIN_ENDINGS and _is_spelt(text, match):
+                yield Span("email", match.start(), match.end(), match.group())
+    if "#" in text:
+        for match in _HASHED.finditer(text):
+            if match["house"].lower() in _HOUSES or _INSTEAD.match(text, match.end(), match.end() + 8):
+                yield Span("email", match.start(), match.end(), match.group())
+
+
+def _is_spelt(text: str, match: re.Match[str]) -> bool:
+    """ "Look at amazon dot com" is no address: a plain word before a plain "at" needs a word of mail before it."""
+    local = match.group().partition(" ")[0]
+    plain = re.search(r"\bat\b", match.group(), re.IGNORECASE) and not re.search(
+        r"[\[({]at", match.group(), re.IGNORECASE
+    )
+    return (
+        not plain
+        or re.search(r"[0-9._+-]", local) is not None
+        or _MAIL_WORD.search(before(text, match.start(), 24)) is not None
+    )
 
 
 def _without_spaces(text: str, start: int, end: int) -> tuple[int, int]:

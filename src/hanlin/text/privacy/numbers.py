@@ -20,7 +20,7 @@ _BEYOND = 10  # characters after a stretch that may still belong to its last num
 _LABEL_LEFT = r"(?:(?<![0-9A-Za-z_])|(?<=[Tt]el)|(?<=[Cc]all)|(?<=[Pp]hone))(?<![0-9][.])"  # tel154… is no code
 _MOBILE = re.compile(
     _LABEL_LEFT + r"(?:[(（]?(?:\+|00)?86[)）]?[ -]?)?"
-    r"1[3-9][0-9](?:[0-9]{8}|([ .·-])[0-9]{4}\1[0-9]{4}|[0-9][ -][0-9]{3}[ -][0-9]{4})" + _RIGHT
+    r"1[3-9][0-9](?:[0-9]{8}|([ .·-]| - )[0-9]{4}\1[0-9]{4}|[0-9][ -][0-9]{3}[ -][0-9]{4})" + _RIGHT
 )
 # Area codes have three digits (010, 02x) with eight after them, or four with seven or eight.
 _LANDLINE = re.compile(
@@ -40,7 +40,10 @@ _INTERNATIONAL = re.compile(
 )
 _ANY_PHONE = re.compile(r"(?<![0-9A-Za-z_])(?<![0-9][ .-])[(+]?[0-9](?:[ .()/-]{0,2}[0-9]){5,14}" + _RIGHT)
 _IDENTITY = re.compile(_LEFT + r"[1-9][0-9]{5}([ -]?)[12][0-9]{7}\1[0-9]{3}[0-9Xx]" + _RIGHT)
-_IDENTITY_IN_FOURS = re.compile(_LEFT + r"[1-9][0-9]{3}(?: [0-9]{4}){3} [0-9][0-9Xx]" + _RIGHT)
+# As people group it: 6-8-4, 6-4-4-4, 3-3-4-4-4, 4-4-4-4-2; the check digit tells it from a row of a table.
+_IDENTITY_IN_GROUPS = re.compile(
+    _LEFT + r"[1-9][0-9]{2,9}(?:([ -])[0-9]{2,8}(?:\1[0-9]{2,8}){0,3})\1[0-9]{1,4}[0-9Xx]" + _RIGHT
+)
 _OLD_IDENTITY = re.compile(_LEFT + r"[1-9][0-9]{14}" + _RIGHT)
 _CARD = re.compile(
     _LEFT + r"(?:[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}(?:\1[0-9]{4})?(?:\1[0-9]{1,3})?"
@@ -150,7 +153,7 @@ def _is_social(text: str, match: re.Match[str]) -> bool:
 
 _RULES: tuple[tuple[str, re.Pattern[str], Callable[[str, re.Match[str]], bool]], ...] = (
     ("id_card", _IDENTITY, _is_identity),
-    ("id_card", _IDENTITY_IN_FOURS, _is_identity),
+    ("id_card", _IDENTITY_IN_GROUPS, _is_identity),
     ("id_card", _OLD_IDENTITY, _is_old_identity),
     ("bank_card", _CARD, _is_card),
     ("bank_card", _ANY_CARD, _is_labelled_card),

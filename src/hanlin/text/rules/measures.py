@@ -39,6 +39,15 @@ PERPLEXITY, PERCENTILE = "perplexity", "perplexity_percentile"
 SCORED = (PERPLEXITY, PERCENTILE, "quality", "spam", "toxic")
 """Measures that models of the user's own take, named under `[corpus.quality]`; see scores.py."""
 
+SHARES = frozenset([
+    "letters", "digits", "punctuation", "symbols", "spaces", "common_words", "different_words", "alpha_words",
+    "hashes_per_word", "ellipses_per_word", "punct_lines", "ellipsis_lines", "bullet_lines", "short_lines",
+    "tiny_lines", "newlines_per_word", "urls", "markup", "dup_lines", "dup_line_chars", "dup_paragraphs",
+    "dup_paragraph_chars", *(f"top_{n}gram_chars" for n in TOP_GRAMS), *(f"dup_{n}gram_chars" for n in REPEATED_GRAMS),
+])  # fmt: skip
+"""What is counted against the size of a document, and so is chance in a short one. Of characters that show a text to be
+broken, and of words nobody wants, a few are enough."""
+
 SHORT_LINE, TINY_LINE = 30, 10
 # The eight of Gopher, and the characters FineWeb-2 found for Chinese, here in both scripts (configs/cmn_Hani.yml; its
 # middle dot is punctuation and left out).

@@ -2,6 +2,7 @@
 
     source = "where the numbers come from"
     edits = ["watermarks"]     what may change a text: watermarks, html_debris, c4_lines
+    least_chars = 200          shares say nothing of a shorter document: half of a line of five words is chance
     [all]                      thresholds: min_ or max_ before the name of a measure
     min_words = 50
     [verse]                    for one kind: web, book, code, verse, chat, text
@@ -9,7 +10,8 @@
     [zh]                       for one language: zh, en, code, other
     [zh.verse]                 for one kind in one language
 
-A narrower section wins: all, then the kind, then the language, then both; `edits` may stand in any of them.
+A narrower section wins: all, then the kind, then the language, then both; `edits` may stand in any of them,
+`least_chars` only above them.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hanlin.base.errors import InputError
 from hanlin.base.toml import read_toml
-from hanlin.text.rules.measures import is_measure, measure_names
+from hanlin.text.rules.measures import SHARES, is_measure, measure_names
 
 SHIPPED = Path(__file__).parent / "presets"
 EDITS = ("html_debris", "watermarks", "c4_lines")
@@ -34,12 +36,14 @@ NONE, OFF = "none", "off"
 
 @dataclass(frozen=True)
 class Threshold:
-    """One bound on one measure: `kind` is "min" or "max", `origin` says who set it."""
+    """One bound on one measure: `kind` is "min" or "max", `origin` says who set it; of documents with fewer than
+    `least_chars` characters it says nothing."""
 
     measure: str
     kind: str
     limit: float
     origin: str
+    least_chars: int = 0
 
     @property
     def name(self) -> str:
@@ -59,6 +63,7 @@ class Preset:
     source: str
     edits: tuple[str, ...]
     sections: Mapping[str, Mapping[str, Any]]
+    least_chars: int = 0
 
     def thresholds(self, lang: str, kind: str) -> dict[str, Threshold]:
         """Return the bounds for documents of one language and kind, by name."""
@@ -66,7 +71,10 @@ class Preset:
         for section in sections_for(lang, kind):
             for name, limit in self.sections.get(section, {}).items():
                 set_threshold(found, name, limit, f"{self.name} [{section}]")
-        return found
+        return {name: self._of_enough(one) for name, one in found.items()}
+
+    def _of_enough(self, threshold: Threshold) -> Threshold:
+        return replace(threshold, least_chars=self.least_chars) if threshold.measure in SHARES else threshold
 
     def edits_for(self, lang: str, kind: str) -> tuple[str, ...]:
         """Return which edits are asked for in documents of one language and kind."""
@@ -99,7 +107,7 @@ def shipped_presets() -> tuple[str, ...]:
 
 @functools.cache
 def load_preset(name: str) -> Preset:
-    """Return a preset by name or by the path of a TOML file. Raises InputError (E235, E236)."""
+    """Return a preset by name or by the path of a TOML file. Raises InputError (E235, E236, E219)."""
     if name == NONE:
         return Preset(NONE, "", (), {})
     path = SHIPPED / f"{name}.toml" if name in shipped_presets() else Path(name)
@@ -111,9 +119,11 @@ def load_preset(name: str) -> Preset:
         for key, value in values.items():
             _check(key, value, f"{path} [{section}]")
     _check_edits(table.get("edits", []), str(path))
-    return Preset(
-        name if path.parent == SHIPPED else path.name, table.get("source", ""), tuple(table.get("edits", ())), sections
-    )
+    least_chars = table.get("least_chars", 0)
+    if type(least_chars) is not int or least_chars < 0:
+        raise InputError("text.bad_least_chars", value=least_chars, place=path)
+    title = name if path.parent == SHIPPED else path.name
+    return Preset(title, table.get("source", ""), tuple(table.get("edits", ())), sections, least_chars)
 
 
 def _sections(table: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -49,14 +49,15 @@ class Edited:
 
 @dataclass(frozen=True)
 class Bound:
-    """One threshold for a document, and where the document stands."""
+    """One threshold for a document, and where the document stands; silent if the document is too short for it."""
 
     threshold: Threshold
     value: float
+    is_silent: bool = False
 
     @property
     def is_kept(self) -> bool:
-        return not self.threshold.is_broken(self.value)
+        return self.is_silent or not self.threshold.is_broken(self.value)
 
 
 class Rulebook:
@@ -203,7 +204,7 @@ class Rulebook:
     def bounds(self, lang: str, kind: str, measures: Mapping[str, float]) -> list[Bound]:
         """Return where a document of one language and kind stands, for every threshold that was measured."""
         return [
-            Bound(threshold, measures[threshold.measure])
+            Bound(threshold, measures[threshold.measure], measures.get("chars", 0) < threshold.least_chars)
             for threshold in self.thresholds(lang, kind)
             if threshold.measure in measures
         ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import pytest
@@ -12,6 +11,7 @@ from hanlin.model.attention import Attention, CrossAttention, attend
 from hanlin.model.cache import DenseCache
 from hanlin.model.linear import Linear
 from hanlin.model.masks import causal_layout, full_layout
+from hanlin.model.memory import Memory
 from hanlin.model.norms import RMSNorm
 
 
@@ -114,20 +114,21 @@ def test_cross_attention_sees_all_real_tokens_of_the_memory(dtype):
         num_heads=4,
         num_kv_heads=2,
         head_dim=8,
+        layer=0,
     )
     with torch.no_grad():
         for parameter in cross.parameters():
             parameter.copy_(draw(*parameter.shape, dtype=torch.float32))
     x, memory = draw(2, 3, 12, dtype=dtype), draw(2, 5, 10, dtype=dtype)
     real = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]]).bool()
-    layout = dataclasses.replace(layout_of(x), memory=real[:, None, None])
+    padded = Memory(memory, real[:, None, None])
     q = cross.q(x).unflatten(-1, (4, 8))
     k, v = (part.unflatten(-1, (2, 8)) for part in cross.kv(memory).split((16, 16), dim=-1))
     heads = by_hand(q, k, v, [[list(range(5))] * 3, [[0, 1]] * 3])
-    torch.testing.assert_close(cross(x, memory, layout), cross.out(heads.flatten(2)))
-    whole = cross(x, memory, layout_of(x))
-    assert torch.equal(whole[0], cross(x, memory, layout)[0])
-    assert not torch.allclose(whole[1], cross(x, memory, layout)[1])
+    torch.testing.assert_close(cross(x, padded, layout_of(x)), cross.out(heads.flatten(2)))
+    whole = cross(x, Memory(memory), layout_of(x))
+    assert torch.equal(whole[0], cross(x, padded, layout_of(x))[0])
+    assert not torch.allclose(whole[1], cross(x, padded, layout_of(x))[1])
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])

@@ -10,8 +10,11 @@ M tokens of an encoder.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -19,6 +22,7 @@ from hanlin.model import blockwise, kernels
 from hanlin.model.cache import KVCache
 from hanlin.model.linear import Linear
 from hanlin.model.masks import Layout
+from hanlin.model.memory import Memory
 from hanlin.model.norms import RMSNorm
 from hanlin.model.positions import rotate
 
@@ -31,8 +35,24 @@ class Attend(Protocol):
     ) -> Tensor: ...
 
 
+View = Callable[[Layout], Layout]
+
+
+def whole(layout: Layout) -> Layout:
+    """The view of a layer that sees all there is to see."""
+    return layout
+
+
+def sliding(layout: Layout) -> Layout:
+    """The view of a layer that sees no further back than the model's window."""
+    assert layout.sliding is not None, "the model lays out windows where a layer has one"
+    return layout.sliding
+
+
 def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, scale: float, dropout: float = 0.0) -> Tensor:
     """softmax(q k^T * scale) v where the layout allows. q (B, T, H, E), k and v (B, S, K, E) -> (B, T, H, E)."""
+    if layout.bias is not None:
+        return _attend_biased(q, k, v, layout.bias, scale=scale, dropout=dropout)
     ranged = dropout == 0 and (layout.causal or layout.segments is not None)
     if ranged and kernels.usable(q, k, v):
         return kernels.attend(q, k, v, *layout.reach, scale=scale)
@@ -59,10 +79,38 @@ def _attend_one(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: flo
     return out.reshape(q.shape)
 
 
+def _attend_biased(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, *, scale: float, dropout: float) -> Tensor:
+    """As `attend`, scores plus `bias` (B or 1, H, T, S), which holds the mask too."""
+    q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+    grouped = q.shape[1] != k.shape[1]
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout, scale=scale, enable_gqa=grouped)
+    return out.transpose(1, 2)
+
+
+def attend_capped(
+    q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, cap: float, scale: float, dropout: float = 0.0
+) -> Tensor:
+    """As `attend`, but every score s is cap x tanh(s / cap) before the mask (Gemma 2). No fused product knows that.
+
+    The softmax is that of float32, as published models were trained.
+    """
+    num_kv, mask = k.shape[2], layout.whole_mask
+    q = q.transpose(1, 2).unflatten(1, (num_kv, -1))  # (B, K, G, T, E)
+    k, v = k.transpose(1, 2)[:, :, None], v.transpose(1, 2)[:, :, None]  # (B, K, 1, S, E)
+    scores = cap * torch.tanh(q @ k.mT * (scale / cap))
+    if layout.bias is not None:
+        scores = scores + layout.bias.unflatten(1, (num_kv, -1))
+    elif mask is not None:
+        scores = scores.masked_fill(~mask[:, :, None], -math.inf)
+    weights = scores.softmax(dim=-1, dtype=torch.promote_types(q.dtype, torch.float32)).to(q.dtype)
+    return (F.dropout(weights, dropout) @ v).flatten(1, 2).transpose(1, 2)
+
+
 class Attention(nn.Module):
     """Self-attention of one layer.
 
     qkv: one projection to queries, keys and values, in this order. q_norm, k_norm: per-head norms before rotation.
+    scale: of the scores, 1 / root of head_dim unless given. view: which of a pass's layouts this layer follows.
     """
 
     def __init__(
@@ -76,16 +124,19 @@ class Attention(nn.Module):
         layer: int,
         q_norm: RMSNorm | None = None,
         k_norm: RMSNorm | None = None,
+        scale: float | None = None,
         dropout: float = 0.0,
         compute: Attend = attend,
+        view: View = whole,
     ) -> None:
         super().__init__()
         self.qkv, self.out, self.q_norm, self.k_norm = qkv, out, q_norm, k_norm
         self.num_heads, self.num_kv_heads, self.head_dim, self.layer = num_heads, num_kv_heads, head_dim, layer
-        self.scale, self.dropout, self.compute = head_dim**-0.5, dropout, compute
+        self.scale, self.dropout, self.compute, self.view = scale or head_dim**-0.5, dropout, compute, view
 
     def forward(self, x: Tensor, layout: Layout, cache: KVCache | None = None) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
+        layout = self.view(layout)
         q, k, v = self._project(x, layout)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)
@@ -111,9 +162,9 @@ class Attention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Attention of a decoder's tokens to the states of an encoder, which it sees through `layout.memory`.
+    """Attention of a decoder's tokens to the states of an encoder.
 
-    kv: one projection of the memory to keys and values, in this order.
+    kv: one projection of the memory to keys and values, in this order. scale: as in Attention.
     """
 
     def __init__(
@@ -125,18 +176,28 @@ class CrossAttention(nn.Module):
         num_heads: int,
         num_kv_heads: int,
         head_dim: int,
+        layer: int,
+        scale: float | None = None,
         dropout: float = 0.0,
         compute: Attend = attend,
     ) -> None:
         super().__init__()
         self.q, self.kv, self.out = q, kv, out
-        self.num_heads, self.num_kv_heads, self.head_dim = num_heads, num_kv_heads, head_dim
-        self.scale, self.dropout, self.compute = head_dim**-0.5, dropout, compute
+        self.num_heads, self.num_kv_heads, self.head_dim, self.layer = num_heads, num_kv_heads, head_dim, layer
+        self.scale, self.dropout, self.compute = scale or head_dim**-0.5, dropout, compute
 
-    def forward(self, x: Tensor, memory: Tensor, layout: Layout) -> Tensor:
-        """(B, T, D), (B, M, D of the encoder) -> (B, T, D)."""
+    def forward(self, x: Tensor, memory: Memory, layout: Layout) -> Tensor:
+        """(B, T, D) and the encoder's states -> (B, T, D); every token sees all of the encoder's real tokens."""
         q = self.q(x).unflatten(-1, (self.num_heads, self.head_dim))
-        k, v = self.kv(memory).unflatten(-1, (2 * self.num_kv_heads, self.head_dim)).chunk(2, dim=2)
+        if self.layer not in memory.kept:
+            memory.kept[self.layer] = self._project(memory.states)
+        k, v = memory.kept[self.layer]
         dropout = self.dropout if self.training else 0.0
-        heads = self.compute(q, k, v, layout.over_memory, scale=self.scale, dropout=dropout)
+        seen = Layout(layout.positions, causal=False, slots=memory.real)
+        heads = self.compute(q, k, v, seen, scale=self.scale, dropout=dropout)
         return self.out(heads.flatten(2))
+
+    def _project(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values (B, M, K, E) of an encoder's states (B, M, D)."""
+        k, v = self.kv(states).unflatten(-1, (2 * self.num_kv_heads, self.head_dim)).chunk(2, dim=2)
+        return k, v

@@ -12,61 +12,14 @@ from pydantic import Field, model_validator
 from hanlin.base.config import Config
 from hanlin.base.errors import Problem, UsageError
 from hanlin.base.messages import say
-
-BUILT_ARCHS = ("decoder",)
-
-
-class NormConfig(Config):
-    """How and where activations are normalised."""
-
-    kind: Literal["rms", "layer"] = Field(
-        default="rms", description="rms (Zhang 2019, no mean, no bias) or layer (Ba 2016)"
-    )
-    place: Literal["pre", "post"] = Field(
-        default="pre", description="before each branch (GPT-2 on) or after its sum (2017)"
-    )
-    eps: float = Field(default=1e-5, gt=0, le=1e-2, description="added to the variance before the root")
-    final: bool = Field(default=True, description="one more norm after the last block")
-
-
-class PositionsConfig(Config):
-    """How the model knows the order of tokens."""
-
-    kind: Literal["rope", "learned", "sinusoidal", "none"] = Field(
-        default="rope", description="rotary (Su 2021), a trained table, the fixed table of 2017, or nothing"
-    )
-    theta: float = Field(
-        default=10000.0, gt=1, le=1e9, description="longest wavelength of rope and sinusoidal, over 2 pi"
-    )
-
-
-class AttentionConfig(Config):
-    """What an attention layer is made of beyond its sizes."""
-
-    qkv_bias: bool = Field(default=False, description="biases on the query, key and value projections")
-    out_bias: bool = Field(default=False, description="bias on the output projection")
-    qk_norm: bool = Field(default=False, description="RMS norm of every query and key head before rope (Qwen3)")
-
-
-class MlpConfig(Config):
-    """What a feed-forward layer is made of beyond its width."""
-
-    activation: Literal["silu", "gelu", "gelu_tanh", "relu", "relu2"] = Field(
-        default="silu", description="silu, gelu (erf), gelu_tanh (GPT-2), relu (2017), relu2 (squared, So 2021)"
-    )
-    gated: bool = Field(
-        default=True, description="multiply the activation by a second projection (SwiGLU, Shazeer 2020)"
-    )
-    bias: bool = Field(default=False, description="biases on its projections")
-
-
-class EmbeddingsConfig(Config):
-    """How tokens enter and leave."""
-
-    tied: bool = Field(default=True, description="the output head is the token embedding")
-    scale: float = Field(
-        default=1.0, gt=0, le=1e3, description="embeddings are multiplied by this (2017: root of hidden_size)"
-    )
+from hanlin.model.parts_config import (
+    AttentionConfig,
+    EmbeddingsConfig,
+    HeadConfig,
+    MlpConfig,
+    NormConfig,
+    PositionsConfig,
+)
 
 
 class ModelConfig(Config):
@@ -74,15 +27,19 @@ class ModelConfig(Config):
 
     family: str = Field(
         default="auto",
-        pattern=r"^[a-z0-9_]+$",
+        pattern=r"^[a-z0-9_-]+$",
         description="layout on disk; auto: the first family that can hold the shape",
     )
     arch: Literal["decoder", "encoder", "encoder_decoder", "prefix"] = Field(
-        default="decoder", description="which tokens see which; only decoder is built today"
+        default="decoder",
+        description="who sees whom: what is before, all, both kinds of stack, or all of a prefix and what is before",
     )
     vocab_size: int = Field(default=6400, ge=1, le=10_000_000, description="number of token ids")
     hidden_size: int = Field(default=512, ge=1, le=65536, description="width of the residual stream")
     num_layers: int = Field(default=8, ge=1, le=1000, description="number of blocks")
+    num_encoder_layers: int = Field(
+        default=0, ge=0, le=1000, description="blocks of the encoder of an encoder_decoder; num_layers unless given"
+    )
     num_heads: int = Field(default=8, ge=1, le=1024, description="query heads of a layer")
     num_kv_heads: int = Field(default=8, ge=1, le=1024, description="key and value heads (GQA); num_heads unless given")
     head_dim: int = Field(
@@ -101,6 +58,7 @@ class ModelConfig(Config):
     attention: AttentionConfig = Field(default=AttentionConfig(), description="what attention is made of")
     mlp: MlpConfig = Field(default=MlpConfig(), description="what the feed-forward layer is made of")
     embeddings: EmbeddingsConfig = Field(default=EmbeddingsConfig(), description="how tokens enter and leave")
+    head: HeadConfig = Field(default=HeadConfig(), description="what stands on top")
 
     @model_validator(mode="before")
     @classmethod
@@ -109,20 +67,35 @@ class ModelConfig(Config):
         return derived_sizes(data) if isinstance(data, Mapping) else data
 
     def problems(self) -> Iterator[Problem]:
-        """Heads must fit widths, rotations need pairs, and the arch must be built."""
+        """Heads must fit widths, rotations need pairs, and every part must have its place in the arch."""
         yield from _head_problems(self)
         yield from _arch_problems(self)
+        yield from _position_problems(self)
+        yield from _part_problems(self)
+        yield from _decoder_problems(self)
+
+    def slides(self, layer: int) -> bool:
+        """Whether a layer sees no further back than the window."""
+        kinds = self.attention.pattern
+        return self.attention.window > 0 and kinds[layer % len(kinds)] == "sliding"
+
+    def sliding_layers(self) -> tuple[bool, ...]:
+        """The same of every layer."""
+        return tuple(self.slides(layer) for layer in range(self.num_layers))
 
     def num_parameters(self) -> int:
         """Exact number of trained numbers; a tied head counts once."""
-        return _embedding_parameters(self) + self.num_layers * _layer_parameters(self) + _norm(self) * self.norm.final
+        decoder = _stack_parameters(self, self.num_layers, crossed=self.arch == "encoder_decoder")
+        encoder = _stack_parameters(self, self.num_encoder_layers) if self.num_encoder_layers else 0
+        return _embedding_parameters(self) + encoder + decoder + _head_parameters(self)
 
     def flops_per_token(self, seq_len: int) -> int:
         """Operations of one token forward and backward in a full causal row (PaLM, appendix B: 6N + attention)."""
         table = self.max_seq_len * self.hidden_size if self.positions.kind == "learned" else 0
         embedding = 0 if self.embeddings.tied else self.vocab_size * self.hidden_size  # a lookup costs nothing
-        attention = 6 * self.num_layers * self.num_heads * self.head_dim * seq_len
-        return 6 * (self.num_parameters() - embedding - table) + attention
+        num_layers = self.num_layers + self.num_encoder_layers
+        attention = 6 * num_layers * self.num_heads * self.head_dim * seq_len
+        return 6 * (self.num_parameters() - embedding - table - _idle_parameters(self)) + attention
 
 
 def derived_sizes(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,6 +109,8 @@ def derived_sizes(data: Mapping[str, Any]) -> dict[str, Any]:
     filled.setdefault("num_kv_heads", heads)
     filled.setdefault("head_dim", max(1, hidden // heads))
     filled.setdefault("ffn_size", default_ffn(hidden, gated=_is_gated(filled.get("mlp"))))
+    if filled.get("arch") == "encoder_decoder":
+        filled.setdefault("num_encoder_layers", filled.get("num_layers", fields["num_layers"].default))
     return filled
 
 
@@ -162,8 +137,44 @@ def _head_problems(config: ModelConfig) -> Iterator[Problem]:
 
 
 def _arch_problems(config: ModelConfig) -> Iterator[Problem]:
-    if config.arch not in BUILT_ARCHS:
-        yield _problem("arch", config.arch, "arch_unbuilt", built=", ".join(BUILT_ARCHS))
+    if (config.num_encoder_layers > 0) != (config.arch == "encoder_decoder"):
+        yield _problem("num_encoder_layers", config.num_encoder_layers, "encoder_layers", arch=config.arch)
+    if config.head.next_sentence and not config.head.pooler:
+        yield _problem("head.next_sentence", True, "next_sentence")
+    if config.positions.distance <= config.positions.buckets // 2:
+        yield _problem("positions.distance", config.positions.distance, "distance", buckets=config.positions.buckets)
+
+
+def _position_problems(config: ModelConfig) -> Iterator[Problem]:
+    scaling = config.positions.scaling
+    if scaling.kind != "none" and config.positions.kind != "rope":
+        yield _problem("positions.scaling.kind", scaling.kind, "scaling_kind", kind=config.positions.kind)
+    if scaling.kind in ("dynamic", "llama3", "yarn") and not scaling.original:
+        yield _problem("positions.scaling.original", 0, "scaling_original", kind=scaling.kind)
+    if scaling.low >= scaling.high:
+        yield _problem("positions.scaling.low", scaling.low, "scaling_order", high=scaling.high)
+
+
+def _part_problems(config: ModelConfig) -> Iterator[Problem]:
+    if config.norm.unit_offset and config.norm.kind != "rms":
+        yield _problem("norm.unit_offset", True, "unit_offset", kind=config.norm.kind)
+    if config.head.cap and config.head.normalised:
+        yield _problem("head.cap", config.head.cap, "head_cap")
+    experts = config.mlp.experts
+    if experts.number and experts.chosen > experts.number:
+        yield _problem("mlp.experts.chosen", experts.chosen, "experts", number=experts.number)
+
+
+def _decoder_problems(config: ModelConfig) -> Iterator[Problem]:
+    """Parts that know nothing of tokens behind, or of an encoder."""
+    if config.arch == "decoder":
+        return
+    if config.attention.window:
+        yield _problem("attention.window", config.attention.window, "decoder_part", arch=config.arch)
+    if config.positions.kind == "alibi":
+        yield _problem("positions.kind", "alibi", "decoder_part", arch=config.arch)
+    if config.arch == "encoder_decoder" and config.norm.place not in ("pre", "post"):
+        yield _problem("norm.place", config.norm.place, "decoder_part", arch=config.arch)
 
 
 def _problem(name: str, value: object, rule: str, **values: object) -> Problem:
@@ -176,17 +187,52 @@ def _norm(config: ModelConfig) -> int:
 
 
 def _embedding_parameters(config: ModelConfig) -> int:
-    tables = config.vocab_size * (1 if config.embeddings.tied else 2)
-    return config.hidden_size * (tables + config.max_seq_len * (config.positions.kind == "learned"))
+    rows = config.max_seq_len + config.positions.offset if config.positions.kind == "learned" else 0
+    return (
+        config.hidden_size * (config.vocab_size + rows + config.embeddings.types)
+        + _norm(config) * config.norm.embeddings
+    )
+
+
+def _head_parameters(config: ModelConfig) -> int:
+    """Scores of tokens (a tied table is counted already), pooler, next sentence."""
+    width, head = config.hidden_size, config.head
+    transform = (width * (width + 1) + _norm(config)) * head.transform
+    scores = config.vocab_size * (width * (not config.embeddings.tied) + head.bias) + transform
+    pooled = width * (width + 1) * head.pooler + 2 * (width + 1) * head.next_sentence
+    return scores * (head.kind == "tokens") + pooled
+
+
+def _stack_parameters(config: ModelConfig, num_layers: int, *, crossed: bool = False) -> int:
+    """Blocks, the norm behind them, and the scores of distances."""
+    relative = config.positions.buckets * config.num_heads * (config.positions.kind == "relative")
+    cross = (_attention_parameters(config) + _norm(config)) * crossed
+    return num_layers * (_layer_parameters(config) + cross) + _norm(config) * config.norm.final + relative
 
 
 def _layer_parameters(config: ModelConfig) -> int:
+    c = config
+    mlps = (c.mlp.experts.number or 1) * _mlp_parameters(c) + c.hidden_size * c.mlp.experts.number
+    norms = {"sandwich": 4, "parallel": 1}.get(c.norm.place, 2)
+    return _attention_parameters(c) + mlps + 2 * c.head_dim * c.attention.qk_norm + norms * _norm(c)
+
+
+def _mlp_parameters(config: ModelConfig) -> int:
+    """Of one MLP."""
+    up_rows = config.ffn_size * (2 if config.mlp.gated else 1)
+    return config.hidden_size * (up_rows + config.ffn_size) + (up_rows + config.hidden_size) * config.mlp.bias
+
+
+def _idle_parameters(config: ModelConfig) -> int:
+    """Of the MLPs that a token does not choose."""
+    experts = config.mlp.experts
+    return config.num_layers * max(0, experts.number - experts.chosen) * _mlp_parameters(config)
+
+
+def _attention_parameters(config: ModelConfig) -> int:
     c, width = config, config.hidden_size
     qkv_rows, out_columns = (c.num_heads + 2 * c.num_kv_heads) * c.head_dim, c.num_heads * c.head_dim
-    up_rows = c.ffn_size * (2 if c.mlp.gated else 1)
-    weights = width * (qkv_rows + out_columns + up_rows + c.ffn_size)
-    biases = qkv_rows * c.attention.qkv_bias + width * c.attention.out_bias + (up_rows + width) * c.mlp.bias
-    return weights + biases + 2 * c.head_dim * c.attention.qk_norm + 2 * _norm(c)
+    return width * (qkv_rows + out_columns) + qkv_rows * c.attention.qkv_bias + width * c.attention.out_bias
 
 
 # Sizes ---------------------------------------------------------------------------------------------------------------
@@ -206,7 +252,7 @@ def shape_for(parameters: int, vocab_size: int, *, like: Mapping[str, Any] | Non
     """Sizes of the model nearest to `parameters`, 8 layers at a width of 512 and deeper with the width's power 0.7.
 
     Heads are 64 wide (32 below a width of 512) and share keys in groups of up to four, unless `like`, other fields of
-    the ModelConfig, has biases on its projections (the classic layer, which shares none).
+    the ModelConfig, has biases on its projections (the classic layer, which shares none) or an encoder.
     Raises UsageError E311 where the vocabulary alone outweighs `parameters`.
     """
     candidates = list(_candidates(parameters, {**(like or {}), "vocab_size": vocab_size}))
@@ -222,8 +268,8 @@ def _candidates(parameters: int, fields: Mapping[str, Any]) -> Iterator[ModelCon
     for hidden in [32, *range(64, 512, 64), *range(512, 16385, 128)]:
         heads = hidden // (64 if hidden >= 512 else 32)
         sizes = {"hidden_size": hidden, "num_heads": heads, "num_kv_heads": _kv_heads(heads, fields)}
-        thin = ModelConfig(**{**fields, **sizes, "num_layers": 1})
-        layer = _layer_parameters(thin)
+        thin, thick = (ModelConfig(**{**fields, **sizes, "num_layers": number}) for number in (1, 2))
+        layer = thick.num_parameters() - thin.num_parameters()
         num_layers = round((parameters - thin.num_parameters()) / layer) + 1
         if num_layers < 1:
             return
@@ -232,7 +278,8 @@ def _candidates(parameters: int, fields: Mapping[str, Any]) -> Iterator[ModelCon
 
 def _kv_heads(heads: int, fields: Mapping[str, Any]) -> int:
     biased = AttentionConfig.model_validate(fields.get("attention", {})).qkv_bias
-    return heads if biased else heads // max(group for group in (1, 2, 3, 4) if heads % group == 0)
+    classic = biased or fields.get("arch", "decoder") != "decoder"  # encoders cache nothing: sharing would save nothing
+    return heads if classic else heads // max(group for group in (1, 2, 3, 4) if heads % group == 0)
 
 
 def _misfit(config: ModelConfig, parameters: int) -> float:

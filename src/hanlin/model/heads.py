@@ -6,6 +6,7 @@ Legend: N tokens, C tokens of a chunk, D width, V vocabulary, * any leading dime
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hanlin.base.errors import UsageError
 from hanlin.model import kernels
+from hanlin.model.linear import Linear
 
 # Logits held at once by the loss, which overwrites them: large products win (32 MB in bfloat16); and by whoever keeps
 # float32 copies of them.
@@ -23,15 +26,88 @@ WIDE_LOGITS = 2**19
 
 
 class LmHead(nn.Module):
-    """Scores of every token. Tied models pass the embedding's own weight."""
+    """Scores of every token. Tied models pass the embedding's own weight.
 
-    def __init__(self, weight: nn.Parameter) -> None:
+    transform: what states go through first (BERT); scale: what they are multiplied by (T5); bias: one per token; cap:
+    see CappedHead.
+    """
+
+    cap = 0.0
+
+    def __init__(
+        self, weight: nn.Parameter, *, bias: bool = False, transform: nn.Module | None = None, scale: float = 1.0
+    ) -> None:
         super().__init__()
         self.weight = weight  # (V, D)
+        self.bias = nn.Parameter(weight.new_empty(len(weight))) if bias else None
+        self.transform, self.scale = transform, scale
+
+    def prepare(self, hidden: Tensor) -> Tensor:
+        """(*, D) -> (*, D): what is multiplied with the weight."""
+        if self.transform is not None:
+            hidden = self.transform(hidden)
+        return hidden if self.scale == 1 else hidden * self.scale
+
+    def table(self) -> Tensor:
+        """What states are multiplied with (V, D)."""
+        return self.weight
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(*, D) -> (*, V) in the dtype of hidden."""
-        return F.linear(hidden, self.weight.to(hidden.dtype))
+        bias = None if self.bias is None else self.bias.to(hidden.dtype)
+        return F.linear(self.prepare(hidden), self.table().to(hidden.dtype), bias)
+
+
+class NoHead(LmHead):
+    """Of a model that gives states and no scores. It holds the embedding's weight only to say where it lives."""
+
+    def prepare(self, hidden: Tensor) -> Tensor:
+        """Raises UsageError E303."""
+        raise UsageError("model.no_head")
+
+
+class Transform(nn.Module):
+    """norm(activation(dense(x))): BERT's layer before its scores."""
+
+    def __init__(self, *, dense: Linear, activation: Callable[[Tensor], Tensor], norm: nn.Module) -> None:
+        super().__init__()
+        self.dense, self.activation, self.norm = dense, activation, norm
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(*, D) -> (*, D)."""
+        return self.norm(self.activation(self.dense(hidden)))
+
+
+class Pooler(nn.Module):
+    """A row's first state as the state of the whole row (BERT)."""
+
+    def __init__(self, *, dense: Linear) -> None:
+        super().__init__()
+        self.dense = dense
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(B, T, D) -> (B, D)."""
+        return torch.tanh(self.dense(hidden[:, 0]))
+
+
+class NormalisedHead(LmHead):
+    """Scores by the direction of each token's row, whatever its length (Baichuan 2)."""
+
+    def table(self) -> Tensor:
+        """See LmHead."""
+        return F.normalize(self.weight)
+
+
+class CappedHead(LmHead):
+    """Scores s as cap x tanh(s / cap): none is larger than `cap` (Gemma 2)."""
+
+    def __init__(self, weight: nn.Parameter, *, cap: float, **parts: Any) -> None:
+        super().__init__(weight, **parts)
+        self.cap = cap
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(*, D) -> (*, V) in the dtype of hidden."""
+        return self.cap * torch.tanh(super().forward(hidden) / self.cap)
 
 
 def lm_loss(
@@ -47,8 +123,17 @@ def lm_loss(
     kept = (targets != ignore).nonzero().squeeze(1)
     if len(kept) < len(targets):
         hidden, targets = hidden[kept], targets[kept]
-    size = chunk or _chunk_size(hidden, head.weight.shape[0])
-    return _ChunkedLoss.apply(hidden, head.weight, targets, size, torch.is_grad_enabled()), len(kept)
+    hidden, weight = _with_bias(head.prepare(hidden), head)
+    size = chunk or _chunk_size(hidden, weight.shape[0])
+    return _ChunkedLoss.apply(hidden, weight, targets, size, head.cap, torch.is_grad_enabled()), len(kept)
+
+
+def _with_bias(hidden: Tensor, head: LmHead) -> tuple[Tensor, Tensor]:
+    """A bias is one more column of the weight (V, D + 1), whose input is always 1."""
+    if head.bias is None:
+        return hidden, head.table()
+    ones = hidden.new_ones(len(hidden), 1)
+    return torch.cat((hidden, ones), dim=1), torch.cat((head.table(), head.bias[:, None]), dim=1)
 
 
 def _chunk_size(hidden: Tensor, num_classes: int) -> int:
@@ -61,7 +146,9 @@ class _ChunkedLoss(torch.autograd.Function):
     """Sum of nats of hidden (N, D) under weight (V, D), its gradients ready when the forward pass ends."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, size: int, wanted: bool) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, size: int, cap: float, wanted: bool
+    ) -> Tensor:
         """Softmax chunk by chunk; d nats / d logits = softmax - one-hot."""
         cast = weight.to(hidden.dtype)
         wide = torch.promote_types(hidden.dtype, torch.float32)
@@ -72,7 +159,10 @@ class _ChunkedLoss(torch.autograd.Function):
             part = slice(start, start + size)
             logits = F.linear(hidden[part], cast)  # (C, V)
             wants = hidden_grad is not None or weight_grad is not None
+            slope = _cap(logits, cap) if cap else None
             nats += _take_slopes(logits, targets[part], wide, wants)
+            if slope is not None:
+                logits *= slope
             if hidden_grad is not None:
                 torch.mm(logits, cast, out=hidden_grad[part])
             if weight_grad is not None:
@@ -85,7 +175,15 @@ class _ChunkedLoss(torch.autograd.Function):
         """Scale what forward left."""
         hidden_grad, weight_grad = ctx.saved_tensors
         scaled = (None if grad is None else grad * upstream[0].to(grad.dtype) for grad in (hidden_grad, weight_grad))
-        return (*scaled, None, None, None)
+        return (*scaled, None, None, None, None)
+
+
+def _cap(logits: Tensor, cap: float) -> Tensor:
+    """Turn logits into cap x tanh(logits / cap), and return the slope of that, 1 - tanh^2."""
+    bent = logits.div_(cap).tanh_()
+    slope = 1 - bent.square()
+    bent.mul_(cap)
+    return slope
 
 
 def _take_slopes(logits: Tensor, targets: Tensor, wide: torch.dtype, wanted: bool) -> Tensor:

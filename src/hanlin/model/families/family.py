@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import operator
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,22 +42,41 @@ _HARMLESS = frozenset(
         "auto_map",
         "pretraining_tp",
         "_attn_implementation",
+        "rope_scaling",  # read wherever positions rotate
+        "partial_rotary_factor",
     }
 )
+
+
+@dataclass(frozen=True)
+class Told:
+    """A field of ModelConfig that a weight file decides: `present` where it holds the tensor, else `absent`."""
+
+    field: str
+    tensor: str
+    present: Any = True
+    absent: Any = False
 
 
 @dataclass(frozen=True)
 class Family:
     """One family, all data.
 
-    name: `model_type` in config.json.  architecture: the transformers class.
+    name: `model_type` in config.json unless that is given.  architecture: the transformers class.
     prefix: what stands before every weight name but the head's; files saved from the bare model lack it.
     rules: the table of weight names.
     preset: fields of ModelConfig that make a model of this family.
     to_hf, from_hf: settings of config.json from ModelConfig, fields of ModelConfig from config.json.
     fixed: settings with the only value that our parts can honour.
     harmless: its own settings that change nothing.
-    skipped: patterns of tensors in files that are formulas, not weights.
+    skipped: patterns of tensors in files that are formulas, not weights, or copies.
+    refused: values of settings that our parts cannot honour.
+    outside: beginnings of weight names that have no prefix although they stand beside it.
+    renamed: patterns in the names of older files, and what they are today.
+    copies: tensors that a class holds once more, by the name of the copy. Where a file has both, the copy counts.
+    told: what the weight files say of the shape, where config.json does not.
+    sized: fields of the preset that follow from the sizes of a model.
+    marks: settings by which config.json tells it from other families of the same `model_type`.
     """
 
     name: str
@@ -67,6 +89,18 @@ class Family:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     harmless: frozenset[str] = frozenset()
     skipped: tuple[str, ...] = ()
+    refused: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    outside: tuple[str, ...] = ("lm_head.",)
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    copies: Mapping[str, str] = field(default_factory=dict)
+    told: tuple[Told, ...] = ()
+    model_type: str = ""
+    marks: tuple[str, ...] = ()
+    sized: Callable[[Mapping[str, int]], dict[str, Any]] = lambda sizes: {}
+
+    def recognises(self, hf: HfConfig) -> bool:
+        """Whether a config.json is one of this family."""
+        return hf.get("model_type") == (self.model_type or self.name) and all(mark in hf for mark in self.marks)
 
     def to_hf_config(self, config: ModelConfig) -> dict[str, Any]:
         """Content of config.json. Raises BundleError E320 where the family's class has no place for a setting."""
@@ -78,6 +112,7 @@ class Family:
         """ModelConfig of a config.json. Raises ConfigError for impossible values, BundleError
         E321 for settings we have no part for and E323 for those it lacks."""
         strange = [f"{key} = {hf[key]!r}" for key in self.fixed if hf.get(key, self.fixed[key]) != self.fixed[key]]
+        strange += [f"{key} = {hf[key]!r}" for key, values in self.refused.items() if hf.get(key) in values]
         if strange:
             raise BundleError("model.setting_unbuilt", family=self.name, settings=", ".join(strange))
         try:
@@ -85,13 +120,32 @@ class Family:
         except (KeyError, TypeError, ZeroDivisionError) as error:
             raise BundleError("model.setting_missing", family=self.name, setting=error) from None
 
+    def as_found(self, config: ModelConfig, names: Collection[str]) -> ModelConfig:
+        """`config` with the fields that the weight files decide, whose tensors have these `names`."""
+        fields = config.model_dump()
+        for told in self.told:
+            *sections, last = told.field.split(".")
+            functools.reduce(operator.getitem, sections, fields)[last] = (
+                told.present if told.tensor in names else told.absent
+            )
+        return ModelConfig(**fields)
+
+    def full_name(self, name: str, *, bare: bool) -> str:
+        """A tensor's name as the full class writes it today; `bare` files were saved without the prefix."""
+        for pattern, today in self.renamed.items():
+            name = re.sub(pattern, today, name)
+        return name if not bare or name.startswith(self.outside) else self.prefix + name
+
     def objections(self, config: ModelConfig) -> list[str]:
         """Settings that would not survive the way to config.json and back, as "name = value"."""
         try:
             returned = dict(leaves(ModelConfig(family=self.name, **self.from_hf(self._written(config)))))
         except ConfigError as error:  # what comes back is no model at all
             return [f"{problem.name} = {problem.value}" for problem in error.problems]
-        own = ((name, value) for name, value in leaves(config) if name != "family")
+        except BundleError as error:  # nor one that this class could be
+            return [str(error.values.get("settings"))]
+        elsewhere = {"family", *(told.field for told in self.told)}
+        own = ((name, value) for name, value in leaves(config) if name not in elsewhere)
         return [f"{name} = {value}" for name, value in own if returned[name] != value]
 
     def unread(self, hf: HfConfig) -> list[str]:
@@ -100,22 +154,9 @@ class Family:
         return sorted(key for key in hf if key not in known)
 
     def _written(self, config: ModelConfig) -> dict[str, Any]:
-        return {"architectures": [self.architecture], "model_type": self.name, **self.to_hf(config), **self.fixed}
-
-
-def rope_theta(hf: HfConfig) -> float:
-    """Base of the rotary angles, from `rope_parameters` (transformers 5) or `rope_theta` (before).
-
-    Raises BundleError E321 for scaled rotations, which are not built.
-    """
-    parameters = hf.get("rope_parameters") or hf.get("rope_scaling") or {}
-    kind = parameters.get("rope_type", parameters.get("type", "default"))
-    if kind != "default":
-        raise BundleError("model.setting_unbuilt", family=hf.get("model_type", ""), settings=f"rope_type = {kind!r}")
-    old: float = hf.get("rope_theta") or 10000.0
-    return float(parameters.get("rope_theta") or old)
-
-
-def rope_settings(theta: float) -> dict[str, Any]:
-    """Both spellings: transformers 5 reads the second, most other loaders still the first."""
-    return {"rope_theta": theta, "rope_parameters": {"rope_type": "default", "rope_theta": theta}}
+        return {
+            "architectures": [self.architecture],
+            "model_type": self.model_type or self.name,
+            **self.to_hf(config),
+            **self.fixed,
+        }

@@ -16,7 +16,7 @@ _POOLINGS: dict[str, Literal["mean", "cls"]] = {"pooling_mode_mean_tokens": "mea
 
 @dataclass(frozen=True)
 class Sentence:
-    """pooling: the mean of all states or the first one. normalise: to length 1. max_tokens: of a text, None: no word."""
+    """pooling: the mean of all states or the first. normalise: to length 1. max_tokens: of a text, None: unsaid."""
 
     pooling: Literal["mean", "cls"]
     normalise: bool
@@ -24,7 +24,7 @@ class Sentence:
 
 
 def read_sentence(folder: Path) -> Sentence | None:
-    """What modules.json says, None where there is none. Raises BundleError E463 for a module that we have no part for."""
+    """What modules.json says, None without one. Raises BundleError E463 for a module that we have no part for."""
     if not (folder / MODULES).is_file():
         return None
     modules = {str(module["type"]).rsplit(".", 1)[-1]: module for module in files.read_json(folder / MODULES)}

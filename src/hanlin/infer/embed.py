@@ -30,7 +30,7 @@ BATCH_TOKENS = 4096
 
 @dataclass(frozen=True)
 class Vectors:
-    """values (N, D) float32; num_tokens read, control tokens included; num_cut texts of which only the beginning was."""
+    """values (N, D) float32; num_tokens read, control tokens included; num_cut texts of which only the start was."""
 
     values: NDArray[np.float32]
     num_tokens: int
@@ -108,7 +108,7 @@ class Embedder:
             for row, vector in zip(group, pooled, strict=True):
                 sums[row.text] += vector * len(row.ids)
                 weights[row.text] += len(row.ids)
-        values = sums / np.maximum(weights, 1)
+        values: NDArray[np.float32] = sums / np.maximum(weights, np.float32(1))
         if self._normalise:
             values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
         return values

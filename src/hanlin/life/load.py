@@ -45,8 +45,9 @@ class Found:
 
 
 class Model:
-    """A loaded bundle. `generate` continues texts, `chat` answers, `stream` answers piece by piece, `embed` makes vectors,
-    `fill_mask` guesses words, `beams` searches.
+    """A loaded bundle. `generate` continues texts, `chat` answers, `stream` answers piece by piece.
+
+    `embed` makes vectors, `fill_mask` guesses words, `beams` searches.
     """
 
     def __init__(self, bundle: Bundle) -> None:

@@ -53,7 +53,7 @@ class SpecialTokens:
 
 @dataclass(frozen=True)
 class Framed:
-    """Ids of a pair of texts as a model reads it, control tokens around them, and the kind of each: 0 first, 1 second."""
+    """Ids of a pair of texts with control tokens around them, and the kind of each: 0 the first text, 1 the second."""
 
     ids: list[int]
     types: list[int]
@@ -102,11 +102,11 @@ class Tokenizer:
     def encode_pair(self, first: str, second: str) -> Framed:
         """Two texts as one row. Raises InputError for a lone surrogate."""
         check_encodable(first, second)
-        parts = [self._plain.encode(text, add_special_tokens=False) for text in (first, second)]
+        one, two = (self._plain.encode(text, add_special_tokens=False) for text in (first, second))
         if self._core.post_processor is None:
-            head, tail = self.frame(parts[0].ids), [*parts[1].ids, self.special.eos]
+            head, tail = self.frame(one.ids), [*two.ids, self.special.eos]
             return Framed(head + tail, [0] * len(head) + [1] * len(tail))
-        row = self._core.post_process(*parts)
+        row = self._core.post_process(one, two)
         return Framed(row.ids, row.type_ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:

@@ -211,10 +211,10 @@ def test_foreign_weights_must_be_finite(theirs):
 
 def test_an_unknown_family_is_refused_with_the_nearest(theirs):
     _, folder = theirs()
-    edit(folder / "config.json", lambda settings: settings.update(model_type="qwen2"))
+    edit(folder / "config.json", lambda settings: settings.update(model_type="qwen4"))
     error = refused(folder)
     assert error.code == "E322"
-    assert "The nearest is qwen3" in str(error)
+    assert "The nearest is qwen" in str(error)
 
 
 def test_a_config_that_is_no_table_is_no_model(theirs):
@@ -231,7 +231,7 @@ def test_settings_without_meaning_here_are_named(theirs):
 
 def test_a_setting_that_we_cannot_honour_is_refused(theirs):
     _, folder = theirs()
-    scaled = {"rope_type": "llama3", "rope_theta": 1e4, "factor": 8.0}
+    scaled = {"rope_type": "longrope", "rope_theta": 1e4, "factor": 8.0}
     edit(folder / "config.json", lambda settings: settings.update(rope_parameters=scaled))
     with pytest.raises(BundleError) as error:
         load_bundle(folder)

@@ -19,6 +19,27 @@ KINDS: dict[str, dict[str, Any]] = {
     "modern": {"num_kv_heads": 2},
     "modern untied": {"num_kv_heads": 1, "embeddings": {"tied": False}, "mlp": {"activation": "gelu"}},
     "query-key norm": {"num_kv_heads": 2, "head_dim": 16, "attention": {"qk_norm": True}},
+    "window": {"attention": {"window": 4, "pattern": ["sliding", "full"]}, "num_kv_heads": 2},
+    "window everywhere": {"attention": {"window": 7}, "positions": {"kind": "learned"}},
+    "Gemma": {
+        "norm": {"place": "sandwich", "unit_offset": True},
+        "attention": {"qk_norm": True, "window": 5, "pattern": ["sliding", "full"], "cap": 3.0, "scale": 0.3},
+        "positions": {"sliding_theta": 50.0},
+        "head": {"cap": 2.0},
+    },
+    "parallel": {
+        **CLASSIC,
+        "norm": {"kind": "layer", "place": "parallel"},
+        "positions": {"fraction": 0.25},
+        "embeddings": {"tied": False},
+        "head": {"bias": True},
+    },
+    "alibi": {"num_heads": 3, "head_dim": 8, "positions": {"kind": "alibi"}, "head": {"normalised": True}},
+    "experts": {"norm": {"place": "deep"}, "mlp": {"experts": {"number": 3, "chosen": 2}}},
+    "llama3": {
+        "positions": {"fraction": 0.5, "theta": 100.0, "scaling": {"kind": "llama3", "factor": 4.0, "original": 16}}
+    },
+    "yarn": {"positions": {"theta": 100.0, "scaling": {"kind": "yarn", "factor": 4.0, "original": 16}}},
     "squared relu": {"mlp": {"activation": "relu2", "gated": False}},
     "classic": CLASSIC,
     "2017": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from hanlin.model.heads import LmHead, lm_loss, token_scores
+from hanlin.model.heads import CappedHead, LmHead, NormalisedHead, lm_loss, token_scores
 
 
 def make(rows=2, length=9, width=8, vocab=23, dtype=torch.float64, seed=0):
@@ -40,10 +41,36 @@ def test_value_and_gradients_equal_cross_entropy_for_any_chunk(chunk, length, se
         torch.testing.assert_close(one, other)
 
 
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("kind", [LmHead, NormalisedHead, partial(CappedHead, cap=1.5)])
+def test_every_kind_of_head_has_its_loss_and_gradients(kind, bias):
+    hidden, plain, targets = make()
+    head = kind(plain.weight, bias=bias)
+    parameters = [hidden, head.weight]
+    if bias:
+        head.bias = nn.Parameter(torch.randn(23, dtype=torch.float64))
+        parameters.append(head.bias)
+    nats, _ = lm_loss(hidden, head, targets, chunk=4)
+    expected = reference(hidden, head, targets)
+    torch.testing.assert_close(nats, expected)
+    for one, other in zip(
+        torch.autograd.grad(nats, parameters), torch.autograd.grad(expected, parameters), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_capped_score_stays_below_its_cap_and_a_normalised_one_forgets_lengths():
+    hidden, plain, _ = make()
+    assert CappedHead(plain.weight, cap=0.5)(hidden).abs().max() < 0.5
+    louder = NormalisedHead(nn.Parameter(plain.weight.detach() * 7))
+    torch.testing.assert_close(louder(hidden), NormalisedHead(plain.weight)(hidden))
+
+
 def test_gradients_pass_gradcheck():
     hidden, head, targets = make(length=4, width=3, vocab=5)
     assert torch.autograd.gradcheck(
-        lambda h, w: lm_loss(h, SimpleNamespace(weight=w), targets, chunk=3)[0], (hidden, head.weight)
+        lambda h, w: lm_loss(h, SimpleNamespace(table=lambda: w, bias=None, cap=0.0), targets, chunk=3)[0],
+        (hidden, head.weight),
     )
 
 

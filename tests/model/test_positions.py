@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from hanlin.model.positions import LearnedPositions, Rotary, SinusoidalPositions, rotate
+from hanlin.model.rope import rope_steps
 
 PLACES = torch.tensor([[0, 1, 2, 7], [3, 3, 60, 63]])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_each_pair_turns_as_a_complex_number(dtype):
-    rotary = Rotary(head_dim=8, theta=100.0, max_seq_len=64)
+    rotary = Rotary(steps=rope_steps(8, 100.0), max_seq_len=64)
     x = torch.randn(2, 4, 3, 8, dtype=dtype)
     turned = rotate(x, rotary(PLACES, dtype))
     for row, token, head, i in ((0, 1, 0, 0), (0, 3, 2, 1), (1, 2, 1, 3), (1, 3, 0, 2)):
@@ -26,7 +27,7 @@ def test_each_pair_turns_as_a_complex_number(dtype):
 
 
 def test_scores_depend_on_distance_alone():
-    rotary = Rotary(head_dim=16, theta=10000.0, max_seq_len=512)
+    rotary = Rotary(steps=rope_steps(16, 10000.0), max_seq_len=512)
     q, k = torch.randn(1, 1, 1, 16), torch.randn(1, 1, 1, 16)
 
     def score(place_q, place_k):
@@ -38,7 +39,7 @@ def test_scores_depend_on_distance_alone():
 
 
 def test_the_table_is_float32_and_made_once():
-    rotary = Rotary(head_dim=8, theta=100.0, max_seq_len=64)
+    rotary = Rotary(steps=rope_steps(8, 100.0), max_seq_len=64)
     table = rotary.table(torch.device("cpu"))
     assert table.cos.shape == (64, 4)
     assert table.cos.dtype == torch.float32
@@ -51,7 +52,7 @@ def test_angles_are_those_of_published_models():
     transformers = pytest.importorskip("transformers")
     theirs = modeling.LlamaRotaryEmbedding(transformers.LlamaConfig(head_dim=64, rope_theta=500000.0))
     cos, sin = theirs(torch.zeros(1), torch.arange(2000)[None])
-    ours = Rotary(head_dim=64, theta=500000.0, max_seq_len=2000).table(torch.device("cpu"))
+    ours = Rotary(steps=rope_steps(64, 500000.0), max_seq_len=2000).table(torch.device("cpu"))
     assert torch.equal(cos[0, :, :32], ours.cos)
     assert torch.equal(sin[0, :, 32:], ours.sin)
 

@@ -14,7 +14,7 @@ from hanlin.base.errors import BundleError
 from hanlin.bundle.tensors import check_finite, check_match, read_tensors, tensor_names
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.family import Family
-from hanlin.model.families.rules import foreign_views
+from hanlin.model.families.rules import Place, foreign_places, foreign_views
 
 WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
@@ -38,13 +38,13 @@ def import_weights(folder: Path, model: nn.Module, config: ModelConfig, family: 
     full = full_names(tensors, family)
     found = {full[name]: tensor for name, tensor in tensors.items() if name in full}
     found |= {whole: found.pop(copy) for copy, whole in family.copies.items() if copy in found}
-    places = foreign_views(_parameters(model), family.rules, config)
+    places = foreign_places(_parameters(model), family.rules, config)
     _drop_tied_head(paths[0], found, places, family)
     check_match(paths[0], found, {name: place.shape for name, place in places.items()})
     if verify:
         check_finite(paths[0], found)
     for name, place in places.items():
-        place.copy_(found[name])
+        place.write(found[name])
     return paths
 
 
@@ -90,7 +90,7 @@ def as_found(folder: Path, config: ModelConfig, family: Family) -> ModelConfig:
     return family.as_found(config, set(full_names(names, family).values()))
 
 
-def _drop_tied_head(path: Path, found: dict[str, Tensor], places: Mapping[str, Tensor], family: Family) -> None:
+def _drop_tied_head(path: Path, found: dict[str, Tensor], places: Mapping[str, Place], family: Family) -> None:
     """A tied model's file may hold its head once more; one that differs means the config is wrong."""
     (head,), (tokens,) = (_theirs(family, name) for name in ("head.weight", "embeddings.tokens.weight"))
     if head in places or head not in found:

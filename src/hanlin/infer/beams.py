@@ -81,7 +81,7 @@ class _Search:
 def search(
     model: Transformer, prompts: Sequence[Sequence[int]], params: BeamParams | None = None, *, start: int, end: int
 ) -> list[list[Beam]]:
-    """For each prompt of framed ids the texts found, best first, begun with `start`, ended by `end`. Raises as Reader."""
+    """For each prompt of framed ids the texts found, best first, begun by `start`, ended by `end`. Raises as Reader."""
     params = params or BeamParams()
     room = room_for(model, prompts, params.max_tokens)
     reader = Reader(model, prompts, start=start, room=room)

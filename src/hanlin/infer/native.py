@@ -21,13 +21,15 @@ from torch import Tensor, nn
 from hanlin.infer.blocks import BLOCK, BlockTables
 from hanlin.infer.memory import LargePages, aligned
 from hanlin.infer.scheduler import Work
-from hanlin.model.attention import Attention
+from hanlin.model.attention import Attention, attend
 from hanlin.model.block import PreNormBlock
+from hanlin.model.choices import HeadConfig
 from hanlin.model.compiled import library
-from hanlin.model.config import HeadConfig
+from hanlin.model.heads import LmHead
 from hanlin.model.linear import Linear
 from hanlin.model.mlp import GatedMLP, PlainMLP
 from hanlin.model.norms import LayerNorm, RMSNorm
+from hanlin.model.positions import Rotary
 from hanlin.model.transformer import Transformer
 
 Column = np.ndarray[tuple[int], np.dtype[np.int32]]
@@ -76,20 +78,27 @@ class _Batch(ctypes.Structure):
 def supports(model: nn.Module) -> bool:
     """Whether this machine has the compiled decoder and the model is made of the parts it knows.
 
-    Not: post-norm, layers that adapters or quantisation have put in a linear's place, odd widths, other devices.
+    Not: post-norm, windows, angles that change with the text, layers that adapters or quantisation have put in a
+    linear's place, odd widths, other devices.
     """
     return type(model) is Transformer and library() is not None and all(_known(model))
 
 
 def _known(model: Transformer) -> Iterator[bool]:
     config = model.config
+    yield (
+        model.sliding is None
+        and model.stack.relative is None
+        and (model.rotary is None or type(model.rotary) is Rotary)
+    )
+    yield type(model.head) is LmHead
     yield config.arch == "decoder" and config.head == HeadConfig() and config.positions.kind != "relative"
     yield model.embeddings.norm is None and model.embeddings.types is None
     yield model.head.weight.device.type == "cpu" and model.compute_dtype in (torch.float32, torch.bfloat16)
     yield type(model.stack.final_norm) in (RMSNorm, LayerNorm)
     yield config.hidden_size % _HALF_PANEL == 0 and config.head_dim % _HALF_PANEL == 0
     for block in model.stack.blocks:
-        yield type(block) is PreNormBlock and type(block.attention) is Attention
+        yield type(block) is PreNormBlock and type(block.attention) is Attention and block.attention.compute is attend
         yield type(block.mlp) is GatedMLP or (type(block.mlp) is PlainMLP and config.ffn_size % _PANEL == 0)
         yield config.ffn_size % _HALF_PANEL == 0
         yield all(type(part) is Linear for part in _linears(block))
@@ -122,9 +131,9 @@ class PackedDecoder:
             kv_heads=config.num_kv_heads, head_dim=config.head_dim, ffn=config.ffn_size,
             is_bf16=model.compute_dtype == torch.bfloat16, layer_norm=config.norm.kind == "layer",
             gated=config.mlp.gated, activation=_ACTIVATIONS[config.mlp.activation],
-            epsilon=config.norm.eps, scale=model.stack.blocks[0].attention.scale,
-            embedding_scale=config.embeddings.scale, embedding=self._floats(model.embeddings.tokens.weight),
-            positions=self._positions(), cos=cos, sin=sin,
+            epsilon=config.norm.eps, embedding_scale=model.embeddings.scale,
+            scale=config.attention.scale or config.head_dim**-0.5,
+            embedding=self._floats(model.embeddings.tokens.weight), positions=self._positions(), cos=cos, sin=sin,
             final_norm=self._norm(model.stack.final_norm), head=head, layers=ctypes.addressof(self._layers),
         )  # fmt: skip
 
@@ -167,6 +176,7 @@ class PackedDecoder:
     def _rotation(self) -> tuple[int | None, int | None]:
         if self._model.rotary is None:
             return None, None
+        assert isinstance(self._model.rotary, Rotary), "supports() has seen it"
         table = self._model.rotary.table(torch.device("cpu"))
         return self._floats(table.cos), self._floats(table.sin)
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hanlin.infer.blocks import TokenCache
-from hanlin.model.attention import Attention
+from hanlin.model.attention import Attention, attend
 from hanlin.model.block import PreNormBlock
 from hanlin.model.mlp import GatedMLP, PlainMLP
 from hanlin.model.norms import LayerNorm, RMSNorm
@@ -48,9 +48,11 @@ def reads_tokenwise(model: Transformer) -> bool:
 
 def _known(model: Transformer) -> Iterator[bool]:
     norms = (RMSNorm, LayerNorm)
+    yield model.sliding is None and model.stack.relative is None
     yield type(model.stack.final_norm) in norms
     for block in model.stack.blocks:
         yield type(block) is PreNormBlock and type(block.attention) is Attention and block.cross is None
+        yield getattr(block.attention, "compute", None) is attend
         yield type(block.mlp) in (GatedMLP, PlainMLP)
         yield type(block.attention_norm) in norms and type(block.mlp_norm) in norms
 
@@ -62,6 +64,7 @@ class TokenDecoder:
         assert reads_tokenwise(model), "ask first"
         config = model.config
         self._num_heads, self._num_kv, self._head_dim = config.num_heads, config.num_kv_heads, config.head_dim
+        self._scale = config.attention.scale or config.head_dim**-0.5
         self._embeddings, self._rotary, self._dtype = model.embeddings, model.rotary, model.compute_dtype
         self._stream_dtype = torch.promote_types(self._dtype, torch.float32)
         self._layers = [self._layer(block) for block in model.stack.blocks]
@@ -85,7 +88,9 @@ class TokenDecoder:
         keys, values = cache.append(layer, heads[:, self._num_heads :])
         rows = heads.shape[0]
         q = heads[:, : self._num_heads].view(rows, self._num_kv, -1, self._head_dim)  # (B, K, G, E)
-        return F.scaled_dot_product_attention(q, keys, values, attn_mask=cache.mask).reshape(rows, -1)
+        return F.scaled_dot_product_attention(q, keys, values, attn_mask=cache.mask, scale=self._scale).reshape(
+            rows, -1
+        )
 
     def _turn(self, places: Tensor) -> Map:
         """What rotates queries and keys by their places; values ride along, turned by nothing."""

@@ -10,8 +10,11 @@ M tokens of an encoder.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -30,6 +33,20 @@ class Attend(Protocol):
     def __call__(
         self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, scale: float, dropout: float = 0.0
     ) -> Tensor: ...
+
+
+View = Callable[[Layout], Layout]
+
+
+def whole(layout: Layout) -> Layout:
+    """The view of a layer that sees all there is to see."""
+    return layout
+
+
+def sliding(layout: Layout) -> Layout:
+    """The view of a layer that sees no further back than the model's window."""
+    assert layout.sliding is not None, "the model lays out windows where a layer has one"
+    return layout.sliding
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, scale: float, dropout: float = 0.0) -> Tensor:
@@ -70,11 +87,30 @@ def _attend_biased(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, *, scale: floa
     return out.transpose(1, 2)
 
 
+def attend_capped(
+    q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, cap: float, scale: float, dropout: float = 0.0
+) -> Tensor:
+    """As `attend`, but every score s is cap x tanh(s / cap) before the mask (Gemma 2). No fused product knows that.
+
+    The softmax is that of float32, as published models were trained.
+    """
+    num_kv, mask = k.shape[2], layout.whole_mask
+    q = q.transpose(1, 2).unflatten(1, (num_kv, -1))  # (B, K, G, T, E)
+    k, v = k.transpose(1, 2)[:, :, None], v.transpose(1, 2)[:, :, None]  # (B, K, 1, S, E)
+    scores = cap * torch.tanh(q @ k.mT * (scale / cap))
+    if layout.bias is not None:
+        scores = scores + layout.bias.unflatten(1, (num_kv, -1))
+    elif mask is not None:
+        scores = scores.masked_fill(~mask[:, :, None], -math.inf)
+    weights = scores.softmax(dim=-1, dtype=torch.promote_types(q.dtype, torch.float32)).to(q.dtype)
+    return (F.dropout(weights, dropout) @ v).flatten(1, 2).transpose(1, 2)
+
+
 class Attention(nn.Module):
     """Self-attention of one layer.
 
     qkv: one projection to queries, keys and values, in this order. q_norm, k_norm: per-head norms before rotation.
-    scale: of the scores, 1 / root of head_dim unless given.
+    scale: of the scores, 1 / root of head_dim unless given. view: which of a pass's layouts this layer follows.
     """
 
     def __init__(
@@ -91,14 +127,16 @@ class Attention(nn.Module):
         scale: float | None = None,
         dropout: float = 0.0,
         compute: Attend = attend,
+        view: View = whole,
     ) -> None:
         super().__init__()
         self.qkv, self.out, self.q_norm, self.k_norm = qkv, out, q_norm, k_norm
         self.num_heads, self.num_kv_heads, self.head_dim, self.layer = num_heads, num_kv_heads, head_dim, layer
-        self.scale, self.dropout, self.compute = scale or head_dim**-0.5, dropout, compute
+        self.scale, self.dropout, self.compute, self.view = scale or head_dim**-0.5, dropout, compute, view
 
     def forward(self, x: Tensor, layout: Layout, cache: KVCache | None = None) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
+        layout = self.view(layout)
         q, k, v = self._project(x, layout)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)

@@ -6,10 +6,21 @@ Legend: B batch, T tokens, D width.
     x --+-> norm -> attention -> + ->    x --+-> attention -> + -> norm ->
         +------------------------^           +--------------^
 
+    sandwich (Gemma 2)                            deep (ChatGLM-6B)
+    x --+-> norm -> attention -> norm -> + ->     x -> norm --+-> attention ----> + ->
+        +--------------------------------^                    +-> times a number -^
+
+    parallel (CodeGen)
+    x --+-> norm -+-> attention -> + ->
+        |         +-> MLP -------> |
+        +--------------------------^
+
 A decoder under an encoder has a third branch, `cross`, between the two: attention to the encoder's states.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -59,3 +70,48 @@ class PostNormBlock(Block):
         if self.cross is not None and self.cross_norm is not None and memory is not None:
             x = self.cross_norm(x + self.dropout(self.cross(x, memory, layout)))
         return self.mlp_norm(x + self.dropout(self.mlp(x)))
+
+
+class SandwichBlock(Block):
+    """x + norm(branch(norm(x))) for each branch: what a branch adds is normed as well (Gemma 2, GLM-4-0414)."""
+
+    def __init__(self, *, attention_out_norm: nn.Module, mlp_out_norm: nn.Module, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.attention_out_norm, self.mlp_out_norm = attention_out_norm, mlp_out_norm
+
+    def forward(self, x: Tensor, layout: Layout, cache: KVCache | None = None, memory: Tensor | None = None) -> Tensor:
+        """(B, T, D) -> (B, T, D)."""
+        x = x + self.dropout(self.attention_out_norm(self.attention(self.attention_norm(x), layout, cache)))
+        return x + self.dropout(self.mlp_out_norm(self.mlp(self.mlp_norm(x))))
+
+
+class DeepBlock(Block):
+    """norm(x) * residual_scale + branch(norm(x)) for each branch: the stream is normed and kept loud (ChatGLM-6B).
+
+    With the norm behind the sum instead of before the branch this is DeepNorm (Wang 2022, arXiv:2203.00555).
+    """
+
+    def __init__(self, *, residual_scale: float, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.residual_scale = residual_scale
+
+    def forward(self, x: Tensor, layout: Layout, cache: KVCache | None = None, memory: Tensor | None = None) -> Tensor:
+        """(B, T, D) -> (B, T, D)."""
+        x = self.attention_norm(x)
+        x = x * self.residual_scale + self.dropout(self.attention(x, layout, cache))
+        x = self.mlp_norm(x)
+        return x * self.residual_scale + self.dropout(self.mlp(x))
+
+
+class ParallelBlock(nn.Module):
+    """x + attention(norm(x)) + mlp(norm(x)): both branches read the same (GPT-J, CodeGen)."""
+
+    def __init__(self, *, attention: Attention, mlp: nn.Module, attention_norm: nn.Module, dropout: float) -> None:
+        super().__init__()
+        self.attention, self.mlp, self.attention_norm = attention, mlp, attention_norm
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, layout: Layout, cache: KVCache | None = None, memory: Tensor | None = None) -> Tensor:
+        """(B, T, D) -> (B, T, D)."""
+        normed = self.attention_norm(x)
+        return x + self.dropout(self.attention(normed, layout, cache)) + self.dropout(self.mlp(normed))

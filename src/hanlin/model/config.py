@@ -12,89 +12,7 @@ from pydantic import Field, model_validator
 from hanlin.base.config import Config
 from hanlin.base.errors import Problem, UsageError
 from hanlin.base.messages import say
-
-
-class NormConfig(Config):
-    """How and where activations are normalised."""
-
-    kind: Literal["rms", "layer"] = Field(
-        default="rms", description="rms (Zhang 2019, no mean, no bias) or layer (Ba 2016)"
-    )
-    place: Literal["pre", "post"] = Field(
-        default="pre", description="before each branch (GPT-2 on) or after its sum (2017)"
-    )
-    eps: float = Field(default=1e-5, gt=0, le=1e-2, description="added to the variance before the root")
-    final: bool = Field(default=True, description="one more norm after the last block")
-    embeddings: bool = Field(
-        default=False, description="one more norm of the embeddings, before the first block (BERT)"
-    )
-
-
-class PositionsConfig(Config):
-    """How the model knows the order of tokens."""
-
-    kind: Literal["rope", "learned", "sinusoidal", "relative", "none"] = Field(
-        default="rope",
-        description="rotary (Su 2021), a trained table, the fixed table of 2017, scores by distance (T5), or nothing",
-    )
-    theta: float = Field(
-        default=10000.0, gt=1, le=1e9, description="longest wavelength of rope and sinusoidal, over 2 pi"
-    )
-    offset: int = Field(
-        default=0, ge=0, le=1000, description="learned: rows of the table before that of the first token (RoBERTa: 2)"
-    )
-    buckets: int = Field(default=32, ge=4, le=4096, description="relative: trained scores per head, by distance")
-    distance: int = Field(
-        default=128, ge=2, le=16_777_216, description="relative: from this distance on all share a score"
-    )
-
-
-class AttentionConfig(Config):
-    """What an attention layer is made of beyond its sizes."""
-
-    qkv_bias: bool = Field(default=False, description="biases on the query, key and value projections")
-    out_bias: bool = Field(default=False, description="bias on the output projection")
-    qk_norm: bool = Field(default=False, description="RMS norm of every query and key head before rope (Qwen3)")
-    scale: float = Field(
-        default=0.0, ge=0, le=1e3, description="scores are multiplied by this (T5: 1); 0: 1 / root of head_dim"
-    )
-
-
-class MlpConfig(Config):
-    """What a feed-forward layer is made of beyond its width."""
-
-    activation: Literal["silu", "gelu", "gelu_tanh", "relu", "relu2"] = Field(
-        default="silu", description="silu, gelu (erf), gelu_tanh (GPT-2), relu (2017), relu2 (squared, So 2021)"
-    )
-    gated: bool = Field(
-        default=True, description="multiply the activation by a second projection (SwiGLU, Shazeer 2020)"
-    )
-    bias: bool = Field(default=False, description="biases on its projections")
-
-
-class EmbeddingsConfig(Config):
-    """How tokens enter and leave."""
-
-    tied: bool = Field(default=True, description="the output head is the token embedding")
-    scale: float = Field(
-        default=1.0, gt=0, le=1e3, description="embeddings are multiplied by this (2017: root of hidden_size)"
-    )
-    types: int = Field(default=0, ge=0, le=1000, description="kinds of token with a trained vector each (BERT: 2)")
-
-
-class HeadConfig(Config):
-    """What stands on top of the last block."""
-
-    kind: Literal["tokens", "none"] = Field(
-        default="tokens", description="scores of every token, or nothing (models of embeddings)"
-    )
-    transform: bool = Field(default=False, description="a layer, activation and norm before the scores (BERT)")
-    bias: bool = Field(default=False, description="a bias per token on the scores")
-    scale: float = Field(
-        default=1.0, gt=0, le=1e3, description="states are multiplied by this before the scores (T5: hidden_size^-0.5)"
-    )
-    pooler: bool = Field(default=False, description="a layer and tanh over the first token's state (BERT)")
-    next_sentence: bool = Field(default=False, description="two scores of the pooled state: does B follow A (BERT)")
+from hanlin.model.choices import AttentionConfig, EmbeddingsConfig, HeadConfig, MlpConfig, NormConfig, PositionsConfig
 
 
 class ModelConfig(Config):
@@ -145,6 +63,13 @@ class ModelConfig(Config):
         """Heads must fit widths, rotations need pairs, and every part must have its place in the arch."""
         yield from _head_problems(self)
         yield from _arch_problems(self)
+        yield from _position_problems(self)
+        yield from _part_problems(self)
+
+    def sliding_layers(self) -> tuple[bool, ...]:
+        """Which layers see no further back than the window."""
+        kinds = self.attention.pattern
+        return tuple(self.attention.window > 0 and kinds[n % len(kinds)] == "sliding" for n in range(self.num_layers))
 
     def num_parameters(self) -> int:
         """Exact number of trained numbers; a tied head counts once."""
@@ -158,7 +83,7 @@ class ModelConfig(Config):
         embedding = 0 if self.embeddings.tied else self.vocab_size * self.hidden_size  # a lookup costs nothing
         num_layers = self.num_layers + self.num_encoder_layers
         attention = 6 * num_layers * self.num_heads * self.head_dim * seq_len
-        return 6 * (self.num_parameters() - embedding - table) + attention
+        return 6 * (self.num_parameters() - embedding - table - _idle_parameters(self)) + attention
 
 
 def derived_sizes(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,6 +133,26 @@ def _arch_problems(config: ModelConfig) -> Iterator[Problem]:
         yield _problem("positions.distance", config.positions.distance, "distance", buckets=config.positions.buckets)
 
 
+def _position_problems(config: ModelConfig) -> Iterator[Problem]:
+    scaling = config.positions.scaling
+    if scaling.kind != "none" and config.positions.kind != "rope":
+        yield _problem("positions.scaling.kind", scaling.kind, "scaling_kind", kind=config.positions.kind)
+    if scaling.kind in ("dynamic", "llama3", "yarn") and not scaling.original:
+        yield _problem("positions.scaling.original", 0, "scaling_original", kind=scaling.kind)
+    if scaling.low >= scaling.high:
+        yield _problem("positions.scaling.low", scaling.low, "scaling_order", high=scaling.high)
+
+
+def _part_problems(config: ModelConfig) -> Iterator[Problem]:
+    if config.norm.unit_offset and config.norm.kind != "rms":
+        yield _problem("norm.unit_offset", True, "unit_offset", kind=config.norm.kind)
+    if config.head.cap and config.head.normalised:
+        yield _problem("head.cap", config.head.cap, "head_cap")
+    experts = config.mlp.experts
+    if experts.number and experts.chosen > experts.number:
+        yield _problem("mlp.experts.chosen", experts.chosen, "experts", number=experts.number)
+
+
 def _problem(name: str, value: object, rule: str, **values: object) -> Problem:
     """One broken rule in the user's language; its remedy stands beside it in the catalogue."""
     return Problem(name, value, say(f"model.rule_{rule}", **values), say(f"model.remedy_{rule}", **values))
@@ -242,10 +187,22 @@ def _stack_parameters(config: ModelConfig, num_layers: int, *, crossed: bool = F
 
 
 def _layer_parameters(config: ModelConfig) -> int:
-    c, width = config, config.hidden_size
-    up_rows = c.ffn_size * (2 if c.mlp.gated else 1)
-    mlp = width * (up_rows + c.ffn_size) + (up_rows + width) * c.mlp.bias
-    return _attention_parameters(c) + mlp + 2 * c.head_dim * c.attention.qk_norm + 2 * _norm(c)
+    c = config
+    mlps = (c.mlp.experts.number or 1) * _mlp_parameters(c) + c.hidden_size * c.mlp.experts.number
+    norms = {"sandwich": 4, "parallel": 1}.get(c.norm.place, 2)
+    return _attention_parameters(c) + mlps + 2 * c.head_dim * c.attention.qk_norm + norms * _norm(c)
+
+
+def _mlp_parameters(config: ModelConfig) -> int:
+    """Of one MLP."""
+    up_rows = config.ffn_size * (2 if config.mlp.gated else 1)
+    return config.hidden_size * (up_rows + config.ffn_size) + (up_rows + config.hidden_size) * config.mlp.bias
+
+
+def _idle_parameters(config: ModelConfig) -> int:
+    """Of the MLPs that a token does not choose."""
+    experts = config.mlp.experts
+    return config.num_layers * max(0, experts.number - experts.chosen) * _mlp_parameters(config)
 
 
 def _attention_parameters(config: ModelConfig) -> int:

@@ -79,9 +79,13 @@ def copying_problems(config: ModelConfig) -> Iterator[Problem]:
     """What a shape lacks for it: rotary positions, a tied head, RMS norms before the blocks, and room."""
     needs = (
         ("positions.kind", config.positions.kind, config.positions.kind == "rope", "rope"),
+        ("positions.fraction", config.positions.fraction, config.positions.fraction == 1, "1"),
+        ("positions.scaling.kind", config.positions.scaling.kind, config.positions.scaling.kind == "none", "none"),
         ("embeddings.tied", config.embeddings.tied, config.embeddings.tied, "true"),
         ("norm.place", config.norm.place, config.norm.place == "pre" and config.norm.final, "pre"),
         ("norm.kind", config.norm.kind, config.norm.kind == "rms", "rms"),
+        ("norm.unit_offset", config.norm.unit_offset, not config.norm.unit_offset, "false"),
+        ("attention.scale", config.attention.scale, not config.attention.scale, "0"),
         ("attention.qk_norm", config.attention.qk_norm, not config.attention.qk_norm, "false"),
         ("num_layers", config.num_layers, config.num_layers >= 2, ">= 2"),
         ("num_kv_heads", config.num_kv_heads, config.num_kv_heads >= 2, ">= 2"),

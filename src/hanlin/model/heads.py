@@ -28,8 +28,11 @@ WIDE_LOGITS = 2**19
 class LmHead(nn.Module):
     """Scores of every token. Tied models pass the embedding's own weight.
 
-    transform: what states go through first (BERT); scale: what they are multiplied by (T5); bias: one per token.
+    transform: what states go through first (BERT); scale: what they are multiplied by (T5); bias: one per token; cap:
+    see CappedHead.
     """
+
+    cap = 0.0
 
     def __init__(
         self, weight: nn.Parameter, *, bias: bool = False, transform: nn.Module | None = None, scale: float = 1.0
@@ -45,10 +48,14 @@ class LmHead(nn.Module):
             hidden = self.transform(hidden)
         return hidden if self.scale == 1 else hidden * self.scale
 
+    def table(self) -> Tensor:
+        """What states are multiplied with (V, D)."""
+        return self.weight
+
     def forward(self, hidden: Tensor) -> Tensor:
         """(*, D) -> (*, V) in the dtype of hidden."""
         bias = None if self.bias is None else self.bias.to(hidden.dtype)
-        return F.linear(self.prepare(hidden), self.weight.to(hidden.dtype), bias)
+        return F.linear(self.prepare(hidden), self.table().to(hidden.dtype), bias)
 
 
 class NoHead(LmHead):
@@ -83,6 +90,26 @@ class Pooler(nn.Module):
         return torch.tanh(self.dense(hidden[:, 0]))
 
 
+class NormalisedHead(LmHead):
+    """Scores by the direction of each token's row, whatever its length (Baichuan 2)."""
+
+    def table(self) -> Tensor:
+        """See LmHead."""
+        return F.normalize(self.weight)
+
+
+class CappedHead(LmHead):
+    """Scores s as cap x tanh(s / cap): none is larger than `cap` (Gemma 2)."""
+
+    def __init__(self, weight: nn.Parameter, *, cap: float, **parts: Any) -> None:
+        super().__init__(weight, **parts)
+        self.cap = cap
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(*, D) -> (*, V) in the dtype of hidden."""
+        return self.cap * torch.tanh(super().forward(hidden) / self.cap)
+
+
 def lm_loss(
     hidden: Tensor, head: LmHead, targets: Tensor, *, ignore: int = -100, chunk: int | None = None
 ) -> tuple[Tensor, int]:
@@ -98,15 +125,15 @@ def lm_loss(
         hidden, targets = hidden[kept], targets[kept]
     hidden, weight = _with_bias(head.prepare(hidden), head)
     size = chunk or _chunk_size(hidden, weight.shape[0])
-    return _ChunkedLoss.apply(hidden, weight, targets, size, torch.is_grad_enabled()), len(kept)
+    return _ChunkedLoss.apply(hidden, weight, targets, size, head.cap, torch.is_grad_enabled()), len(kept)
 
 
 def _with_bias(hidden: Tensor, head: LmHead) -> tuple[Tensor, Tensor]:
     """A bias is one more column of the weight (V, D + 1), whose input is always 1."""
     if head.bias is None:
-        return hidden, head.weight
+        return hidden, head.table()
     ones = hidden.new_ones(len(hidden), 1)
-    return torch.cat((hidden, ones), dim=1), torch.cat((head.weight, head.bias[:, None]), dim=1)
+    return torch.cat((hidden, ones), dim=1), torch.cat((head.table(), head.bias[:, None]), dim=1)
 
 
 def _chunk_size(hidden: Tensor, num_classes: int) -> int:
@@ -119,7 +146,9 @@ class _ChunkedLoss(torch.autograd.Function):
     """Sum of nats of hidden (N, D) under weight (V, D), its gradients ready when the forward pass ends."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, size: int, wanted: bool) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, size: int, cap: float, wanted: bool
+    ) -> Tensor:
         """Softmax chunk by chunk; d nats / d logits = softmax - one-hot."""
         cast = weight.to(hidden.dtype)
         wide = torch.promote_types(hidden.dtype, torch.float32)
@@ -130,7 +159,10 @@ class _ChunkedLoss(torch.autograd.Function):
             part = slice(start, start + size)
             logits = F.linear(hidden[part], cast)  # (C, V)
             wants = hidden_grad is not None or weight_grad is not None
+            slope = _cap(logits, cap) if cap else None
             nats += _take_slopes(logits, targets[part], wide, wants)
+            if slope is not None:
+                logits *= slope
             if hidden_grad is not None:
                 torch.mm(logits, cast, out=hidden_grad[part])
             if weight_grad is not None:
@@ -143,7 +175,15 @@ class _ChunkedLoss(torch.autograd.Function):
         """Scale what forward left."""
         hidden_grad, weight_grad = ctx.saved_tensors
         scaled = (None if grad is None else grad * upstream[0].to(grad.dtype) for grad in (hidden_grad, weight_grad))
-        return (*scaled, None, None, None)
+        return (*scaled, None, None, None, None)
+
+
+def _cap(logits: Tensor, cap: float) -> Tensor:
+    """Turn logits into cap x tanh(logits / cap), and return the slope of that, 1 - tanh^2."""
+    bent = logits.div_(cap).tanh_()
+    slope = 1 - bent.square()
+    bent.mul_(cap)
+    return slope
 
 
 def _take_slopes(logits: Tensor, targets: Tensor, wide: torch.dtype, wanted: bool) -> Tensor:

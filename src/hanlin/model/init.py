@@ -7,6 +7,8 @@ import hashlib
 import torch
 from torch import Tensor, nn
 
+from hanlin.model.norms import OffsetRMSNorm
+
 BASE_STD = 0.02
 
 
@@ -21,14 +23,18 @@ def initialise(model: nn.Module, *, seed: int, num_layers: int, hidden_size: int
     | qkv, gate, up (from the stream)             | normal, std 1 / sqrt(hidden_size), cut to 0.02 .. 0.05           |
     | relative positions, pooler, next sentence   | as from the stream                                               |
     | attention, cross.out, mlp.down (into it)    | the same / sqrt(2 num_layers): the sum of branches stays level   |
-    | norm weights                                | 1                                                                |
+    | norm weights                                | 1 (0 where kept as the distance from 1)                          |
     | biases                                      | 0                                                                |
 
     Each parameter draws from a generator of its own, seeded by `seed` and its name: adding or reordering modules
     changes no other weight. Drawn on the CPU in float32, so that a seed means the same numbers on every device.
     """
+    offsets = {f"{name}.weight" for name, part in model.named_modules() if isinstance(part, OffsetRMSNorm)}
     inner = min(0.05, max(BASE_STD, hidden_size**-0.5))
     for name, parameter in model.named_parameters():
+        if name in offsets:
+            parameter.zero_()
+            continue
         parameter.copy_(_values(name, parameter, seed=seed, inner=inner, num_layers=num_layers))
 
 

@@ -29,7 +29,9 @@ class Layout:
     segments: (B, T) where rows hold several documents.
     keys: (B or 1, S) places of the keys where they are not those of the tokens: with a cache.
     rotation: the angles of rotary positions, None without.
-    bias: (B or 1, H, T, S) what is added to scores, -inf where a token may not look; None without relative positions.
+    bias: (B or 1, H, T, S) what is added to scores, -inf where a token may not look; None without scores by distance.
+    window: a token sees that many tokens, itself included; 0: no limit. A mask of a cache holds it already.
+    sliding: the same tokens as layers with a window see them, where the model has such layers.
     """
 
     positions: Tensor
@@ -39,12 +41,14 @@ class Layout:
     keys: Tensor | None = None
     rotation: Rotation | None = None
     bias: Tensor | None = None
+    window: int = 0
+    sliding: Layout | None = None
     _blocks: dict[torch.dtype, list[Block]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def mask(self) -> Tensor | None:
         """(B or 1, 1, T, S) bool, True = may look; None where `causal`, or where all may look at all."""
-        return self.slots if self.segments is None else packed_mask(self.segments)
+        return self.slots if self.segments is None else packed_mask(self.segments, self.window)
 
     @property
     def whole_mask(self) -> Tensor | None:
@@ -64,6 +68,8 @@ class Layout:
         if self.segments is None:
             return torch.zeros_like(last), last
         first = last - 1 - positions_of(self.segments)
+        if self.window:
+            first = torch.maximum(first, last - self.window)
         return first.int(), torch.where(self.segments == 0, 0, last)
 
     def blocks(self, dtype: torch.dtype) -> list[Block]:
@@ -82,18 +88,21 @@ class LayoutMaker(Protocol):
 
 
 def causal_layout(
-    tokens: Tensor, *, segments: Tensor | None, positions: Tensor | None, cache: KVCache | None
+    tokens: Tensor, *, segments: Tensor | None, positions: Tensor | None, cache: KVCache | None, window: int = 0
 ) -> Layout:
-    """Layout of a decoder: each token sees its own document up to itself.
+    """Layout of a decoder: each token sees its own document up to itself, no more than `window` tokens of it.
 
     With a cache, rows go on where their cache ends; `segments` then only tells padding (0, at the right) from tokens.
     """
     if cache is not None:
-        return _cached_layout(tokens, positions, cache)
-    if segments is None or _one_document(segments):
+        return _cached_layout(tokens, positions, cache, window)
+    if tokens.shape[1] <= window:
+        window = 0  # nothing is out of sight
+    if not window and (segments is None or _one_document(segments)):
         return Layout(_positions(tokens, positions), causal=True)
+    segments = torch.ones_like(tokens) if segments is None else segments
     places = positions_of(segments) if positions is None else positions
-    return Layout(places, causal=False, segments=segments)
+    return Layout(places, causal=False, segments=segments, window=window)
 
 
 def full_layout(tokens: Tensor, *, segments: Tensor | None, positions: Tensor | None, cache: KVCache | None) -> Layout:
@@ -124,10 +133,10 @@ def positions_of(segments: Tensor) -> Tensor:
     return index - torch.where(starts, index, 0).cummax(dim=1).values
 
 
-def packed_mask(segments: Tensor) -> Tensor:
-    """(B, T) -> (B, 1, T, T) bool: the same document, and not later."""
-    same = segments[:, :, None] == segments[:, None, :]
-    return same.tril()[:, None]
+def packed_mask(segments: Tensor, window: int = 0) -> Tensor:
+    """(B, T) -> (B, 1, T, T) bool: the same document, not later, and not `window` tokens before or more."""
+    same = (segments[:, :, None] == segments[:, None, :]).tril()
+    return (same.triu(1 - window) if window else same)[:, None]
 
 
 def _one_document(segments: Tensor) -> bool:
@@ -139,15 +148,19 @@ def _positions(tokens: Tensor, positions: Tensor | None) -> Tensor:
     return torch.arange(tokens.shape[1], device=tokens.device)[None] if positions is None else positions
 
 
-def _cached_layout(tokens: Tensor, positions: Tensor | None, cache: KVCache) -> Layout:
+def _cached_layout(tokens: Tensor, positions: Tensor | None, cache: KVCache, window: int) -> Layout:
     """A key's slot in the cache is its position, so a token sees the slots up to its own."""
     num_new, shortest, longest = tokens.shape[1], min(cache.lengths), max(cache.lengths)
     starts = torch.tensor([shortest] if shortest == longest else cache.lengths, device=tokens.device)
     places = starts[:, None] + torch.arange(num_new, device=tokens.device)
     shown = places if positions is None else positions
-    if longest == 0:
+    narrow = 0 < window < longest + num_new
+    if longest == 0 and not narrow:
         return Layout(shown, causal=True)
     slots = torch.arange(longest + num_new, device=tokens.device)
-    if num_new == 1 and shortest == longest:
+    if num_new == 1 and shortest == longest and not narrow:
         return Layout(shown, causal=False, keys=slots[None])
-    return Layout(shown, causal=False, slots=(slots <= places[:, :, None])[:, None], keys=slots[None])
+    seen = slots <= places[:, :, None]
+    if narrow:
+        seen &= slots > places[:, :, None] - window
+    return Layout(shown, causal=False, slots=seen[:, None], keys=slots[None])

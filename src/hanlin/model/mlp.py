@@ -5,7 +5,7 @@ Legend: * any leading dimensions, D width, F ffn width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -79,6 +79,32 @@ class GatedMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(*, D) -> (*, D)."""
         return self.down(self.compute(self.gate_up(x), self.activation))
+
+
+class RoutedMLP(nn.Module):
+    """Many MLPs, of which every token takes the `num_chosen` that its router scores highest (Shazeer 2017).
+
+    Their outputs are weighted by a softmax over all of them, with `renormalised` over the chosen alone. Tokens that
+    take the same one are worked out together.
+    """
+
+    def __init__(self, *, router: Linear, experts: Sequence[nn.Module], num_chosen: int, renormalised: bool) -> None:
+        super().__init__()
+        self.router, self.experts = router, nn.ModuleList(experts)
+        self.num_chosen, self.renormalised = num_chosen, renormalised
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(*, D) -> (*, D)."""
+        tokens = x.flatten(0, -2)
+        wide = torch.promote_types(x.dtype, torch.float32)
+        weights, chosen = self.router(tokens).to(wide).softmax(dim=-1).topk(self.num_chosen, dim=-1)
+        if self.renormalised:
+            weights = weights / weights.sum(dim=-1, keepdim=True)
+        out = torch.zeros_like(tokens)
+        for number, expert in enumerate(self.experts):
+            rows, places = (chosen == number).nonzero(as_tuple=True)
+            out = out.index_add(0, rows, expert(tokens[rows]) * weights[rows, places, None].to(x.dtype))
+        return out.view_as(x)
 
 
 class PlainMLP(nn.Module):

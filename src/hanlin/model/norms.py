@@ -68,6 +68,14 @@ class RMSNorm(nn.Module):
         return self.compute(x, self.weight, self.eps)
 
 
+class OffsetRMSNorm(RMSNorm):
+    """RMS norm whose trained weight is its distance from 1 (Gemma)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(*, D) -> (*, D)."""
+        return self.compute(x, self.weight + 1, self.eps)
+
+
 class LayerNorm(nn.Module):
     """Mean and variance norm with a trained weight and bias (Ba 2016)."""
 

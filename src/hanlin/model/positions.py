@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hanlin.model import kernels
+from hanlin.model.rope import Steps, grown_theta, plain_radians
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ class Rotary:
     Not a module: its table is a formula, must stay float32 when a model is cast, and is no weight to save.
     """
 
-    def __init__(self, *, head_dim: int, theta: float, max_seq_len: int) -> None:
-        self.head_dim, self.theta, self.max_seq_len = head_dim, theta, max_seq_len
+    def __init__(self, *, steps: Steps, max_seq_len: int) -> None:
+        self.steps, self.max_seq_len = steps, max_seq_len
         self._table: Rotation | None = None
 
-    def __call__(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
+    def __call__(self, positions: Tensor, dtype: torch.dtype, *, segments: Tensor | None = None) -> Rotation:
         """Angles of `positions` (B, T), computed in float32 as published models were trained, cast to `dtype`."""
         table = self.table(positions.device)
         cos, sin = table.cos[positions], table.sin[positions]
@@ -53,10 +54,36 @@ class Rotary:
         return self._table
 
     def _build(self, device: torch.device) -> Rotation:
-        exponents = torch.arange(0, self.head_dim, 2, dtype=torch.int64, device=device).float() / self.head_dim
-        steps = 1.0 / self.theta**exponents
-        angles = torch.arange(self.max_seq_len, device=device).float()[:, None] * steps
-        return Rotation(angles.cos(), angles.sin())
+        angles = torch.arange(self.max_seq_len, device=device).float()[:, None] * self.steps.radians.to(device)
+        return Rotation(angles.cos() * self.steps.amplitude, angles.sin() * self.steps.amplitude)
+
+
+class DynamicRotary:
+    """RoPE whose base grows with the text, dynamic NTK: every angle depends on how long its document has become.
+
+    As in transformers a key keeps the angles of the moment it was read. What a token says past the original context
+    thus depends on the pieces the text came in; a document's neighbours in a batch make no difference here, there they
+    do.
+    """
+
+    def __init__(self, *, turning: int, head_dim: int, theta: float, factor: float, original: int) -> None:
+        self.turning, self.head_dim, self.theta, self.factor, self.original = turning, head_dim, theta, factor, original
+
+    def __call__(self, positions: Tensor, dtype: torch.dtype, *, segments: Tensor | None = None) -> Rotation:
+        """Angles of `positions` (B, T) in documents told apart by `segments`."""
+        lengths = _lengths(positions, segments)[..., None].float()
+        theta = grown_theta(self.theta, self.turning, factor=self.factor, original=self.original, lengths=lengths)
+        radians = F.pad(plain_radians(self.turning, theta), (0, (self.head_dim - self.turning) // 2))
+        angles = positions[..., None].float() * radians
+        return Rotation(angles.cos().to(dtype)[:, :, None], angles.sin().to(dtype)[:, :, None])
+
+
+def _lengths(positions: Tensor, segments: Tensor | None) -> Tensor:
+    """Tokens of each token's document so far, (B, T) or (B, 1)."""
+    if segments is None:
+        return positions.amax(dim=1, keepdim=True) + 1
+    same = segments[:, :, None] == segments[:, None, :]
+    return torch.where(same, positions[:, None], 0).amax(dim=2) + 1
 
 
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from hanlin.model.alibi import Alibi
 from hanlin.model.cache import KVCache
 from hanlin.model.masks import Layout
 from hanlin.model.memory import Memory
@@ -22,7 +23,7 @@ class Stack(nn.Module):
     """
 
     def __init__(
-        self, *, blocks: Sequence[nn.Module], final_norm: nn.Module, relative: RelativePositions | None = None
+        self, *, blocks: Sequence[nn.Module], final_norm: nn.Module, relative: RelativePositions | Alibi | None = None
     ) -> None:
         super().__init__()
         self.blocks, self.final_norm, self.relative = nn.ModuleList(blocks), final_norm, relative

@@ -6,26 +6,29 @@ Legend: B batch, T tokens, D width, V vocabulary.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from hanlin.base.errors import RequestTooLong, UsageError
-from hanlin.model.attention import Attention, CrossAttention
-from hanlin.model.block import PostNormBlock, PreNormBlock
+from hanlin.model.alibi import Alibi
+from hanlin.model.angles import near_rotary, rotary
+from hanlin.model.attention import Attention, CrossAttention, attend, attend_capped, sliding, whole
+from hanlin.model.block import DeepBlock, ParallelBlock, PostNormBlock, PreNormBlock, SandwichBlock
 from hanlin.model.cache import DenseCache, KVCache
 from hanlin.model.config import ModelConfig
 from hanlin.model.copying import install_copying
 from hanlin.model.embeddings import Embedding, Embeddings
-from hanlin.model.heads import LmHead, NoHead, Pooler, Transform
+from hanlin.model.heads import CappedHead, LmHead, NoHead, NormalisedHead, Pooler, Transform
 from hanlin.model.init import initialise
 from hanlin.model.linear import Linear
 from hanlin.model.masks import LayoutMaker, causal_layout, full_layout, see_prefix
 from hanlin.model.memory import Memory
-from hanlin.model.mlp import ACTIVATIONS, GatedMLP, PlainMLP
-from hanlin.model.norms import LayerNorm, RMSNorm
-from hanlin.model.positions import LearnedPositions, Rotary, SinusoidalPositions
+from hanlin.model.mlp import ACTIVATIONS, GatedMLP, PlainMLP, RoutedMLP
+from hanlin.model.norms import LayerNorm, OffsetRMSNorm, RMSNorm
+from hanlin.model.positions import DynamicRotary, LearnedPositions, Rotary, SinusoidalPositions
 from hanlin.model.relative import RelativePositions
 from hanlin.model.stack import Stack
 
@@ -33,7 +36,8 @@ from hanlin.model.stack import Stack
 class Transformer(nn.Module):
     """Embeddings, a stack of blocks, a head. `config` is kept for saving; no layer reads it.
 
-    layout: works out who sees whom, once per pass (masks.py). pooler, next_sentence: None but for BERT.
+    layout, sliding: work out who sees whom, once per pass (masks.py), for all layers and for those with a window.
+    pooler, next_sentence: None but for BERT.
     Weights are float32 and cast where they are used. To serve only, `model.to(model.compute_dtype)` stores them cast.
     """
 
@@ -44,14 +48,17 @@ class Transformer(nn.Module):
         embeddings: Embeddings,
         stack: Stack,
         head: LmHead,
-        rotary: Rotary | None,
+        rotary: Rotary | DynamicRotary | None,
         layout: LayoutMaker,
         compute_dtype: torch.dtype,
+        sliding: LayoutMaker | None = None,
+        sliding_rotary: Rotary | None = None,
         pooler: Pooler | None = None,
         next_sentence: Linear | None = None,
     ) -> None:
         super().__init__()
-        self.config, self.layout, self.compute_dtype = config, layout, compute_dtype
+        self.sliding_rotary = sliding_rotary
+        self.config, self.layout, self.compute_dtype, self.sliding = config, layout, compute_dtype, sliding
         self.embeddings, self.stack, self.head, self.rotary = embeddings, stack, head, rotary
         self.pooler, self.next_sentence = pooler, next_sentence
 
@@ -80,7 +87,13 @@ class Transformer(nn.Module):
         if prefix is not None:
             layout = see_prefix(layout, prefix)
         if self.rotary is not None:
-            layout = replace(layout, rotation=self.rotary(layout.positions, self.compute_dtype))
+            turned = self.rotary(layout.positions, self.compute_dtype, segments=segments)
+            layout = replace(layout, rotation=turned)
+        if self.sliding is not None:
+            narrow = self.sliding(tokens, segments=segments, positions=positions, cache=cache)
+            near = self.sliding_rotary
+            rotation = layout.rotation if near is None else near(layout.positions, self.compute_dtype)
+            layout = replace(layout, sliding=replace(narrow, rotation=rotation))
         x = self.embeddings(tokens, layout.positions, self.compute_dtype, types=types)
         x = self.stack(x, layout, cache, memory)
         if cache is not None:
@@ -174,15 +187,21 @@ def build_model(
 
 def assemble(config: ModelConfig, *, compute_dtype: torch.dtype = torch.float32) -> Transformer:
     """The parts that `config` asks for, put together, their weights still unset (what a loader fills)."""
-    embeddings, sees_all, crossed = _embeddings(config), config.arch == "encoder", config.arch == "encoder_decoder"
+    embeddings, sees_all, crossed = (
+        _embeddings(config, compute_dtype),
+        config.arch == "encoder",
+        config.arch == "encoder_decoder",
+    )
     width, head = config.hidden_size, config.head
     parts: dict[str, Any] = {
         "embeddings": embeddings,
         "stack": _stack(config, config.num_layers, both_ways=sees_all, crossed=crossed),
         "head": _head(config, embeddings.tokens.weight),
-        "rotary": _rotary(config),
+        "rotary": rotary(config),
         "layout": full_layout if sees_all else causal_layout,
         "compute_dtype": compute_dtype,
+        "sliding": partial(causal_layout, window=config.attention.window) if any(config.sliding_layers()) else None,
+        "sliding_rotary": near_rotary(config),
         "pooler": Pooler(dense=Linear(width, width, bias=True)) if head.pooler else None,
         "next_sentence": Linear(width, 2, bias=True) if head.next_sentence else None,
     }
@@ -192,12 +211,12 @@ def assemble(config: ModelConfig, *, compute_dtype: torch.dtype = torch.float32)
     return Transformer(config, **parts)
 
 
-def _embeddings(config: ModelConfig) -> Embeddings:
+def _embeddings(config: ModelConfig, dtype: torch.dtype) -> Embeddings:
     types = config.embeddings.types
     return Embeddings(
         tokens=Embedding(config.vocab_size, config.hidden_size),
         positions=_positions(config),
-        scale=config.embeddings.scale,
+        scale=torch.tensor(config.embeddings.scale, dtype=dtype).item(),  # as Gemma was trained: 55.4 is 55.5
         dropout=config.dropout,
         types=Embedding(types, config.hidden_size) if types else None,
         norm=_norm(config) if config.norm.embeddings else None,
@@ -205,14 +224,18 @@ def _embeddings(config: ModelConfig) -> Embeddings:
 
 
 def _head(config: ModelConfig, tokens: nn.Parameter) -> LmHead:
-    if config.head.kind == "none":
+    said = config.head
+    if said.kind == "none":
         return NoHead(tokens)
     transform = None
-    if config.head.transform:
+    if said.transform:
         dense = Linear(config.hidden_size, config.hidden_size, bias=True)
         transform = Transform(dense=dense, activation=ACTIVATIONS[config.mlp.activation], norm=_norm(config))
     weight = tokens if config.embeddings.tied else nn.Parameter(torch.empty_like(tokens))
-    return LmHead(weight, bias=config.head.bias, transform=transform, scale=config.head.scale)
+    parts: dict[str, Any] = {"bias": said.bias, "transform": transform, "scale": said.scale}
+    if said.cap:
+        return CappedHead(weight, cap=said.cap, **parts)
+    return NormalisedHead(weight, **parts) if said.normalised else LmHead(weight, **parts)
 
 
 def _stack(config: ModelConfig, num_layers: int, *, both_ways: bool, crossed: bool) -> Stack:
@@ -224,32 +247,40 @@ def _stack(config: ModelConfig, num_layers: int, *, both_ways: bool, crossed: bo
 
 
 def _block(config: ModelConfig, layer: int, *, crossed: bool) -> nn.Module:
-    kind = {"pre": PreNormBlock, "post": PostNormBlock}[config.norm.place]
-    return kind(
-        attention=_attention(config, layer),
-        mlp=_mlp(config),
-        attention_norm=_norm(config),
-        mlp_norm=_norm(config),
-        dropout=config.dropout,
-        cross=_cross(config, layer) if crossed else None,
-        cross_norm=_norm(config) if crossed else None,
-    )
+    parts: dict[str, Any] = {
+        "attention": _attention(config, layer),
+        "mlp": _mlp(config),
+        "attention_norm": _norm(config),
+        "dropout": config.dropout,
+    }
+    if config.norm.place == "parallel":
+        return ParallelBlock(**parts)
+    parts["mlp_norm"] = _norm(config)
+    if config.norm.place == "sandwich":
+        return SandwichBlock(**parts, attention_out_norm=_norm(config), mlp_out_norm=_norm(config))
+    if config.norm.place == "deep":
+        return DeepBlock(**parts, residual_scale=(2 * config.num_layers) ** 0.5)
+    if crossed:
+        parts |= {"cross": _cross(config, layer), "cross_norm": _norm(config)}
+    return {"pre": PreNormBlock, "post": PostNormBlock}[config.norm.place](**parts)
 
 
 def _attention(config: ModelConfig, layer: int) -> Attention:
-    width, normed = config.hidden_size, config.attention.qk_norm
+    width, said = config.hidden_size, config.attention
     q_rows, kv_rows = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
     return Attention(
-        qkv=Linear(width, q_rows + 2 * kv_rows, bias=config.attention.qkv_bias, parts=(q_rows, kv_rows, kv_rows)),
-        out=Linear(q_rows, width, bias=config.attention.out_bias),
+        qkv=Linear(width, q_rows + 2 * kv_rows, bias=said.qkv_bias, parts=(q_rows, kv_rows, kv_rows)),
+        out=Linear(q_rows, width, bias=said.out_bias),
         num_heads=config.num_heads,
         num_kv_heads=config.num_kv_heads,
         head_dim=config.head_dim,
         layer=layer,
-        q_norm=RMSNorm(config.head_dim, eps=config.norm.eps) if normed else None,
-        k_norm=RMSNorm(config.head_dim, eps=config.norm.eps) if normed else None,
-        scale=config.attention.scale or None,
+        q_norm=_head_norm(config) if said.qk_norm else None,
+        k_norm=_head_norm(config) if said.qk_norm else None,
+        scale=said.scale or None,
         dropout=config.dropout,
+        compute=partial(attend_capped, cap=said.cap) if said.cap else attend,
+        view=sliding if config.sliding_layers()[layer] else whole,
     )
 
 
@@ -269,7 +300,24 @@ def _cross(config: ModelConfig, layer: int) -> CrossAttention:
     )
 
 
+def _head_norm(config: ModelConfig) -> RMSNorm:
+    kind = OffsetRMSNorm if config.norm.unit_offset else RMSNorm
+    return kind(config.head_dim, eps=config.norm.eps)
+
+
 def _mlp(config: ModelConfig) -> nn.Module:
+    experts = config.mlp.experts
+    if not experts.number:
+        return _one_mlp(config)
+    return RoutedMLP(
+        router=Linear(config.hidden_size, experts.number, bias=False),
+        experts=[_one_mlp(config) for _ in range(experts.number)],
+        num_chosen=experts.chosen,
+        renormalised=experts.renormalised,
+    )
+
+
+def _one_mlp(config: ModelConfig) -> nn.Module:
     width, ffn, bias = config.hidden_size, config.ffn_size, config.mlp.bias
     activation, down = ACTIVATIONS[config.mlp.activation], Linear(ffn, width, bias=bias)
     if config.mlp.gated:
@@ -278,7 +326,8 @@ def _mlp(config: ModelConfig) -> nn.Module:
 
 
 def _norm(config: ModelConfig) -> nn.Module:
-    kind = {"rms": RMSNorm, "layer": LayerNorm}[config.norm.kind]
+    rms = OffsetRMSNorm if config.norm.unit_offset else RMSNorm
+    kind = {"rms": rms, "layer": LayerNorm}[config.norm.kind]
     return kind(config.hidden_size, eps=config.norm.eps)
 
 
@@ -291,7 +340,9 @@ def _positions(config: ModelConfig) -> nn.Module | None:
     return None
 
 
-def _relative(config: ModelConfig, *, both_ways: bool) -> RelativePositions | None:
+def _relative(config: ModelConfig, *, both_ways: bool) -> RelativePositions | Alibi | None:
+    if config.positions.kind == "alibi":
+        return Alibi(num_heads=config.num_heads)
     if config.positions.kind != "relative":
         return None
     return RelativePositions(
@@ -300,12 +351,6 @@ def _relative(config: ModelConfig, *, both_ways: bool) -> RelativePositions | No
         distance=config.positions.distance,
         both_ways=both_ways,
     )
-
-
-def _rotary(config: ModelConfig) -> Rotary | None:
-    if config.positions.kind != "rope":
-        return None
-    return Rotary(head_dim=config.head_dim, theta=config.positions.theta, max_seq_len=config.max_seq_len)
 
 
 def _num_tokens(tokens: Tensor, segments: Tensor | None) -> list[int]:

@@ -12,6 +12,8 @@ from hanlin.model.families.registry import FAMILIES, choose_family, find_family,
 
 KINDS = {
     "llama": {"num_kv_heads": 2, "embeddings": {"tied": False}, "positions": {"theta": 5e5}},
+    "mistral": {"num_kv_heads": 2, "attention": {"window": 16}},
+    "qwen2": {"attention": {"qkv_bias": True, "window": 9, "pattern": ["full", "sliding"]}},
     "qwen3": {"attention": {"qk_norm": True}, "head_dim": 32},
     "gpt2": dict(FAMILIES["gpt2"].preset),
     "bert": dict(FAMILIES["bert"].preset),
@@ -65,10 +67,10 @@ def test_our_own_layout_holds_everything():
 @pytest.mark.parametrize(
     ("name", "settings", "told"),
     [
-        ("llama", {"rope_parameters": {"rope_type": "llama3", "rope_theta": 1e4, "factor": 8.0}}, "llama3"),
-        ("llama", {"rope_scaling": {"type": "linear", "factor": 2.0}, "rope_parameters": None}, "linear"),
-        ("qwen3", {"use_sliding_window": True}, "use_sliding_window = True"),
-        ("qwen3", {"layer_types": ["full_attention", "sliding_attention"]}, "sliding_attention"),
+        ("llama", {"rope_parameters": {"rope_type": "longrope", "rope_theta": 1e4, "factor": 8.0}}, "longrope"),
+        ("llama", {"rope_scaling": {"type": "su", "factor": 2.0}, "rope_parameters": None}, "su"),
+        ("qwen3", {"layer_types": ["full_attention", "chunked_attention"]}, "chunked_attention"),
+        ("qwen2", {"use_sliding_window": False, "layer_types": ["sliding_attention"]}, "sliding_attention"),
         ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx = True"),
         ("gpt2", {"scale_attn_weights": False}, "scale_attn_weights = False"),
     ],
@@ -102,7 +104,7 @@ def test_a_missing_setting_is_named():
     assert error.value.code == "E323"
 
 
-@pytest.mark.parametrize(("theirs", "nearest"), [("qwen2", "qwen3"), ("llama4", "llama"), ("", "")])
+@pytest.mark.parametrize(("theirs", "nearest"), [("qwen4", "qwen"), ("llama4", "llama"), ("", "")])
 def test_an_unknown_family_is_refused_with_the_nearest_known(theirs, nearest, lang):
     with pytest.raises(BundleError) as error:
         find_family({"model_type": theirs}, path="somewhere")
@@ -118,7 +120,22 @@ def test_a_family_that_is_none_is_a_setting_that_cannot_be_used(lang):
     assert "llama" in error.value.problems[0].rule
 
 
-@pytest.mark.parametrize("family", ["auto", "llama", "qwen3", "gpt2", "bert", "t5"])
+DECODERS = [
+    "llama",
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "gemma",
+    "gemma2",
+    "gemma3_text",
+    "glm",
+    "glm4",
+    "chatglm2",
+    "baichuan",
+]
+
+
+@pytest.mark.parametrize("family", ["auto", *DECODERS, "openai-gpt", "codegen", "gpt2", "bert", "t5"])
 def test_a_preset_of_any_size_is_a_model_of_its_family(family):
     config = ModelConfig(**preset(family, "5m", 4096))
     assert config.num_parameters() == pytest.approx(5e6, rel=0.15)

@@ -42,6 +42,8 @@ _HARMLESS = frozenset(
         "auto_map",
         "pretraining_tp",
         "_attn_implementation",
+        "rope_scaling",  # read wherever positions rotate
+        "partial_rotary_factor",
     }
 )
 
@@ -60,7 +62,7 @@ class Told:
 class Family:
     """One family, all data.
 
-    name: `model_type` in config.json.  architecture: the transformers class.
+    name: `model_type` in config.json unless that is given.  architecture: the transformers class.
     prefix: what stands before every weight name but the head's; files saved from the bare model lack it.
     rules: the table of weight names.
     preset: fields of ModelConfig that make a model of this family.
@@ -73,6 +75,8 @@ class Family:
     renamed: patterns in the names of older files, and what they are today.
     copies: tensors that a class holds once more, by the name of the copy. Where a file has both, the copy counts.
     told: what the weight files say of the shape, where config.json does not.
+    sized: fields of the preset that follow from the sizes of a model.
+    marks: settings by which config.json tells it from other families of the same `model_type`.
     """
 
     name: str
@@ -90,6 +94,13 @@ class Family:
     renamed: Mapping[str, str] = field(default_factory=dict)
     copies: Mapping[str, str] = field(default_factory=dict)
     told: tuple[Told, ...] = ()
+    model_type: str = ""
+    marks: tuple[str, ...] = ()
+    sized: Callable[[Mapping[str, int]], dict[str, Any]] = lambda sizes: {}
+
+    def recognises(self, hf: HfConfig) -> bool:
+        """Whether a config.json is one of this family."""
+        return hf.get("model_type") == (self.model_type or self.name) and all(mark in hf for mark in self.marks)
 
     def to_hf_config(self, config: ModelConfig) -> dict[str, Any]:
         """Content of config.json. Raises BundleError E320 where the family's class has no place for a setting."""
@@ -141,22 +152,9 @@ class Family:
         return sorted(key for key in hf if key not in known)
 
     def _written(self, config: ModelConfig) -> dict[str, Any]:
-        return {"architectures": [self.architecture], "model_type": self.name, **self.to_hf(config), **self.fixed}
-
-
-def rope_theta(hf: HfConfig) -> float:
-    """Base of the rotary angles, from `rope_parameters` (transformers 5) or `rope_theta` (before).
-
-    Raises BundleError E321 for scaled rotations, which are not built.
-    """
-    parameters = hf.get("rope_parameters") or hf.get("rope_scaling") or {}
-    kind = parameters.get("rope_type", parameters.get("type", "default"))
-    if kind != "default":
-        raise BundleError("model.setting_unbuilt", family=hf.get("model_type", ""), settings=f"rope_type = {kind!r}")
-    old: float = hf.get("rope_theta") or 10000.0
-    return float(parameters.get("rope_theta") or old)
-
-
-def rope_settings(theta: float) -> dict[str, Any]:
-    """Both spellings: transformers 5 reads the second, most other loaders still the first."""
-    return {"rope_theta": theta, "rope_parameters": {"rope_type": "default", "rope_theta": theta}}
+        return {
+            "architectures": [self.architecture],
+            "model_type": self.model_type or self.name,
+            **self.to_hf(config),
+            **self.fixed,
+        }

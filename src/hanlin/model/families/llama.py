@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hanlin.model.config import ModelConfig
-from hanlin.model.families.family import Family, HfConfig, rope_settings, rope_theta
+from hanlin.model.families.family import Family, HfConfig
+from hanlin.model.families.rope import rope_fields, rope_settings
 from hanlin.model.families.rules import Rule, gate_up_parts, qkv_parts
 
 _ACTIVATIONS = {"silu": "silu", "gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "relu": "relu", "relu2": "relu2"}
@@ -48,13 +49,12 @@ def to_hf(config: ModelConfig) -> dict[str, Any]:
         "num_key_value_heads": config.num_kv_heads,
         "head_dim": config.head_dim,
         "hidden_act": _ACTIVATIONS[config.mlp.activation],
-        "max_position_embeddings": config.max_seq_len,
         "rms_norm_eps": config.norm.eps,
         "tie_word_embeddings": config.embeddings.tied,
         "attention_bias": config.attention.qkv_bias,
         "attention_dropout": config.dropout,
         "mlp_bias": config.mlp.bias,
-        **rope_settings(config.positions.theta),
+        **rope_settings(config),
     }
 
 
@@ -70,10 +70,9 @@ def from_hf(hf: HfConfig) -> dict[str, Any]:
         "num_kv_heads": hf.get("num_key_value_heads") or heads,
         "head_dim": hf.get("head_dim") or hf["hidden_size"] // heads,
         "ffn_size": hf["intermediate_size"],
-        "max_seq_len": hf["max_position_embeddings"],
         "dropout": hf.get("attention_dropout", 0.0),
         "norm": {"kind": "rms", "eps": hf.get("rms_norm_eps", 1e-6)},
-        "positions": {"kind": "rope", "theta": rope_theta(hf)},
+        **rope_fields(hf),
         "attention": {"qkv_bias": biased, "out_bias": biased},
         "mlp": {"activation": activation(hf.get("hidden_act", "silu")), "bias": hf.get("mlp_bias", False)},
         "embeddings": {"tied": hf.get("tie_word_embeddings", False)},

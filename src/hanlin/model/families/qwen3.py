@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hanlin.base.errors import BundleError
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import llama
 from hanlin.model.families.family import Family, HfConfig
+from hanlin.model.families.layers import layer_settings, sliding_fields
 from hanlin.model.families.rules import Rule
 
 RULES = (
@@ -21,15 +21,13 @@ def to_hf(config: ModelConfig) -> dict[str, Any]:
     """Settings of Qwen3Config, which has no `mlp_bias`."""
     settings = llama.to_hf(config)
     del settings["mlp_bias"]
-    return {**settings, "layer_types": ["full_attention"] * config.num_layers}
+    return {**settings, **layer_settings(config)}
 
 
 def from_hf(hf: HfConfig) -> dict[str, Any]:
     """Fields of ModelConfig; what a file leaves out takes Qwen3Config's default."""
-    if set(hf.get("layer_types") or ()) - {"full_attention"}:
-        raise BundleError("model.setting_unbuilt", family="qwen3", settings="layer_types: sliding_attention")
     fields = llama.from_hf({"head_dim": 128, "num_key_value_heads": 32, **hf})
-    return {**fields, "attention": {**fields["attention"], "qk_norm": True}}
+    return {**fields, "attention": {**fields["attention"], "qk_norm": True, **sliding_fields(hf, fields["num_layers"])}}
 
 
 FAMILY = Family(
@@ -40,6 +38,5 @@ FAMILY = Family(
     preset={"attention": {"qk_norm": True}, "norm": {"eps": 1e-6}, "positions": {"theta": 1_000_000.0}},
     to_hf=to_hf,
     from_hf=from_hf,
-    fixed={"use_sliding_window": False},
-    harmless=frozenset({"sliding_window", "max_window_layers"}),
+    skipped=llama.FAMILY.skipped,
 )

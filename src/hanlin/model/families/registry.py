@@ -9,20 +9,48 @@ from typing import Any
 from hanlin.base.errors import BundleError, ConfigError, Problem
 from hanlin.base.messages import say
 from hanlin.model.config import ModelConfig, parse_size, shape_for
-from hanlin.model.families import bert, gpt2, llama, mt5, original, own, qwen3, roberta, t5, xlm_roberta
+from hanlin.model.families import (
+    baichuan,
+    bert,
+    chatglm2,
+    codegen,
+    gemma,
+    gemma2,
+    gemma3,
+    glm,
+    glm4,
+    gpt1,
+    gpt2,
+    llama,
+    mistral,
+    mixtral,
+    mt5,
+    original,
+    own,
+    qwen2,
+    qwen3,
+    qwen3_moe,
+    roberta,
+    t5,
+    xlm_roberta,
+)
 from hanlin.model.families.family import Family
 
 # In the order in which "auto" tries them; `own` can hold everything, what follows it must be asked for by name.
-_MODULES = (llama, qwen3, gpt2, bert, roberta, xlm_roberta, t5, mt5, own, original)
+_MODULES = (
+    *(llama, mistral, qwen2, qwen3, mixtral, qwen3_moe, gemma, gemma2, gemma3, glm, glm4, chatglm2, baichuan),
+    *(gpt2, gpt1, codegen, bert, roberta, xlm_roberta, t5, mt5, own, original),
+)
 FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
 AUTO = "auto"
 
 
 def find_family(hf: Mapping[str, Any], *, path: object) -> Family:
     """Family of a config.json in folder `path`. Raises BundleError E322 naming the nearest known one."""
+    for family in FAMILIES.values():
+        if family.recognises(hf):
+            return family
     name = str(hf.get("model_type", ""))
-    if name in FAMILIES:
-        return FAMILIES[name]
     close = difflib.get_close_matches(name, FAMILIES, n=1, cutoff=0.5)
     nearest = say("model.nearest_family", name=close[0]) if close else ""
     raise BundleError("model.family_unknown", path=path, family=name, known=", ".join(FAMILIES), nearest=nearest)
@@ -52,4 +80,6 @@ def preset(family: str, size: str, vocab_size: int) -> dict[str, Any]:
     """Fields of a ModelConfig of about `size` ("10m") parameters in a family's manner."""
     fields = {} if family == AUTO else dict(named_family(family).preset)
     shape = shape_for(parse_size(size), vocab_size, like=fields)
+    if family != AUTO:
+        fields |= named_family(family).sized(shape)
     return {**fields, **shape, "family": family, "vocab_size": vocab_size}

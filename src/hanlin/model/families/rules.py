@@ -1,8 +1,8 @@
-"""Weight names as data: one rule per parameter of ours says which tensors of a foreign file hold it, and how.
+"""A table of weight names is data: each rule says which tensors of a foreign file hold a parameter of ours, and how.
 
-A rule turns a parameter into views: cut by rows, transposed. Export reads the views, import writes through them, so
-one table serves both ways, no fused weight is ever put together in a second copy, and import after export gives back
-every bit.
+A rule gives the places of its parameter: cut by rows, transposed, the rows in another order. Export reads the places,
+import writes through them, so one table serves both ways, no fused weight is ever put together in a second copy, and
+import after export gives back every bit.
 """
 
 from __future__ import annotations
@@ -11,11 +11,44 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from hanlin.model.config import ModelConfig
+from hanlin.model.rope import turning_size
 
 Parts = Callable[[ModelConfig], tuple[int, ...]]
+Orders = Callable[[ModelConfig], tuple[Tensor, ...]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a foreign tensor stands in ours: some rows, which of them is which of theirs, and whether it is turned.
+
+    order: the number of our row for each of theirs, None where they are the same.
+    """
+
+    rows: Tensor
+    order: Tensor | None = None
+    transposed: bool = False
+
+    @property
+    def shape(self) -> torch.Size:
+        """Of the foreign tensor."""
+        return self.rows.T.shape if self.transposed else self.rows.shape
+
+    def read(self) -> Tensor:
+        """The foreign tensor: a view of ours unless rows change places."""
+        rows = self.rows if self.order is None else self.rows[self.order]
+        return rows.T if self.transposed else rows
+
+    def write(self, found: Tensor) -> None:
+        """Take over its numbers."""
+        given = found.T if self.transposed else found
+        if self.order is None:
+            self.rows.copy_(given)
+        else:
+            self.rows[self.order] = given.to(self.rows.dtype)
 
 
 @dataclass(frozen=True)
@@ -23,7 +56,7 @@ class Rule:
     """One parameter of ours, in a pattern where {n} is a layer's number and {name} anything.
 
     theirs: the foreign tensors that hold it, one below the other (rows).
-    parts: rows of each, where there are several.
+    parts: rows of each, where there are several. orders: the order of the rows of each (Place).
     transposed: they are stored as (in, out), not (out, in).
     """
 
@@ -31,6 +64,7 @@ class Rule:
     theirs: tuple[str, ...]
     parts: Parts | None = None
     transposed: bool = False
+    orders: Orders | None = None
 
     def match(self, name: str) -> tuple[str, ...] | None:
         """Foreign names of our parameter `name`, or None where the rule is not about it."""
@@ -38,19 +72,25 @@ class Rule:
         found = re.fullmatch(pattern, name)
         return None if found is None else tuple(their.format(**found.groupdict()) for their in self.theirs)
 
-    def views(self, tensor: Tensor, config: ModelConfig) -> list[Tensor]:
+    def places(self, tensor: Tensor, config: ModelConfig) -> list[Place]:
         """Our parameter as the foreign tensors see it."""
         pieces = [tensor] if self.parts is None else list(tensor.split(self.parts(config)))
-        return [piece.T if self.transposed else piece for piece in pieces]
+        orders = [None] * len(pieces) if self.orders is None else list(self.orders(config))
+        return [Place(piece, order, self.transposed) for piece, order in zip(pieces, orders, strict=True)]
+
+
+def foreign_places(tensors: Mapping[str, Tensor], rules: Sequence[Rule], config: ModelConfig) -> dict[str, Place]:
+    """Our parameters under foreign names. The first rule that fits a name wins."""
+    places: dict[str, Place] = {}
+    for name, tensor in tensors.items():
+        rule, theirs = _find(name, rules)
+        places.update(zip(theirs, rule.places(tensor, config), strict=True))
+    return places
 
 
 def foreign_views(tensors: Mapping[str, Tensor], rules: Sequence[Rule], config: ModelConfig) -> dict[str, Tensor]:
-    """Our parameters under foreign names, every one a view of ours. The first rule that fits a name wins."""
-    views: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        rule, theirs = _find(name, rules)
-        views.update(zip(theirs, rule.views(tensor, config), strict=True))
-    return views
+    """Our parameters as foreign tensors: views of ours, but for those whose rows change places."""
+    return {name: place.read() for name, place in foreign_places(tensors, rules, config).items()}
 
 
 def _find(name: str, rules: Sequence[Rule]) -> tuple[Rule, tuple[str, ...]]:
@@ -69,3 +109,18 @@ def qkv_parts(config: ModelConfig) -> tuple[int, ...]:
 def gate_up_parts(config: ModelConfig) -> tuple[int, ...]:
     """Rows of gate and up in the fused projection."""
     return (config.ffn_size, config.ffn_size)
+
+
+def qkv_rows(config: ModelConfig) -> tuple[Tensor, ...]:
+    """Orders of queries, keys and values whose heads rotate in interleaved pairs, in their first part.
+
+    theirs   x0 y0 x1 y1 | z0 z1 z2 z3         pairs stand side by side, then what stays still
+    ours     x0 x1 z0 z1 | y0 y1 z2 z3         number i turns with number i + E/2, or not at all
+    """
+    size, turning = config.head_dim, turning_size(config.head_dim, config.positions.fraction)
+    first, still = torch.arange(turning // 2), torch.arange(turning // 2, size // 2)
+    head = torch.cat((torch.stack((first, first + size // 2), dim=1).flatten(), still, still + size // 2))
+    heads = [
+        (torch.arange(number)[:, None] * size + head).flatten() for number in (config.num_heads, config.num_kv_heads)
+    ]
+    return (*heads, torch.arange(config.num_kv_heads * size))

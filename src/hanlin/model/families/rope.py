@@ -1,0 +1,104 @@
+"""Rotary positions in config.json: `rope_parameters` (transformers 5), `rope_theta` and `rope_scaling` (before)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from hanlin.base.errors import BundleError
+from hanlin.model.choices import RopeScalingConfig
+from hanlin.model.config import ModelConfig
+
+_KINDS = {"default": "none", "linear": "linear", "dynamic": "dynamic", "llama3": "llama3", "yarn": "yarn"}
+_ORIGINAL = "original_max_position_embeddings"
+# Settings of ours under their names, by the kind of scaling that has them.
+_NUMBERS = {
+    "llama3": {"low": ("low_freq_factor", 1.0), "high": ("high_freq_factor", 4.0)},
+    "yarn": {"fast": ("beta_fast", 32.0), "slow": ("beta_slow", 1.0)},
+}
+
+
+def rope_fields(hf: Mapping[str, Any], *, theta: float = 10000.0, fraction: float = 1.0) -> dict[str, Any]:
+    """`positions` and `max_seq_len` of a ModelConfig; `theta` and `fraction` are the class's defaults.
+
+    Raises BundleError E321 for a scaling that is not built.
+    """
+    said = hf.get("rope_parameters") or hf.get("rope_scaling") or {}
+    scaling = scaling_fields(said, hf)
+    return {
+        "positions": {
+            "kind": "rope",
+            "theta": float(said.get("rope_theta") or hf.get("rope_theta") or theta),
+            "fraction": said.get("partial_rotary_factor") or hf.get("partial_rotary_factor") or fraction,
+            "scaling": scaling,
+        },
+        "max_seq_len": _reach(hf["max_position_embeddings"], scaling),
+    }
+
+
+def scaling_fields(said: Mapping[str, Any], hf: Mapping[str, Any]) -> dict[str, Any]:
+    """RopeScalingConfig of one `rope_parameters` table."""
+    theirs = said.get("rope_type", said.get("type", "default"))
+    if theirs not in _KINDS:
+        raise BundleError("model.setting_unbuilt", family=hf.get("model_type", ""), settings=f"rope_type = {theirs!r}")
+    kind, factor = _KINDS[theirs], said.get("factor")
+    if kind == "none":
+        return {}
+    fields = {ours: said.get(name) or default for ours, (name, default) in _NUMBERS.get(kind, {}).items()}
+    if kind == "dynamic":  # its class takes no other
+        fields["original"] = hf["max_position_embeddings"]
+    elif kind != "linear":
+        fields["original"] = said.get(_ORIGINAL) or hf.get(_ORIGINAL) or hf["max_position_embeddings"]
+    if kind == "yarn":
+        factor = factor or hf["max_position_embeddings"] / fields["original"]
+        fields |= {"whole": said.get("truncate", True), "amplitude": _amplitude(said, factor)}
+    return {"kind": kind, "factor": float(said["factor"] if factor is None else factor), **fields}
+
+
+def _amplitude(said: Mapping[str, Any], factor: float) -> float:
+    """What a file sets; 0 where it leaves it to the formula of the paper."""
+    if said.get("attention_factor"):
+        return float(said["attention_factor"])
+    if said.get("mscale") and said.get("mscale_all_dim"):
+        above, below = (0.1 * said[name] * math.log(factor) + 1 for name in ("mscale", "mscale_all_dim"))
+        return above / below if factor > 1 else 1.0
+    return 0.0
+
+
+def _reach(said: int, scaling: Mapping[str, Any]) -> int:
+    """Longest sequence. Of linear and dynamic scaling files give what the model was trained on, of yarn some do."""
+    kind, factor = scaling.get("kind"), scaling.get("factor", 1.0)
+    if kind in ("linear", "dynamic"):
+        return round(said * factor)
+    return max(said, round(scaling["original"] * factor)) if kind == "yarn" else said
+
+
+def rope_settings(config: ModelConfig) -> dict[str, Any]:
+    """Both spellings: transformers 5 reads `rope_parameters`, most other loaders still the older two."""
+    positions, scaling = config.positions, config.positions.scaling
+    parameters = {"rope_theta": positions.theta, **scaling_settings(scaling)}
+    if positions.fraction != 1:
+        parameters["partial_rotary_factor"] = positions.fraction
+    said: dict[str, Any] = {"max_position_embeddings": _trained_on(config), "rope_theta": positions.theta}
+    if scaling.kind != "none":
+        said["rope_scaling"] = {**parameters, "type": parameters["rope_type"]}
+    return {**said, "rope_parameters": parameters}
+
+
+def _trained_on(config: ModelConfig) -> int:
+    scaling = config.positions.scaling
+    return round(config.max_seq_len / scaling.factor) if scaling.kind in ("linear", "dynamic") else config.max_seq_len
+
+
+def scaling_settings(scaling: RopeScalingConfig) -> dict[str, Any]:
+    """One `rope_parameters` table, less the base."""
+    if scaling.kind == "none":
+        return {"rope_type": "default"}
+    said: dict[str, Any] = {"rope_type": scaling.kind, "factor": scaling.factor}
+    said |= {name: getattr(scaling, ours) for ours, (name, _) in _NUMBERS.get(scaling.kind, {}).items()}
+    if scaling.kind in ("llama3", "yarn"):
+        said[_ORIGINAL] = scaling.original
+    if scaling.kind == "yarn":
+        said |= {"truncate": scaling.whole} | ({"attention_factor": scaling.amplitude} if scaling.amplitude else {})
+    return said

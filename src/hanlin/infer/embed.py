@@ -108,7 +108,7 @@ class Embedder:
             for row, vector in zip(group, pooled, strict=True):
                 sums[row.text] += vector * len(row.ids)
                 weights[row.text] += len(row.ids)
-        values: NDArray[np.float32] = sums / np.maximum(weights, np.float32(1))
+        values = (sums / np.maximum(weights, 1)).astype(np.float32)
         if self._normalise:
             values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
         return values

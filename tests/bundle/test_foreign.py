@@ -10,7 +10,10 @@ from safetensors.torch import load_file, save_file
 
 from hanlin.base.errors import BundleError
 from hanlin.bundle.bundle import load_bundle, save_bundle
+from hanlin.bundle.convert import import_weights
 from hanlin.bundle.lineage import Lineage
+from hanlin.model.families.registry import FAMILIES
+from hanlin.model.transformer import assemble
 from hanlin.text.chat import Template
 
 transformers = pytest.importorskip("transformers")
@@ -174,8 +177,62 @@ def test_a_tied_head_may_stand_in_the_file_if_it_is_the_same(theirs):
     edit(folder / "model.safetensors", lambda tensors: tensors.update({"lm_head.weight": tensors[table].clone()}))
     with torch.no_grad():
         torch.testing.assert_close(load_bundle(folder).model(IDS), model(IDS).logits, atol=1e-5, rtol=0)
-    edit(folder / "model.safetensors", lambda tensors: tensors["lm_head.weight"].add_(1))
-    assert refused(folder).code == "E462"
+
+
+def test_whether_the_head_is_tied_is_asked_of_the_file(theirs, lang):
+    _, folder = theirs()
+    said = load_bundle(folder)
+    edit(folder / "config.json", lambda settings: settings.update(tie_word_embeddings=True))
+    bundle = load_bundle(folder)
+    assert not bundle.config.embeddings.tied
+    assert torch.equal(bundle.model(IDS), said.model(IDS))
+    assert any("tie_word_embeddings" in note for note in bundle.info.notes)
+    edit(folder / "config.json", lambda settings: settings.update(tie_word_embeddings=False))
+    edit(folder / "model.safetensors", lambda tensors: tensors.pop("lm_head.weight"))
+    assert load_bundle(folder).config.embeddings.tied
+
+
+def test_a_head_that_differs_has_no_place_in_a_tied_model(theirs):
+    _, folder = theirs()
+    family = FAMILIES["llama"]
+    hf = json.loads((folder / "config.json").read_text())
+    tied = family.from_hf_config({**hf, "tie_word_embeddings": True})
+    with pytest.raises(BundleError) as error:
+        import_weights(folder, assemble(tied), tied, family, verify=True)
+    assert error.value.code == "E462"
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_pickled_weights_are_read_when_asked_for(theirs, zipped):
+    model, folder = theirs()
+    (folder / "model.safetensors").unlink()
+    torch.save(model.state_dict(), folder / "pytorch_model.bin", _use_new_zipfile_serialization=zipped)
+    with torch.no_grad():
+        torch.testing.assert_close(load_bundle(folder, pickles=True).model(IDS), model(IDS).logits, atol=1e-5, rtol=0)
+
+
+class Bomb:
+    """What runs when it is unpickled."""
+
+    def __reduce__(self):
+        return (print, ("run",))
+
+
+@pytest.mark.parametrize("content", [Bomb(), {"model.norm.weight": Bomb()}, [1, 2], {"a": 1}])
+def test_a_pickle_that_holds_more_than_tensors_is_refused_and_not_run(theirs, content, capsys, lang):
+    _, folder = theirs()
+    (folder / "model.safetensors").unlink()
+    torch.save(content, folder / "pytorch_model.bin")
+    with pytest.raises(BundleError) as error:
+        load_bundle(folder, pickles=True)
+    assert error.value.code == "E463"
+    assert "run" not in capsys.readouterr().out
+
+
+def test_a_pickle_dressed_as_safetensors_is_refused(theirs):
+    model, folder = theirs()
+    torch.save(model.state_dict(), folder / "model.safetensors")
+    assert refused(folder).code == "E454"
 
 
 def test_half_precision_files_become_float32_masters(theirs):

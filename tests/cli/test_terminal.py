@@ -162,3 +162,13 @@ def test_numbers_stand_to_the_right_and_names_that_begin_with_a_date_to_the_left
     head, _, first, second = (line for line in capsys.readouterr().out.splitlines() if line.strip())
     assert head.index("run") == first.index("2026") == second.index("2026")
     assert first.index("20/20") + 5 == second.index("7", 30) + 1
+
+
+def test_numbers_and_headings_of_wide_tables_stay_whole(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """At 80 columns an interval stood as "0.836", "–0.91" and "4" on three lines, and "accuracy" as "accur", "acy"."""
+    monkeypatch.setenv("COLUMNS", "80")
+    columns = ("vectors", "macro F1", "95 % interval", "accuracy", "chance", "learned / measured")
+    rows = (("word vectors, common words count less", "0.876", "0.836–0.914", "0.884", "0.500", "1,197 / 302"),)
+    print_report(Report("vectors score", tables=(Table("", columns, rows),)), as_json=False)
+    shown = capsys.readouterr().out
+    assert all(word in shown for text in (*columns, *rows[0]) for word in text.split())

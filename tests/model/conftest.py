@@ -35,7 +35,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "head": {"bias": True},
     },
     "alibi": {"num_heads": 3, "head_dim": 8, "positions": {"kind": "alibi"}, "head": {"normalised": True}},
-    "experts": {"norm": {"place": "deep"}, "mlp": {"experts": {"number": 3, "chosen": 2}}},
+    "deep": {"norm": {"place": "deep"}},
     "llama3": {
         "positions": {"fraction": 0.5, "theta": 100.0, "scaling": {"kind": "llama3", "factor": 4.0, "original": 16}}
     },

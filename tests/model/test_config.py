@@ -113,3 +113,30 @@ def test_flops_count_six_per_weight_that_multiplies_and_the_attention():
     config = ModelConfig(vocab_size=100, hidden_size=64, num_layers=2, num_heads=2, norm={"final": False})
     layer = 64 * (3 * 64 + 64 + 3 * config.ffn_size) + 2 * 64
     assert config.flops_per_token(32) == 6 * (2 * layer + 100 * 64) + 6 * 2 * 64 * 32
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"positions": {"kind": "learned", "scaling": {"kind": "linear", "factor": 2.0}}}, "positions.scaling.kind"),
+        ({"positions": {"scaling": {"kind": "yarn", "factor": 2.0}}}, "positions.scaling.original"),
+        ({"positions": {"scaling": {"low": 4.0}}}, "positions.scaling.low"),
+        ({"norm": {"kind": "layer", "unit_offset": True}}, "norm.unit_offset"),
+        ({"head": {"cap": 3.0, "normalised": True}}, "head.cap"),
+        ({"mlp": {"experts": {"number": 3, "chosen": 4}}}, "mlp.experts.chosen"),
+        ({"arch": "encoder", "attention": {"window": 4}}, "attention.window"),
+        ({"arch": "encoder", "positions": {"kind": "alibi"}}, "positions.kind"),
+        ({"arch": "encoder_decoder", "norm": {"place": "sandwich"}}, "norm.place"),
+    ],
+)
+def test_parts_that_do_not_go_together_are_named(fields, name, lang):
+    with pytest.raises(ConfigError) as error:
+        ModelConfig(**fields)
+    assert list(rules(error)) == [name]
+
+
+def test_only_chosen_experts_cost_operations():
+    routed = ModelConfig(mlp={"experts": {"number": 8, "chosen": 2}})
+    pair = ModelConfig(mlp={"experts": {"number": 2, "chosen": 2}})
+    router = 6 * routed.num_layers * routed.hidden_size * 6
+    assert routed.flops_per_token(64) == pair.flops_per_token(64) + router

@@ -12,7 +12,7 @@ from torch import nn
 from hanlin.model.block import PostNormBlock, PreNormBlock
 from hanlin.model.embeddings import Embedding, Embeddings
 from hanlin.model.linear import Linear
-from hanlin.model.mlp import ACTIVATIONS, GatedMLP, PlainMLP, gate
+from hanlin.model.mlp import ACTIVATIONS, GatedMLP, PlainMLP, RoutedMLP, gate
 from hanlin.model.norms import LayerNorm, RMSNorm
 from hanlin.model.stack import Stack
 
@@ -184,3 +184,22 @@ def test_the_gradient_of_swiglu_without_kernels_is_that_of_its_formula(monkeypat
     found, expected = (torch.autograd.grad(y, halves, upstream)[0] for y in (written, wanted))
     torch.testing.assert_close(found, expected)
     assert torch.equal(halves, before)
+
+
+@pytest.mark.parametrize("renormalised", [False, True])
+def test_a_token_goes_through_the_experts_its_router_scores_highest(renormalised):
+    generator = torch.Generator().manual_seed(5)
+    experts = [
+        PlainMLP(up=Linear(6, 8, bias=False), down=Linear(8, 6, bias=False), activation=F.relu) for _ in range(4)
+    ]
+    routed = RoutedMLP(router=Linear(6, 4, bias=False), experts=experts, num_chosen=2, renormalised=renormalised)
+    with torch.no_grad():
+        for parameter in routed.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    x = torch.randn(3, 5, 6, generator=generator)
+    shares = routed.router(x).softmax(dim=-1)
+    for place in ((0, 0), (1, 4), (2, 2)):
+        best = sorted(range(4), key=lambda number, place=place: -shares[place][number])[:2]
+        total = sum(shares[place][number] for number in best) if renormalised else 1.0
+        expected = sum(shares[place][number] / total * experts[number](x[place]) for number in best)
+        torch.testing.assert_close(routed(x)[place], expected)

@@ -188,6 +188,14 @@ def test_evaluation_rows_are_dropped_cut_or_told(tmp_path: Path, exam: str, acti
     assert f"{exam}:1" in written and "THE SEVEN RIVERS" in written
 
 
+def test_a_set_of_which_nothing_is_found_rings_the_bell(tmp_path: Path, exam: str, lang: str) -> None:
+    """Clean text and a wrong file look the same in the figures."""
+    _, report = build(tmp_path, [page(1)], against={"paths": (exam,)})
+    assert any("against.fields" in line and "exam.jsonl" in line for line in report.lines)
+    _, report = build(tmp_path, [page(1), QUESTION], against={"paths": (exam,)})
+    assert not any("against.fields" in line for line in report.lines)
+
+
 def test_held_out_text_is_not_training_text(tmp_path: Path, exam: str) -> None:
     path = write(tmp_path / "in", [{"text": f"{QUESTION} {page(number)}"} for number in range(30)])
     config = CorpusConfig(sources=(path,), validation_fraction=0.5, most_leaked=1, against={"paths": (exam,)})

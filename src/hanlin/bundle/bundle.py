@@ -164,24 +164,26 @@ def load_bundle(
     device: torch.device | str = "cpu",
     compute_dtype: torch.dtype | None = None,
     verify: bool = True,
+    pickles: bool = False,
 ) -> Bundle:
     """Open a bundle, or a foreign Hugging Face folder of a known family, ready to run (model.eval()).
 
     compute_dtype: what the model computes in; None means float32. `verify` compares every file with its checksum and
-    looks for numbers that are none; without it only names and shapes are checked.
+    looks for numbers that are none; without it only names and shapes are checked. `pickles`: read pytorch_model.bin
+    where a foreign folder has no safetensors; only tensors are unpickled (weights_only).
     Raises BundleError (E450 to E461, E320 to E323) naming file and remedy; nothing half-loaded comes back.
     """
-    info = read_info(folder, verify=verify)
+    info = read_info(folder, verify=verify, pickles=pickles)
     _refuse_transforms(info)
     model = assemble(info.config, compute_dtype=compute_dtype or torch.float32)
-    import_weights(info.path, model, info.config, named_family(info.family), verify=verify)
+    import_weights(info.path, model, info.config, named_family(info.family), verify=verify, pickles=pickles)
     tokenizer, template, notes = _read_text(info)
     check_vocabulary(info.path, info.config, tokenizer, template)
     info = replace(info, notes=(*info.notes, *notes))
     return Bundle(model.to(device).eval(), tokenizer, template, info)
 
 
-def read_info(folder: Path | str, *, verify: bool = False) -> Info:
+def read_info(folder: Path | str, *, verify: bool = False, pickles: bool = False) -> Info:
     """What a bundle says of itself; with `verify` every file is compared with its checksum. Raises BundleError."""
     folder = Path(folder)
     files.recover(folder)
@@ -191,7 +193,7 @@ def read_info(folder: Path | str, *, verify: bool = False) -> Info:
             verify_files(folder, manifest.checksums)
         return _own_info(folder, manifest)
     if (folder / CONFIG).is_file():
-        return _foreign_info(folder)
+        return _foreign_info(folder, pickles)
     raise BundleError("bundle.no_bundle", path=folder)
 
 
@@ -236,13 +238,16 @@ def _fingerprint(checksums: Mapping[str, str]) -> str:
     return files.sha256_bytes(json.dumps(said).encode())
 
 
-def _foreign_info(folder: Path) -> Info:
+def _foreign_info(folder: Path, pickles: bool) -> Info:
     hf = files.read_json(folder / CONFIG)
     if not isinstance(hf, dict):
         raise BundleError("bundle.no_bundle", path=folder)
     family = find_family(hf, path=folder)
-    config = as_found(folder, family.from_hf_config(hf), family)
+    said = family.from_hf_config(hf)
+    config = as_found(folder, said, family, pickles=pickles)
     notes = [say("bundle.note_foreign", path=folder)]
+    if (found := config.embeddings.tied) != said.embeddings.tied:
+        notes.append(say("bundle.note_tied", said=said.embeddings.tied, found=found))
     if unread := family.unread(hf):
         notes.append(say("bundle.note_unread", settings=", ".join(unread)))
     return Info(path=folder, family=family.name, config=config, notes=tuple(notes))

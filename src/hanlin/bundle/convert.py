@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from hanlin.base import files
 from hanlin.base.errors import BundleError
-from hanlin.bundle.tensors import check_finite, check_match, read_tensors, tensor_names
+from hanlin.bundle.tensors import check_finite, check_match, read_pickle, read_tensors
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.family import Family
 from hanlin.model.families.rules import Place, foreign_places, foreign_views
 
 WEIGHTS = "model.safetensors"
-_INDEX = "model.safetensors.index.json"
+_NAMES = (WEIGHTS, "model.safetensors.index.json")
+_PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
 def export_weights(model: nn.Module, config: ModelConfig, family: Family) -> dict[str, Tensor]:
@@ -27,16 +28,16 @@ def export_weights(model: nn.Module, config: ModelConfig, family: Family) -> dic
 
 
 @torch.no_grad()
-def import_weights(folder: Path, model: nn.Module, config: ModelConfig, family: Family, *, verify: bool) -> list[Path]:
+def import_weights(
+    folder: Path, model: nn.Module, config: ModelConfig, family: Family, *, verify: bool, pickles: bool = False
+) -> list[Path]:
     """Fill `model` from the weight files of `folder`, and return those files.
 
     Everything is checked before the model is touched: files present and sound (E451, E454), no tensor missing,
     unexpected or of another shape (E455), with `verify` every number finite (E456). Raises BundleError.
     """
-    paths = weight_files(folder)
-    tensors = _read(paths)
-    full = full_names(tensors, family)
-    found = {full[name]: tensor for name, tensor in tensors.items() if name in full}
+    paths = weight_files(folder, pickles=pickles)
+    found = _found(paths, family)
     found |= {whole: found.pop(copy) for copy, whole in family.copies.items() if copy in found}
     places = foreign_places(_parameters(model), family.rules, config)
     _drop_tied_head(paths[0], found, places, family)
@@ -48,20 +49,24 @@ def import_weights(folder: Path, model: nn.Module, config: ModelConfig, family: 
     return paths
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files that hold a folder's weights. Raises BundleError E451 or E457 (pickled weights only)."""
-    if (folder / WEIGHTS).is_file():
-        return [folder / WEIGHTS]
-    if (folder / _INDEX).is_file():
-        return _indexed(folder)
+def weight_files(folder: Path, *, pickles: bool = False) -> list[Path]:
+    """The files that hold a folder's weights: safetensors, and where there are none, if wanted, `pickles`.
+
+    Raises BundleError E451, or E457 where there are pickled weights only and they are not wanted.
+    """
+    for weights, index in (_NAMES, _PICKLED) if pickles else (_NAMES,):
+        if (folder / weights).is_file():
+            return [folder / weights]
+        if (folder / index).is_file():
+            return _indexed(folder, index)
     pickled = [path.name for path in sorted(folder.glob("*.bin")) + sorted(folder.glob("*.pt*"))]
     if pickled:
         raise BundleError("bundle.pickled", path=folder, files=", ".join(pickled))
     raise BundleError("bundle.files_missing", files=WEIGHTS, path=folder)
 
 
-def _indexed(folder: Path) -> list[Path]:
-    index = files.read_json(folder / _INDEX)
+def _indexed(folder: Path, name: str) -> list[Path]:
+    index = files.read_json(folder / name)
     shards = index.get("weight_map") if isinstance(index, dict) else None
     names = sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []
     # A name with a path in it would read outside the folder.
@@ -71,8 +76,13 @@ def _indexed(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _read(paths: list[Path]) -> dict[str, Tensor]:
-    return {name: tensor for path in paths for name, tensor in read_tensors(path).items()}
+def _found(paths: list[Path], family: Family) -> dict[str, Tensor]:
+    """Tensors of the files, mapped, as the family's full class names them."""
+    tensors: dict[str, Tensor] = {}
+    for path in paths:
+        tensors |= read_tensors(path) if path.suffix == ".safetensors" else read_pickle(path)
+    full = full_names(tensors, family)
+    return {full[name]: tensor for name, tensor in tensors.items() if name in full}
 
 
 def full_names(names: Collection[str], family: Family) -> dict[str, str]:
@@ -82,12 +92,29 @@ def full_names(names: Collection[str], family: Family) -> dict[str, str]:
     return {name: new for name, new in full.items() if not any(re.fullmatch(skip, new) for skip in family.skipped)}
 
 
-def as_found(folder: Path, config: ModelConfig, family: Family) -> ModelConfig:
-    """`config` with what only the weight files say of the shape. Raises BundleError as `weight_files` does."""
-    if not family.told:
+def as_found(folder: Path, config: ModelConfig, family: Family, *, pickles: bool = False) -> ModelConfig:
+    """`config` with what the weight files say of the shape better. Raises BundleError as `weight_files` does.
+
+    The head above all: a file without one is tied whatever config.json says, one whose head differs from the
+    embeddings is not. transformers 5 reads them so, too.
+    """
+    found = _found(weight_files(folder, pickles=pickles), family)
+    if family.told:
+        config = family.as_found(config, found.keys())
+    if any(told.field == "embeddings.tied" for told in family.told) or config.head.kind == "none":
         return config
-    names = [name for path in weight_files(folder) for name in tensor_names(path)]
-    return family.as_found(config, set(full_names(names, family).values()))
+    tied = _is_tied(found, family, said=config.embeddings.tied)
+    return config.replaced(embeddings=config.embeddings.replaced(tied=tied))
+
+
+def _is_tied(found: Mapping[str, Tensor], family: Family, *, said: bool) -> bool:
+    """What the files say; what config.json said where they say nothing."""
+    (head,), (tokens,) = (_theirs(family, name) for name in ("head.weight", "embeddings.tokens.weight"))
+    if tokens not in found:
+        return said
+    if head not in found:
+        return True
+    return said and torch.equal(found[head], found[tokens])
 
 
 def _drop_tied_head(path: Path, found: dict[str, Tensor], places: Mapping[str, Place], family: Family) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -85,9 +87,19 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise BundleError("bundle.file_damaged", file=path.name, path=path.parent, reason=error) from None
 
 
-def tensor_names(path: Path) -> list[str]:
-    """Names of the tensors of a safetensors file, its weights unread. Raises BundleError as `read_tensors`."""
-    return list(read_tensors(path))
+def read_pickle(path: Path) -> dict[str, Tensor]:
+    """Tensors of a file of torch.save, mapped where it can be. Only tensors are unpickled, nothing of it is run.
+
+    Raises BundleError E454 when it holds anything else, or is damaged.
+    """
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise BundleError("bundle.pickle_damaged", file=path.name, path=path.parent, reason=reason) from None
+    if not isinstance(held, dict) or not all(isinstance(tensor, Tensor) for tensor in held.values()):
+        raise BundleError("bundle.pickle_damaged", file=path.name, path=path.parent, reason=type(held).__name__)
+    return dict(held)
 
 
 def check_match(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size]) -> None:

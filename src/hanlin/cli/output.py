@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -23,6 +24,9 @@ from hanlin.life.report import Report, Table
 
 NUMBER = re.compile(r"[-+~–—.\d](?!.*[A-Za-z]{4})")
 """A cell that stands to the right: a number, with a unit perhaps, but not a run's name, which begins with a date."""
+
+LONGEST_WORD = 16
+"""Columns of a word or a number of up to so many cells are never so narrow that it breaks; long texts fold."""
 
 
 def print_result(result: Report | Iterable[Mapping[str, Any]], *, as_json: bool) -> int:
@@ -78,7 +82,9 @@ def _print_table(console: Console, table: Table) -> None:
         numeric = all(NUMBER.match(row[number]) for row in table.rows if row[number])
         justify: Any = "right" if numeric and table.rows else "left"
         # The first column names the row, often by what the user types next: a name in two parts cannot be copied.
-        shown.add_column(column, justify=justify, overflow="fold", no_wrap=number == 0)
+        words = (word for text in (column, *(row[number] for row in table.rows)) for word in text.split())
+        width = min(LONGEST_WORD, max(map(cell_len, words), default=0))
+        shown.add_column(column, justify=justify, overflow="fold", no_wrap=number == 0, min_width=width)
     for row in table.rows:
         shown.add_row(*(Text(cell) for cell in row))
     console.print(shown)

@@ -65,11 +65,16 @@ class ModelConfig(Config):
         yield from _arch_problems(self)
         yield from _position_problems(self)
         yield from _part_problems(self)
+        yield from _decoder_problems(self)
+
+    def slides(self, layer: int) -> bool:
+        """Whether a layer sees no further back than the window."""
+        kinds = self.attention.pattern
+        return self.attention.window > 0 and kinds[layer % len(kinds)] == "sliding"
 
     def sliding_layers(self) -> tuple[bool, ...]:
-        """Which layers see no further back than the window."""
-        kinds = self.attention.pattern
-        return tuple(self.attention.window > 0 and kinds[n % len(kinds)] == "sliding" for n in range(self.num_layers))
+        """The same of every layer."""
+        return tuple(self.slides(layer) for layer in range(self.num_layers))
 
     def num_parameters(self) -> int:
         """Exact number of trained numbers; a tied head counts once."""
@@ -151,6 +156,18 @@ def _part_problems(config: ModelConfig) -> Iterator[Problem]:
     experts = config.mlp.experts
     if experts.number and experts.chosen > experts.number:
         yield _problem("mlp.experts.chosen", experts.chosen, "experts", number=experts.number)
+
+
+def _decoder_problems(config: ModelConfig) -> Iterator[Problem]:
+    """Parts that know nothing of tokens behind, or of an encoder."""
+    if config.arch == "decoder":
+        return
+    if config.attention.window:
+        yield _problem("attention.window", config.attention.window, "decoder_part", arch=config.arch)
+    if config.positions.kind == "alibi":
+        yield _problem("positions.kind", "alibi", "decoder_part", arch=config.arch)
+    if config.arch == "encoder_decoder" and config.norm.place not in ("pre", "post"):
+        yield _problem("norm.place", config.norm.place, "decoder_part", arch=config.arch)
 
 
 def _problem(name: str, value: object, rule: str, **values: object) -> Problem:

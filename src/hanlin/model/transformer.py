@@ -280,7 +280,7 @@ def _attention(config: ModelConfig, layer: int) -> Attention:
         scale=said.scale or None,
         dropout=config.dropout,
         compute=partial(attend_capped, cap=said.cap) if said.cap else attend,
-        view=sliding if config.sliding_layers()[layer] else whole,
+        view=sliding if config.slides(layer) else whole,
     )
 
 

@@ -33,6 +33,8 @@ def _near_duplicates(found: Mapping[str, Any]) -> Iterator[str]:
 def _against(found: Mapping[str, Any]) -> Iterator[str]:
     for name, one in found["sets"].items():
         yield say("text.report_against", set=name, **_numbers(one))
+        if not one["rows_found"]:
+            yield say("text.report_against_nothing", set=name)
         if one["too_short"]:
             yield say("text.report_against_short", set=name, **_numbers(one))
         for example in one["examples"]:

@@ -31,7 +31,8 @@ def numbers(text: str) -> list[int]:
 def test_sums_and_differences_are_right(taught: Cases, asked: Cases) -> None:
     less = re.compile(
         r"减|-|差|吃了|花了|走了|飞走|拿走|少了|下去|用了|送出|丢了|给了别人"
-        r"|minus|less|subtract|difference|eat|spends|leave|fly away|take away|loses|sells|gives away|drops|go away",
+        r"|minus|less|subtract|difference|eat|spends|leave|fly away|take away|loses|sells|gives away|drops|go away"
+        r"|go home|fly on|(?:hop|drive|swim) off|run away|sail out",
         re.IGNORECASE,
     )
     for case in both(taught, asked, "arithmetic"):
@@ -107,7 +108,8 @@ def test_phrases_hold_the_same_words_in_both_languages(taught: Cases, asked: Cas
         if re.search(r"[\u4e00-\u9fff]", case.answer):
             zh, en = case.answer, case.question
         if case.answer in whole or case.answer in whole.values():
-            assert any(one in case.question for pair in whole.items() if case.answer in pair for one in pair), case
+            question = case.question.lower()
+            assert any(one.lower() in question for pair in whole.items() if case.answer in pair for one in pair), case
             continue
         held = [word for word in pairs if word[0] in zh and len(word[0]) > 1]
         assert all(re.search(rf"\b{re.escape(word[1])}\b", en, re.IGNORECASE | re.ASCII) for word in held), case

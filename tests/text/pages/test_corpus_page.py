@@ -118,6 +118,16 @@ def test_the_page_in_both_languages(figures: dict[str, Any], lang: str) -> None:
     assert len(html) < 300_000, "a long text is quoted, not copied"
 
 
+def test_the_pie_of_languages_is_whole(figures: dict[str, Any]) -> None:
+    """Each slice begins where the one before ended, and they make a hundred."""
+    page = check_is_safe(corpus_page(figures, "x"))
+    slices = [attributes for name, attributes in page.elements if name == "circle"]
+    shares = [float((one["stroke-dasharray"] or "").split()[0]) for one in slices]
+    begins = [-float(one["stroke-dashoffset"] or 0) for one in slices]
+    assert len(slices) > 1 and sum(shares) == pytest.approx(100)
+    assert begins == pytest.approx([sum(shares[:number]) for number in range(len(shares))])
+
+
 def test_the_same_corpus_in_words(figures: dict[str, Any], lang: str) -> None:
     lines = list(corpus_lines(figures))
     assert len(lines) == len(figures["funnel"])

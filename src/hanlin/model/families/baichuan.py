@@ -51,6 +51,7 @@ FAMILY = Family(
     prefix="model.",
     rules=RULES,
     preset={"embeddings": {"tied": False}, "norm": {"eps": 1e-6}},
+    sized=lambda sizes: {"num_kv_heads": sizes["num_heads"]},
     to_hf=to_hf,
     from_hf=from_hf,
     harmless=frozenset({"gradient_checkpointing", "_from_model_config", "tokenizer_class"}),

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hanlin.base.errors import BundleError
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import gpt2
 from hanlin.model.families.family import Family, HfConfig
@@ -54,6 +55,8 @@ def from_hf(hf: HfConfig) -> dict[str, Any]:
     usual = {"vocab_size": 50400, "n_positions": 2048, "n_embd": 4096, "n_layer": 28, "n_head": 16, "resid_pdrop": 0.0}
     said = {**usual, "tie_word_embeddings": False, **hf}
     fields = gpt2.from_hf(said)
+    if said["n_head"] % _GROUPS:
+        raise BundleError("model.setting_unbuilt", family="codegen", settings=f"n_head = {said['n_head']}")
     head_dim = said["n_embd"] // said["n_head"]
     return {
         **fields,

@@ -142,6 +142,8 @@ class Family:
             returned = dict(leaves(ModelConfig(family=self.name, **self.from_hf(self._written(config)))))
         except ConfigError as error:  # what comes back is no model at all
             return [f"{problem.name} = {problem.value}" for problem in error.problems]
+        except BundleError as error:  # nor one that this class could be
+            return [str(error.values.get("settings"))]
         elsewhere = {"family", *(told.field for told in self.told)}
         own = ((name, value) for name, value in leaves(config) if name not in elsewhere)
         return [f"{name} = {value}" for name, value in own if returned[name] != value]

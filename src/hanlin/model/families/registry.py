@@ -79,7 +79,6 @@ def named_family(name: str) -> Family:
 def preset(family: str, size: str, vocab_size: int) -> dict[str, Any]:
     """Fields of a ModelConfig of about `size` ("10m") parameters in a family's manner."""
     fields = {} if family == AUTO else dict(named_family(family).preset)
-    shape = shape_for(parse_size(size), vocab_size, like=fields)
-    if family != AUTO:
-        fields |= named_family(family).sized(shape)
+    shape: dict[str, Any] = shape_for(parse_size(size), vocab_size, like=fields)
+    shape |= {} if family == AUTO else named_family(family).sized(shape)
     return {**fields, **shape, "family": family, "vocab_size": vocab_size}

@@ -12,15 +12,22 @@ from hanlin.recipe.world.words import Words, is_held_out
 WAS = re.compile(r"(?<=\b[Ww]e )was|(?<=\b[Yy]ou )was|(?<=\b[Tt]hey )was")
 
 EVERYDAY_SHARE = 0.2
+SMALL_SHARE = 0.5  # of English phrases begin with a small letter
 
 
 def phrases(words: Words) -> Case:
     """A phrase and the request to translate it."""
     zh, en = pair(words)
     into = words.dice.choice(("zh", "en"))
-    given, answer = (zh, en) if into == "en" else (en, zh)
+    given, answer = (zh, en) if into == "en" else (_as_typed(words, en), zh)
     ask = words.pick(data("phrases")[f"ask_{into}"])
     return Case("phrases", words.lang, words.asked(ask, given), answer)
+
+
+def _as_typed(words: Words, en: str) -> str:
+    """Whoever asks for a few words seldom begins them with a capital letter."""
+    is_small = words.dice.random() < SMALL_SHARE and en.split()[0] != "I"
+    return en[:1].lower() + en[1:] if is_small else en
 
 
 def pair(words: Words) -> tuple[str, str]:

@@ -29,16 +29,16 @@ class Skill:
 
 
 SKILLS = (
-    Skill("about", about, 9),
-    Skill("arithmetic", arithmetic, 18),
-    Skill("comparison", comparison, 17),
-    Skill("extraction", extraction, 3),
+    Skill("about", about, 7),
+    Skill("arithmetic", arithmetic, 19),
+    Skill("comparison", comparison, 19),
+    Skill("extraction", extraction, 2),
     Skill("phrases", phrases, 10),
     Skill("reading", reading, 1),
-    Skill("refusal", refusal, 15),
+    Skill("refusal", refusal, 14),
     Skill("repeat", repeat, 3),
-    Skill("sentiment", sentiment, 18),
-    Skill("small_talk", small_talk, 6),
+    Skill("sentiment", sentiment, 20),
+    Skill("small_talk", small_talk, 5),
 )
 SINGLE_SHARE = 0.6  # of the conversations begin with one question; the others with two or three of any kind
 NUM_NEXT = (0, 1, 2, 3)  # further questions about the text of a first one

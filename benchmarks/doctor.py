@@ -1,7 +1,7 @@
 """The doctor on a folder of mixed junk: seconds to the first finding and to the end, memory, and what was found.
 
 The folder holds real shared text as plain files, JSON lines, tables, packed and web pages, in four encodings, and for
-every hundred files a broken one: bytes of another encoding, a cut archive, a bad row, a picture, NULs, an endless line.
+every 47 files a broken one: bytes of another encoding, a cut archive, a bad row, a picture, NULs, an endless line.
 A second folder holds a hundred thousand empty files, a third one sparse file of 10 GB of rows. Promise: an answer in
 less than 10 seconds, a first finding in less than 2.
 
@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,7 @@ TEXTS = ("pretrain-zh", "pretrain-en")
 MOST_TEXTS = 3000
 PER_FILE = 40
 EMPTY_FILES = 100_000
+BROKEN_EVERY = 47  # a prime, so that every fault meets files of every kind
 BROKEN = ("mixed", "cut", "bad_row", "picture", "nuls", "endless")
 
 
@@ -67,6 +69,7 @@ def report(name: str, folder: Path) -> None:
     """Run the doctor as a user does, and print what it took."""
     begun = time.monotonic()
     command = [sys.executable, "-m", "hanlin.cli.main", "data", "doctor", str(folder), "--out", "none", "--json"]
+    command += ["--max-examples", "100"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr and process.stdout
     first = next((time.monotonic() - begun for line in process.stderr if re.search(r": [\d,]+ /", line)), float("nan"))
@@ -76,10 +79,18 @@ def report(name: str, folder: Path) -> None:
     print(
         f"{name}: {looked['of_files']:,} files, {looked['of_bytes'] / 1e9:.2f} GB; first finding after {first:.2f} s, "
         f"answer after {seconds:.2f} s (promised {PROMISED_SECONDS:g}); looked into {looked['files']:,} files, "
+        f"glanced at {looked['glanced']:,}, {looked['unseen']:,} unseen, "
         f"{looked['bytes'] / 1e6:.0f} MB, closely at {looked['texts']:,} texts; "
         f"{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB of memory"
     )
     print("  " + ", ".join(f"{one['kind']} {one['number']}" for one in figures["findings"]))
+    faults = folder.with_suffix(".faults.json")
+    if faults.exists():
+        places = "\n".join(example["place"] for one in figures["findings"] for example in one["examples"])
+        broken_files = json.loads(faults.read_text())
+        counts = Counter(broken_files.values())
+        named = Counter(kind for path, kind in broken_files.items() if path in places)
+        print("  broken files named: " + ", ".join(f"{kind} {named[kind]} of {most}" for kind, most in counts.items()))
     if seconds > PROMISED_SECONDS or first > PROMISED_FIRST:
         print(f"  over the promise of {PROMISED_SECONDS:g} s, first finding {PROMISED_FIRST:g} s")
 
@@ -97,17 +108,21 @@ def shared_texts() -> list[str]:
 
 def make_junk(folder: Path, megabytes: float) -> None:
     """Files of every kind until they are so large together."""
-    texts, size = shared_texts(), 0
+    texts, size, faults = shared_texts(), 0, dict[str, str]()
     for number in itertools.count():
         place = folder / f"{number // 200:04}"
         place.mkdir(parents=True, exist_ok=True)
         start = number * 7 % len(texts)
         chosen = [f"{text}\n{number}" for text in (texts + texts)[start : start + PER_FILE]]
         name, data = next(file_of(number, chosen))
-        (place / name).write_bytes(broken(number, data) if number % 100 == 50 else data)
+        if number % BROKEN_EVERY == 50:
+            kind = BROKEN[number // BROKEN_EVERY % len(BROKEN)]
+            data, faults[str(place / name)] = broken(kind, data), kind
+        (place / name).write_bytes(data)
         size += len(data)
         if size > megabytes * 1e6:
-            return
+            break
+    folder.with_suffix(".faults.json").write_text(json.dumps(faults))
 
 
 def file_of(number: int, texts: list[str]) -> Iterator[tuple[str, bytes]]:
@@ -140,10 +155,10 @@ def rows(texts: list[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def broken(number: int, data: bytes) -> bytes:
+def broken(kind: str, data: bytes) -> bytes:
     """A file with one of the usual faults."""
     half = len(data) // 2
-    match BROKEN[number // 100 % len(BROKEN)]:
+    match kind:
         case "mixed":
             return data[:half] + "\n这一行是另一种编码，读的人要小心\n".encode("gb18030") + data[half:]
         case "cut":

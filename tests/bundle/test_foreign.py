@@ -225,7 +225,7 @@ def test_a_pickle_that_holds_more_than_tensors_is_refused_and_not_run(theirs, co
     torch.save(content, folder / "pytorch_model.bin")
     with pytest.raises(BundleError) as error:
         load_bundle(folder, pickles=True)
-    assert error.value.code == "E463"
+    assert error.value.code == "E464"
     assert "run" not in capsys.readouterr().out
 
 

@@ -75,7 +75,7 @@ def test_places_are_sines_and_cosines():
 def test_places_are_those_of_the_house_and_are_added():
     x = draw(2, 9, 8)
     own = SinusoidalPositions(size=8, theta=10000.0)(torch.arange(9)[None])
-    assert torch.equal(PositionalEncoding(8)(x), x + own)
+    assert torch.equal(PositionalEncoding(8)(x), x + own.to(x.dtype))
 
 
 def test_there_are_five_thousand_places_and_no_weight_to_save():

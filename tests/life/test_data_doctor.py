@@ -30,7 +30,7 @@ def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str], lang: str
     assert ("NUL bytes in text: 1" in told) == (lang == "en") and ("文本中的 NUL 字节" in told) == (lang == "zh")
     page = check_is_safe((folder / "data-doctor" / "report.html").read_text(encoding="utf-8"))
     assert "b.jsonl:2" in page.text
-    assert json.loads((folder / "data-doctor" / "report.json").read_text())["format"] == 1
+    assert json.loads((folder / "data-doctor" / "report.json").read_text())["format"] == 2
     assert main(["data", "build", "--config", "data-doctor/recipe.toml", "--out", "corpus", "--progress", "none"]) == 0
 
 

@@ -34,7 +34,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "embeddings": {"tied": False},
         "head": {"bias": True},
     },
-    "alibi": {"num_heads": 3, "head_dim": 8, "positions": {"kind": "alibi"}, "head": {"normalised": True}},
+    "alibi": {"positions": {"kind": "alibi"}, "head": {"normalised": True}},
     "deep": {"norm": {"place": "deep"}},
     "llama3": {
         "positions": {"fraction": 0.5, "theta": 100.0, "scaling": {"kind": "llama3", "factor": 4.0, "original": 16}}

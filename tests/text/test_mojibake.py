@@ -14,7 +14,7 @@ from tests.text.wrongly import WAYS, utf8_as_cp1252
 
 from hanlin.text.clean import normalise
 from hanlin.text.config import NormaliseConfig
-from hanlin.text.mojibake import repaired
+from hanlin.text.mojibake import Garbled, garbled, repaired
 
 CHINESE = (
     "今天天气很好，我们一起去公园里走走。\n他说这是他第一次来北京，什么都想看一看。\n"
@@ -97,3 +97,19 @@ def test_no_line_of_good_collections_is_touched(test_data: Path, part: str) -> N
         for line in islice(data.split(b"\n")[:-1], 60):
             text = json.loads(line)["text"]
             assert repaired(text) == (text, 0), path.name
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_where_a_text_is_garbled_and_what_it_means(way: str) -> None:
+    """What the doctor shows is what a build will write."""
+    line = CHINESE.partition("\n")[0]
+    text = f"A good line.\n{WAYS[way](line)}\nAnother."
+    found = garbled(text)
+    assert found and (found.number, found.start) == (1, 13)
+    assert text[found.start :].startswith(found.line) and repaired(text)[0].split("\n")[1] == found.meant
+    assert found.meant[:4] == line[:4]
+
+
+def test_what_nobody_can_read_again_is_told_without_a_meaning() -> None:
+    assert garbled("好\n价格锟斤拷元") == Garbled(1, 2, "价格锟斤拷元", "")
+    assert garbled("plain") is None and garbled(CHINESE) is None and garbled(FRENCH) is None

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -94,7 +94,7 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
     """
     try:
         held = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except (UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise BundleError("bundle.pickle_damaged", file=path.name, path=path.parent, reason=reason) from None
     if not isinstance(held, dict) or not all(isinstance(tensor, Tensor) for tensor in held.values()):

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from hanlin.course.attention import causal_mask as causal_mask
     from hanlin.course.attention import padding_mask as padding_mask
     from hanlin.course.attention import scaled_dot_product_attention as scaled_dot_product_attention
+    from hanlin.course.classifier_exercise import check_classifier as check_classifier
     from hanlin.course.encoder import PositionalEncoding as PositionalEncoding
     from hanlin.course.encoder import TransformerEncoder as TransformerEncoder
     from hanlin.course.encoder import TransformerEncoderLayer as TransformerEncoderLayer
+    from hanlin.course.encoder_exercise import check_encoder as check_encoder
     from hanlin.course.objectives import LanguageModelingLoss as LanguageModelingLoss
     from hanlin.course.objectives import mask_tokens as mask_tokens
     from hanlin.course.objectives import next_tokens as next_tokens
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "attention": ("MultiHeadAttention", "causal_mask", "padding_mask", "scaled_dot_product_attention"),
+    "classifier_exercise": ("check_classifier",),
+    "encoder_exercise": ("check_encoder",),
     "encoder": ("PositionalEncoding", "TransformerEncoder", "TransformerEncoderLayer"),
     "objectives": ("LanguageModelingLoss", "mask_tokens", "next_tokens"),
     "tasks": ("LanguageModel", "TaskSpecificModel"),
@@ -52,6 +56,8 @@ __all__ = [
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "causal_mask",
+    "check_classifier",
+    "check_encoder",
     "evaluate_model",
     "finetune_model",
     "mask_tokens",

@@ -33,15 +33,15 @@ class TaskSpecificModel(nn.Module):
     """A pre-trained model and a linear head over the state of its first token, [CLS] (Devlin 2019, 4).
 
     base_model: a TransformerEncoder of the course, an encoder of the house (`hanlin.load(path).model`) or of
-    transformers. Raises InputError where it has no width (E843) or is a decoder (E844), in which the first token has
-    seen nothing but itself.
+    transformers. Raises InputError where it has no width (E843) or ends in a decoder (E844), in which the first token
+    has seen nothing but itself.
     """
 
     def __init__(self, base_model: nn.Module, num_labels: int) -> None:
         super().__init__()
         if num_labels < 1:
             raise InputError("course.labels", num_labels=num_labels)
-        if getattr(base_model, "causal", False) or _config(base_model, "arch") == "decoder":
+        if getattr(base_model, "causal", False) or _config(base_model, "arch") not in (None, "encoder"):
             raise InputError("course.decoder")
         self.base_model, self.num_labels = base_model, num_labels
         self.dropout, self.classifier = nn.Dropout(0.1), linear(_width(base_model), num_labels)

@@ -23,12 +23,12 @@ from hanlin.infer.memory import LargePages, aligned
 from hanlin.infer.scheduler import Work
 from hanlin.model.attention import Attention, attend
 from hanlin.model.block import PreNormBlock
-from hanlin.model.choices import HeadConfig
 from hanlin.model.compiled import library
 from hanlin.model.heads import LmHead
 from hanlin.model.linear import Linear
 from hanlin.model.mlp import GatedMLP, PlainMLP
 from hanlin.model.norms import LayerNorm, RMSNorm
+from hanlin.model.parts_config import HeadConfig
 from hanlin.model.positions import Rotary
 from hanlin.model.transformer import Transformer
 

@@ -16,7 +16,7 @@ from hanlin.life.settings import Given, settled
 from hanlin.text.config import DiagnosisConfig
 from hanlin.text.doctor.diagnosis import Diagnosis, diagnose
 from hanlin.text.doctor.findings import found_sentence, mend_sentence
-from hanlin.text.pages.doctor_page import doctor_page
+from hanlin.text.pages.doctor_page import doctor_page, format_text, use_text
 
 
 def data_doctor(config: Given[DataDoctorConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
@@ -40,16 +40,20 @@ def _written(found: Diagnosis, out: Path) -> tuple[str, ...]:
 def _lines(found: Diagnosis) -> Iterator[str]:
     looked, figures = found.figures["looked"], found.figures
     yield say("life.doctor_looked", **{name: f"{value:,}" for name, value in looked.items()})
-    for name in ("formats", "encodings", "languages", "scripts", "uses", "personal", "licences"):
+    if not looked["is_listed_whole"]:
+        yield say("life.doctor_not_listed")
+    for name in ("formats", "encodings", "languages", "scripts", "uses", "training_formats", "personal", "licences"):
         if figures[name]:
             yield say(f"life.doctor_{name}", counts=_counts(name, figures[name]))
     if not figures["findings"]:
         yield say("life.doctor_found_nothing")
 
 
-def _counts(name: str, counts: Mapping[str, Any], most: int = 8) -> str:
+def _counts(name: str, counts: Mapping[str, Any], most: int = 14) -> str:
     numbers = {key: value["files"] if name == "formats" else value for key, value in counts.items()}
-    return ", ".join(f"{key} {number:,}" for key, number in list(numbers.items())[:most])
+    titles = {"uses": use_text, "training_formats": format_text}
+    title = titles.get(name, str)
+    return ", ".join(f"{title(key)} {number:,}" for key, number in list(numbers.items())[:most])
 
 
 def _tables(figures: Mapping[str, Any]) -> Iterator[Table]:

@@ -12,7 +12,14 @@ from pydantic import Field, model_validator
 from hanlin.base.config import Config
 from hanlin.base.errors import Problem, UsageError
 from hanlin.base.messages import say
-from hanlin.model.choices import AttentionConfig, EmbeddingsConfig, HeadConfig, MlpConfig, NormConfig, PositionsConfig
+from hanlin.model.parts_config import (
+    AttentionConfig,
+    EmbeddingsConfig,
+    HeadConfig,
+    MlpConfig,
+    NormConfig,
+    PositionsConfig,
+)
 
 
 class ModelConfig(Config):

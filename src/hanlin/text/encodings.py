@@ -80,7 +80,7 @@ def _likeliest(head: bytes) -> str | None:
         return japanese
     candidates = ["utf-16-le", "utf-16-be"] if len(head) >= 4 else []
     if b"\0" not in head:
-        candidates.append("gb18030")
+        candidates += ["gb18030", "big5"]
     scored = [(score, name) for name in candidates if (score := _plausibility(head, name)) >= 0.9]
     if scored:
         return max(scored)[1]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 _SPECIAL = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"  # what Windows-1252 has in place of control characters
 _LATIN = re.compile(f"[\x80-\xff{_SPECIAL}]{{2}}")
@@ -31,6 +32,7 @@ _LEADS = re.compile(
 _CUT = re.compile(rb"[\xe2-\xef](?:[\x80-\xbf]\?|\?[\x80-\xbf]|\?\?)")
 # Scripts that hardly anybody writes, but into which pairs of accented letters fall by chance (Üß N'Ko, Ñ° old Cyrillic)
 _UNLIKELY = re.compile("[\u0250-\u02ff\u0460-\u0489\u0700-\u08ff\u1680-\u1cff\ua000-\uabff\ue000-\uf8ff]")
+_LOST = re.compile("锟斤拷|烫烫烫|屯屯屯")
 MOST_LOST = 0.25
 """Share of characters that may be lost, as U+FFFD, in a line that is repaired: with more it proves nothing."""
 
@@ -49,6 +51,35 @@ def repaired(text: str) -> tuple[str, int]:
         number += sum(map(str.__ne__, mended, lines))
         lines = mended
     return "\n".join(lines), number
+
+
+@dataclass(frozen=True)
+class Garbled:
+    """Lines of a text that were decoded wrongly: how many, where the first begins, what stands there and what is meant
+    ("" where nobody can tell any more)."""
+
+    number: int
+    start: int
+    line: str
+    meant: str
+
+
+def garbled(text: str) -> Garbled | None:
+    """Return what `repaired` would put right, and what is certainly lost: U+FFFD and memory nobody filled, as GBK."""
+    if text.isascii():
+        return None
+    mended, number = repaired(text)
+    if number:
+        start = 0
+        for line, meant in zip(text.split("\n"), mended.split("\n"), strict=True):
+            if line != meant:
+                return Garbled(number, start, line, meant)
+            start += len(line) + 1
+    found = _LOST.search(text)
+    if found is None:
+        return None
+    start = text.rfind("\n", 0, found.start()) + 1
+    return Garbled(len(_LOST.findall(text)), start, text[start:].partition("\n")[0], "")
 
 
 def _utf8_as_latin(line: str, is_known: bool) -> str:

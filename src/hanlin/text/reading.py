@@ -12,6 +12,7 @@ are plain data, and depend on the sources and these settings alone.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from hanlin.base.config import leaves
-from hanlin.base.files import read_json, recover, sha256_bytes, sha256_file
+from hanlin.base.files import read_json, recover, sha256_file
 from hanlin.base.storage import Storage
 from hanlin.text.building.shelf import Shelf, ShelfWriter
 from hanlin.text.clean import normalise
@@ -43,7 +44,7 @@ from hanlin.text.rules.measures import VERSION as MEASURES
 
 READ_BY = ("sources", "read", "normalise", "privacy")
 """Settings that decide what is read, how it is evened out, and what personal data is left in it."""
-VERSION = 3
+VERSION = 4
 """Raised by hand when the same sources and settings would be read otherwise, or cut into other pieces."""
 READING = "reading.json"
 STORED = (*KEPT, LEDGER, REMOVED, LEAKED)
@@ -84,27 +85,38 @@ def pieces_of(config: CorpusConfig) -> list[Piece]:
     What is passed over stands where its source begins. Raises InputError for a path without files.
     """
     pieces: list[dict[str, Any]] = [{"parts": [], "large": False}]
-    size = 0
-    for part, part_bytes in _parts(config):
+    size = number = 0
+    for source, part, part_bytes in _parts(config):
         is_large = part_bytes > LARGE_BYTES
-        parts = pieces[-1]["parts"]
-        if parts and (is_large or size + part_bytes > PIECE_BYTES or len(parts) == PIECE_FILES):
+        if number and (is_large or size + part_bytes > PIECE_BYTES or number == PIECE_FILES):
             pieces.append({"parts": [], "large": False})
-            size = 0
-        pieces[-1]["parts"].append(part)
+            size = number = 0
+        _put(pieces[-1]["parts"], source, part)
         pieces[-1]["large"] = is_large
         size += part_bytes
+        number += 1
     return [piece for piece in pieces if piece["parts"]]
 
 
-def _parts(config: CorpusConfig) -> Iterator[tuple[dict[str, Any], int]]:
-    """Every file, and everything that is passed over, with the bytes of its text."""
+def _put(parts: list[dict[str, Any]], source: int, part: str | dict[str, Any]) -> None:
+    """Add a file to those of its source, or something that is passed over: a table for each file would take 400 MB of
+    a million."""
+    if not isinstance(part, str):
+        parts.append({"skipped": part})
+    elif parts and parts[-1].get("source") == source:
+        parts[-1]["paths"].append(part)
+    else:
+        parts.append({"source": source, "paths": [part]})
+
+
+def _parts(config: CorpusConfig) -> Iterator[tuple[int, str | dict[str, Any], int]]:
+    """The source of every file, its path, and the bytes of its text; or a table for what is passed over."""
     for number, source in enumerate(config.sources):
         files, passed_over = files_of(source.path)
         for one in passed_over:
             dropped = Dropped(one.reason, shown(one.path.name), source_name(source), shown(one.path), one.detail)
-            yield {"skipped": vars(dropped)}, 0
-        yield from (({"source": number, "path": str(path)}, _text_bytes(path)) for path in files)
+            yield number, vars(dropped), 0
+        yield from ((number, str(path), _text_bytes(path)) for path in files)
 
 
 def _text_bytes(path: Path) -> int:
@@ -116,9 +128,8 @@ def read_raw(piece: Piece, config: CorpusConfig) -> Iterator[Raw]:
     for part in piece["parts"]:
         if "skipped" in part:
             yield Dropped(**part["skipped"])
-        else:
-            source = _as_named(config.sources[part["source"]], part["path"])
-            yield from read_file(Path(part["path"]), source, config.read)
+        for path in part.get("paths", ()):
+            yield from read_file(Path(path), _as_named(config.sources[part["source"]], path), config.read)
 
 
 def _as_named(source: SourceConfig, path: str) -> SourceConfig:
@@ -226,11 +237,13 @@ def _read_again(piece: Piece) -> Iterator[Event]:
 def reading_key(config: CorpusConfig) -> dict[str, Any]:
     """What has to be the same for an earlier reading to be of use: settings, and the files with size and time."""
     settings = {name: _plain(getattr(config, name)) for name in READ_BY}
-    files = [path for source in config.sources for path in files_of(source.path)[0]]
-    stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     cut = [PIECE_BYTES, PIECE_FILES, LARGE_BYTES]
-    digest = sha256_bytes(json.dumps([VERSION, cut, settings, stats], ensure_ascii=False, default=str).encode())
-    return {"key": digest, "measures": MEASURES}
+    digest = hashlib.sha256(json.dumps([VERSION, cut, settings], default=str).encode())
+    for source in config.sources:  # file by file: a list of a million would be written down at once
+        for path in files_of(source.path)[0]:
+            status = path.stat()
+            digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0".encode(errors="surrogateescape"))
+    return {"key": digest.hexdigest(), "measures": MEASURES}
 
 
 def _plain(value: Any) -> Any:

@@ -60,7 +60,9 @@ def test_what_the_folder_is(diagnosis: Diagnosis) -> None:
     assert figures["encodings"]["gb18030"] == 1 and figures["encodings"]["utf-8-sig"] == 1
     assert figures["languages"]["zh"] > 5000 and figures["languages"]["en"] > 20_000
     assert figures["scripts"]["Hans"] == figures["languages"]["zh"]
-    assert figures["uses"]["conversation"] == 4 and figures["uses"]["evaluation"] == 20
+    assert figures["uses"]["evaluation"] == 20
+    assert figures["training_formats"]["messages"] == 4 and figures["training_formats"]["prompt-response"] == 5
+    assert figures["uses"]["conversation"] == 9
     assert figures["personal"]["mobile"] == 20 and figures["personal"]["email"] == 20
     assert sum(figures["lengths"]["counts"]) == figures["looked"]["texts"] > 60
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures

@@ -25,6 +25,8 @@ def figures(text: str = "quote", kinds: tuple[str, ...] = ("mojibake",)) -> dict
     finding = {"number": 3, "examples": [{"place": f"{text}:1", "text": text}]}
     looked = {
         "files": 1,
+        "glanced": 1,
+        "unseen": 0,
         "of_files": 2,
         "bytes": 10,
         "of_bytes": 20,
@@ -37,7 +39,8 @@ def figures(text: str = "quote", kinds: tuple[str, ...] = ("mojibake",)) -> dict
         "paths": [text], "looked": looked, "recipe": f'[corpus]\nsources = ["{text}"]\n',
         "findings": [{"kind": kind, "level": LEVELS[kind], **finding} for kind in kinds],
         "formats": {text: {"files": 1, "bytes": 20}}, "encodings": {"utf-8": 1}, "languages": {"zh": 5, "en": 5},
-        "scripts": {"Hans": 5, "Latn": 5}, "uses": {"text": 3}, "licences": {text: 3}, "personal": {"email": 2},
+        "scripts": {"Hans": 5, "Latn": 5}, "uses": {"plain": 3}, "training_formats": {"text": 3},
+        "licences": {text: 3}, "personal": {"email": 2},
         "broken_rules": {"max_dup_lines": 1}, "lengths": size_bins([1, 5, 900]).figures(),
         "measures": {"letters": {**even_bins([0.1, 0.5, 0.9]).figures(), "limits": [0.3]}},
     }  # fmt: skip

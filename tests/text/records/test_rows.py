@@ -18,7 +18,12 @@ from hanlin.text.records.rows import Rule, rows_of
 
 
 def rows(path: Path) -> list[tuple[int, object]]:
-    """Rows, a broken rule by its name."""
+    """Rows by their numbers, a broken rule by its name."""
+    return [(int(place.removeprefix(":")), value) for place, value in placed(path)]
+
+
+def placed(path: Path) -> list[tuple[str, object]]:
+    """Rows by their places."""
     return [(place, value.reason if isinstance(value, Rule) else value) for place, value in rows_of(path, is_header)]
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hanlin.base.errors import BundleError
-from hanlin.model.choices import RopeScalingConfig
 from hanlin.model.config import ModelConfig
+from hanlin.model.parts_config import RopeScalingConfig
 
 _KINDS = {"default": "none", "linear": "linear", "dynamic": "dynamic", "llama3": "llama3", "yarn": "yarn"}
 _ORIGINAL = "original_max_position_embeddings"

@@ -188,7 +188,7 @@ def _entry(maker: Maker, placed: Placed) -> dict[str, Any]:
         rows, counts = maker.children(placed)
     except Rule as rule:
         path, _, line = placed.location.rpartition(":")
-        return {"rows": [], "counts": {}, "rejected": vars(rule.dropped(path, Path(path), int(line)))}
+        return {"rows": [], "counts": {}, "rejected": vars(rule.dropped(path, Path(path), f":{line}"))}
     return {"rows": rows, "counts": counts, "rejected": None}
 
 

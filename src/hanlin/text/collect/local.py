@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,15 +19,17 @@ from hanlin.text.collect.exports.thread import Authors, Thread, pieces_of
 from hanlin.text.collect.licences import UNKNOWN, licence_of_card
 from hanlin.text.collect.outcome import Piece
 from hanlin.text.collect.packing import as_json, as_resource
-from hanlin.text.config import ReadConfig, SourceConfig
+from hanlin.text.config import SourceConfig
 from hanlin.text.document import Document, Dropped
-from hanlin.text.encodings import decoded_stream
-from hanlin.text.files import UNREADABLE, chunks_of, files_of, kind_suffix, shown
-from hanlin.text.formats.lines import lines_of
+from hanlin.text.files import UNREADABLE, files_of, kind_suffix, shown
 from hanlin.text.readers import read_documents
+from hanlin.text.records.columns import is_header
+from hanlin.text.records.rows import KINDS, Rule, rows_of
 
-ROWS = (".jsonl", ".ndjson")
+ROWS = frozenset(KINDS) - {".txt"}
 """Files whose rows are kept whole where none of them has a text."""
+_REASONS = {"bad_width": "bad_table", "not_utf8": "encoding", "too_long": "row_too_long"}
+"""Rules of training data under the names that reading has for them."""
 _KEPT = ("title", "date", "licence", "license", "url", "book", "site", "group", "line")
 _CARD = re.compile(r"\A---\n(.*?)\n---", re.DOTALL)
 
@@ -112,8 +112,8 @@ class Local:
             has_texts = True
             yield _piece(document, origin)
         if not has_texts and origin.lost["missing_field"] and kind_suffix(file) in ROWS:
-            del origin.lost["missing_field"]  # no row has a text: it is training data, whose rows are kept whole
-            yield from (_row_piece(file, place, row, origin) for place, row in _rows(file))
+            origin.lost.clear()  # no row has a text: it is training data, whose rows are kept whole
+            yield from _rows(file, origin)
 
 
 class _Counted:
@@ -138,22 +138,22 @@ def _piece(document: Document, origin: Origin) -> Piece:
     return Piece(id, document.text, {name: value for name, value in known.items() if value != ""})
 
 
-def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The objects of a file of JSON lines; lines that are none were counted when it was looked through for texts."""
-    lines = lines_of(decoded_stream(chunks_of(file), "utf-8-sig"), ReadConfig().max_row_chars)
-    for number, line in enumerate(lines, start=1):
-        with contextlib.suppress(ValueError, RecursionError):
-            row = json.loads(line or "null")
-            if isinstance(row, dict):
-                yield number, row
+def _rows(file: Path, origin: Origin) -> Iterator[Piece]:
+    """The rows of a file of training data, or of an archive of such; what is none is counted in `origin.lost`."""
+    for place, value in rows_of(file, is_header):
+        if isinstance(value, Mapping):
+            yield _row_piece(file, place, value, origin)
+        else:
+            reason = value.reason if isinstance(value, Rule) else "not_object"
+            origin.lost[_REASONS.get(reason, reason)] += 1
 
 
-def _row_piece(file: Path, number: int, row: Mapping[str, Any], origin: Origin) -> Piece:
+def _row_piece(file: Path, place: str, row: Mapping[str, Any], origin: Origin) -> Piece:
     said = row.get("licence") or row.get("license")
     known = {"url": origin.url, "date": origin.date, "source": origin.source}
     known["licence"] = said if isinstance(said, str) else origin.licence or UNKNOWN
-    place = f"{origin.name or shown(file.as_posix())}:{number}"
-    return Piece(place, "", {name: value for name, value in known.items() if value}, row)
+    id = f"{origin.name or shown(file.as_posix())}{shown(place)}"
+    return Piece(id, "", {name: value for name, value in known.items() if value}, row)
 
 
 def card_licence(path: Path) -> str:

@@ -17,15 +17,18 @@ Level = Literal["severe", "warning", "note"]
 
 SEVERE = (
     "unreadable", "truncated", "mixed_encodings", "undecodable", "mojibake", "nul_bytes", "bad_json", "not_object",
-    "bad_table", "ragged_table", "no_text_column", "bad_conversation", "turn_order", "empty_answer", "evaluation_rows",
-    "leaked_rows", "one_class", "label_spelling",
+    "bad_table", "ragged_table", "bomb", "outside", "damaged", "no_text_column", "mixed_schemas", "broken_row",
+    "bad_conversation", "turn_order", "empty_answer", "unread_label", "evaluation_rows", "leaked_rows", "one_class",
+    "label_spelling",
 )  # fmt: skip
 WARNINGS = (
     "personal", "duplicate_files", "duplicate_rows", "near_duplicates", "boilerplate", "watermark", "repetition",
     "html_debris", "poor_text", "other_format", "binary", "endless_line", "huge_file", "empty_file", "tiny_text",
-    "special_file", "no_licence",
+    "special_file", "json_nan", "no_licence",
 )  # fmt: skip
-NOTES = ("mark", "line_ends", "control_characters", "several_encodings", "two_scripts", "hidden", "no_reader")
+NOTES = (
+    "mark", "line_ends", "control_characters", "other_encoding", "verdict_text", "two_scripts", "hidden", "no_reader",
+)  # fmt: skip
 LEVELS: dict[str, Level] = {
     **dict.fromkeys(SEVERE, "severe"),
     **dict.fromkeys(WARNINGS, "warning"),

@@ -12,9 +12,9 @@ from hanlin.text.clean import normalise
 from hanlin.text.config import NearDupConfig, RulesConfig
 from hanlin.text.dedup import text_digest
 from hanlin.text.doctor.findings import Findings
-from hanlin.text.doctor.mojibake import mojibake_in
 from hanlin.text.doctor.twins import near_twins
 from hanlin.text.language import UNKNOWN, identify, language_of
+from hanlin.text.mojibake import garbled
 from hanlin.text.pages.bins import even_bins
 from hanlin.text.privacy.find import counted, find_personal
 from hanlin.text.privacy.treat import shape_of
@@ -113,17 +113,20 @@ class Portrait:
 
     def _look_at_characters(self, text: str, one: Text) -> bool:
         """Tell of signs that should not be there; returns whether the text is in no language for being garbled."""
-        number, at = mojibake_in(text)
-        if number:
-            self.findings.add("mojibake", one.at(at), text[at : at + 60])
+        wrong = garbled(text)
+        if wrong:
+            meant = f" → {wrong.meant[:40]}" if wrong.meant else ""
+            self.findings.add("mojibake", one.at(wrong.start), f"{wrong.line[:40]}{meant}", wrong.number)
         if found := _CONTROL.search(text):
             start = found.start()
             self.findings.add("control_characters", one.at(start), text[max(0, start - 20) : start + 20])
         if not one.is_code and len(removed := remove_debris(text)[1]) >= DEBRIS:
             self.findings.add("html_debris", one.at(max(0, text.find(removed[0]))), " ".join(removed[:6]))
-        if len(one.text) > ENDLESS_CHARS and len(longest := max(one.text.split("\n"), key=len)) > ENDLESS_CHARS:
-            self.findings.add("endless_line", one.at(one.text.index(longest)), longest[:60])
-        return bool(number)
+        if not one.first_line and len(one.text) > ENDLESS_CHARS:  # lines of plain text are looked at as bytes
+            longest = max(one.text.split("\n"), key=len)
+            if len(longest) > ENDLESS_CHARS:
+                self.findings.add("endless_line", one.place, longest[:60])
+        return wrong is not None
 
     def _look_at_language(self, text: str, one: Text) -> None:
         if one.is_code:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hanlin.text.doctor.findings import Findings
 from hanlin.text.doctor.slices import Parts, Slice
 from hanlin.text.encodings import HEAD_BYTES, encoding_of
+from hanlin.text.files import is_packed
 
 MOST_FAULTS = 1000
 """Faults looked at in a slice; more of them say nothing new."""
@@ -18,13 +21,16 @@ _MAGIC = (
     (b"PAR1", "Parquet"), (b"SQLite format 3", "SQLite"), (b"OggS", "Ogg"), (b"ID3", "MP3"), (b"7z\xbc\xaf", "7z"),
     (b"Rar!", "RAR"), (b"BZh", "bzip2"), (b"\xfd7zXZ", "xz"), (b"RIFF", "RIFF"), (b"\xd0\xcf\x11\xe0", "OLE"),
 )  # fmt: skip
+ENDLESS_BYTES = 100_000
+"""A longer line of plain text is no line that a person wrote."""
 _CRLF, _LONE_CR = re.compile(rb"\r\n"), re.compile(rb"\r(?!\n)")
 _MARKED = ("utf-8-sig", "utf-16", "utf-32")
 
 
 @dataclass
 class Raw:
-    """The encoding of a file ("" where it is no text) and its slices as text, each with the slice it came from."""
+    """The encoding of a file ("" where it is no text) and its slices as text, each with the slice it came from; what
+    lies within a longer line has none."""
 
     encoding: str = ""
     texts: list[tuple[Slice, str]] = field(default_factory=list)
@@ -46,9 +52,11 @@ def raw_text(parts: Parts, findings: Findings) -> Raw:
     found = Raw(encoding)
     if encoding in _MARKED:
         findings.add("mark", parts.slices[0].path, encoding)
+    if not encoding.startswith("utf-8"):
+        findings.add("other_encoding", parts.slices[0].path, encoding)
     for one in parts.slices[:1] if _is_wide(encoding) else parts.slices:  # blocks of wide text begin anywhere
         _look_at_bytes(one, encoding, findings)
-        found.texts.append((one, _decoded(one, encoding, findings)))
+        found.texts.append((one, "" if one.is_inside else _decoded(one, encoding, findings)))
     return found
 
 
@@ -74,10 +82,44 @@ def _look_at_bytes(one: Slice, encoding: str, findings: Findings) -> None:
     if not _is_wide(encoding) and (number := one.data.count(b"\0")):
         at = one.data.index(b"\0")
         findings.add("nul_bytes", one.place(at), _around(one.data, at), number)
+    if not _is_wide(encoding) and (at := one.data.find(codecs.BOM_UTF8, 0 if one.offset else 1)) >= 0:
+        findings.add("mark", one.place(at), _around(one.data, at))
     if one.offset == 0 and b"\r" in one.data and not _is_wide(encoding):
         crlf, lone = len(_CRLF.findall(one.data)), len(_LONE_CR.findall(one.data))
         if 0 < crlf < one.data.count(b"\n") or lone > 2:
             findings.add("line_ends", one.path)
+
+
+def look_for_endless_lines(raw: Raw, findings: Findings) -> None:
+    """Tell of lines of plain text that have no end; where a slice lies inside of one, the file itself is asked."""
+    for one, text in raw.texts:
+        at = longest_line(one.data)
+        if at is None and (one.is_inside or b"\n" not in one.data) and _goes_on(one):
+            at = 0
+        if at is not None:
+            findings.add("endless_line", one.place(at), text[:60] if not at else _around(one.data, at + 60))
+
+
+def longest_line(data: bytes) -> int | None:
+    """Where the first line of more than ENDLESS_BYTES begins, None without one."""
+    at = 0
+    while len(data) - at > ENDLESS_BYTES:
+        last = data.rfind(b"\n", at, at + ENDLESS_BYTES + 1)
+        if last < 0:
+            return at
+        at = last + 1
+    return None
+
+
+def _goes_on(one: Slice) -> bool:
+    """Whether a slice without a line feed stands in so long a line."""
+    if is_packed(Path(one.path)) or (one.offset == 0 and one.is_end):
+        return False
+    with open(one.path, "rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, min(one.offset, size - ENDLESS_BYTES - 1)))
+        data = file.read(ENDLESS_BYTES + 1)
+    return len(data) > ENDLESS_BYTES and b"\n" not in data[:-1]
 
 
 def _is_wide(encoding: str) -> bool:

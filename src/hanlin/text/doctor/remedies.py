@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from hanlin.text.doctor.survey import suffix_of
 
 BOILERPLATE_SHARE = 20
 MOST_SOURCES = 40
+ROWS = ("jsonl", "json", "csv", "tsv", "table")
+"""Forms of files that hold rows."""
 
 
 @dataclass
@@ -29,61 +31,82 @@ class FileFacts:
     size: int
     form: str
     encoding: str = ""
-    use: str = "text"
+    use: str = "plain"
     kind: str = "text"
     text_field: str = ""
     format: str = ""
     num_texts: int = 0
 
 
+Found = Mapping[str, Mapping[str, Any]]
+"""Findings by their kind, as figures."""
+
+
 def prescription(
-    paths: Sequence[str], files: Sequence[FileFacts], kinds: Collection[str], num_texts: int, *, is_complete: bool
+    paths: Sequence[str], files: Sequence[FileFacts], found: Found, num_texts: int, *, is_complete: bool
 ) -> str:
     """Return the recipe lines as TOML; `is_complete` says whether every file was looked into."""
     sources = list(_sources(paths, files, is_complete))
-    lines = ["[corpus]", *sources, *_corpus(kinds)] if len(sources) > 2 else []
-    for table, settings in _tables(files, kinds, num_texts) if lines else ():
+    lines = ["[corpus]", *sources, *_corpus(found)] if len(sources) > 2 else []
+    for table, settings in _tables(files, found, num_texts) if lines else ():
         lines += ["", f"[corpus.{table}]"]
-        lines += [f"{name} = {toml_value(value)}{_why(why)}" for name, value, why in settings]
-    chats = [one.path for one in files if one.use in ("conversation", "instruction") and not is_measured(one)]
+        lines += [f"{name} = {toml_value(value)}    # {why}" for name, value, why in settings]
+    chats = [one.path for one in files if one.use == "conversation" and not is_measured(one)]
     if chats:
-        lines += ["", f"[finetune]{_why('finetune')}", f"data = {toml_value(sorted(chats)[:MOST_SOURCES])}"]
+        data = toml_value(sorted(chats)[:MOST_SOURCES])
+        lines += ["", f"[finetune]    # {say('text.why_finetune')}", f"data = {data}"]
     return "\n".join(lines).strip() + "\n"
 
 
-def _why(kind: str) -> str:
-    return f"    # {say(f'text.why_{kind}')}" if kind else ""
+def _why(reason: str, found: Found, *kinds: str) -> str:
+    """Why a line is there, with the first place of what was found, and what stands there where that tells more."""
+    examples = [example for kind in kinds if kind in found for example in found[kind]["examples"][:1]]
+    place = f" ({examples[0]['place']})" if examples else ""
+    quote = f": {examples[0]['text']}" if examples and reason == "mojibake" else ""
+    return f"{say(f'text.why_{reason}')}{place}{quote}"
 
 
-def _corpus(kinds: Collection[str]) -> Iterator[str]:
-    if {"tiny_text", "empty_file"} & set(kinds):
-        yield f"min_chars = 20{_why('min_chars')}"
-    yield f"dedup = true{_why('dedup') if 'duplicate_rows' in kinds or 'duplicate_files' in kinds else ''}"
+def _corpus(found: Found) -> Iterator[str]:
+    if {"tiny_text", "empty_file"} & found.keys():
+        yield f"min_chars = 20    # {_why('min_chars', found, 'tiny_text', 'empty_file')}"
+    copies = ("duplicate_rows", "duplicate_files")
+    yield f"dedup = true{_comment('dedup', found, *copies) if found.keys() & set(copies) else ''}"
+
+
+def _comment(reason: str, found: Found, *kinds: str) -> str:
+    return f"    # {_why(reason, found, *kinds)}"
 
 
 Setting = tuple[str, Any, str]
+_EVENED = {
+    "mojibake": ("mojibake",), "invisible_characters": ("mark",), "line_ends": ("line_ends",),
+    "control_characters": ("nul_bytes", "control_characters"),
+}  # fmt: skip
+"""Settings of normalising, and what they mend."""
+_RULES = {"html_debris": ("html_debris",), "watermarks": ("watermark",)}
+_POOR = ("poor_text", "repetition")
 
 
-def _tables(files: Sequence[FileFacts], kinds: Collection[str], num_texts: int) -> Iterator[tuple[str, list[Setting]]]:
+def _tables(files: Sequence[FileFacts], found: Found, num_texts: int) -> Iterator[tuple[str, list[Setting]]]:
     """Sections of the corpus settings with what is to be set in each, and why."""
-    rules: list[Setting] = []
-    if {"poor_text", "repetition", "mojibake", "watermark", "html_debris"} & set(kinds):
-        rules.append(("preset", "hanlin", "preset"))
-    if "html_debris" in kinds:
-        rules.append(("html_debris", True, "html_debris"))
-    if "watermark" in kinds:
-        rules.append(("watermarks", True, "watermarks"))
-    if rules:
-        yield "rules", rules
-    if "personal" in kinds:
-        yield "privacy", [("action", "mask", "mask")]
-    if "near_duplicates" in kinds:
-        yield "near_dup", [("action", "drop", "near_dup")]
-    if "boilerplate" in kinds:
-        yield "lines", [("boilerplate", max(5, num_texts // BOILERPLATE_SHARE), "boilerplate")]
+    evened = [(name, True, _why(name, found, *kinds)) for name, kinds in _EVENED.items() if found.keys() & set(kinds)]
+    if evened:
+        yield "normalise", evened
+    rules: list[Setting] = [
+        (name, True, _why(name, found, *kinds)) for name, kinds in _RULES.items() if found.keys() & set(kinds)
+    ]
+    if rules or found.keys() & {*_POOR}:
+        yield "rules", [("preset", "hanlin", _why("preset", found, *_POOR)), *rules]
+    if "personal" in found:
+        yield "privacy", [("action", "mask", _why("mask", found, "personal"))]
+    if "near_duplicates" in found:
+        yield "near_dup", [("action", "drop", _why("near_dup", found, "near_duplicates"))]
+    if "boilerplate" in found:
+        most = max(5, num_texts // BOILERPLATE_SHARE)
+        yield "lines", [("boilerplate", most, _why("boilerplate", found, "boilerplate"))]
     measured = sorted(one.path for one in files if is_measured(one))
-    if {"leaked_rows", "evaluation_rows"} & set(kinds) and measured:
-        yield "against", [("paths", measured[:MOST_SOURCES], "against")]
+    if {"leaked_rows", "evaluation_rows"} & found.keys() and measured:
+        yield "against", [("paths", measured[:MOST_SOURCES], _why("against", found))]
 
 
 # ---------------------------------------------------------------- sources
@@ -141,18 +164,17 @@ def _of_suffix(root: Path, suffix: str, files: list[FileFacts], is_complete: boo
 
 def _settings(one: FileFacts) -> Settings | None:
     """What a source of this file has to say beyond its path; None for files that are no text to learn from."""
-    if one.use not in ("text", "classification") or is_measured(one):
+    if one.use not in ("plain", "classified", "other") or is_measured(one):
         return None
     kind = "web" if one.form == "html" else one.kind
     found: list[tuple[str, Any]] = [("kind", kind)] if kind != "text" else []
     if one.format:
         found.append(("format", one.format))
-    if one.form in ("jsonl", "csv", "tsv") and one.text_field not in ("", "text"):
+    if one.form in ROWS and one.text_field not in ("", "text"):
         found.append(("text_field", one.text_field))
     return tuple(found)
 
 
 def is_measured(one: FileFacts) -> bool:
     """Whether a file of rows is kept for measuring, by its name or by what its rows look like."""
-    is_rows = one.form in ("jsonl", "json", "csv", "tsv")
-    return is_rows and (one.use == "evaluation" or is_held_out(one.path)) and not is_for_training(one.path)
+    return one.form in ROWS and (one.use == "evaluation" or is_held_out(one.path)) and not is_for_training(one.path)

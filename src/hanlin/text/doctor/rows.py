@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hanlin.text.doctor.findings import Findings
 from hanlin.text.doctor.slices import Slice
+from hanlin.text.records.columns import SPELLINGS
 
-TEXT_COLUMNS = (
-    "text", "content", "body", "article", "document", "raw_content", "markdown", "正文", "内容", "文本",
-)  # fmt: skip
 MOST_ROWS = 4000
 """Rows of one slice that are looked at."""
 DEEPEST = 40
+_CONSTANTS = ("NaN", "Infinity")
 _JSON_LINE = re.compile(r'\s*\{\s*"')
 
 
@@ -65,10 +65,26 @@ def _json_lines(one: Slice, text: str, findings: Findings) -> Iterator[Row]:
             detail = f"{error}: {line[:60]}"
             findings.add("truncated" if is_cut else "bad_json", one.place_of_line(number), detail)
             continue
+        _look_for_constants(value, line, one.place_of_line(number), findings)
         if isinstance(value, dict):
             yield Row(one.place_of_line(number), value)
         else:
             findings.add("not_object", one.place_of_line(number), line)
+
+
+def _look_for_constants(value: Any, text: str, place: str, findings: Findings) -> None:
+    """Tell of NaN and Infinity, which Python writes and JSON does not know."""
+    if any(name in text for name in _CONSTANTS) and (at := next(_infinite(value), None)):
+        findings.add("json_nan", place, at)
+
+
+def _infinite(value: Any, name: str = "", depth: int = 0) -> Iterator[str]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield f"{name} = {value}"
+    elif isinstance(value, dict | list) and depth < DEEPEST:
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in pairs:
+            yield from _infinite(inner, str(key), depth + 1)
 
 
 def _json(one: Slice, text: str, findings: Findings) -> Iterator[Row]:
@@ -76,9 +92,11 @@ def _json(one: Slice, text: str, findings: Findings) -> Iterator[Row]:
     whole = _loads(text)
     if isinstance(whole, list):
         for number, value in enumerate(whole[:MOST_ROWS], start=1):
+            _look_for_constants(value, text, f"{one.path}:{number}", findings)
             if isinstance(value, dict):
                 yield Row(f"{one.path}:{number}", value)
     elif isinstance(whole, dict):
+        _look_for_constants(whole, text, f"{one.path}:1", findings)
         yield Row(f"{one.path}:1", whole)
     elif text.lstrip().startswith("["):
         yield from _list_head(one, text, findings)
@@ -124,14 +142,14 @@ def _table(one: Slice, text: str, delimiter: str, columns: list[str], findings: 
             yield Row(one.place_of_line(number), dict(zip(columns, cells, strict=True)))
 
 
-def text_column(rows: list[Row]) -> str:
+def text_column(rows: Sequence[Row]) -> str:
     """Return the column that holds the text of rows: one of the usual names, else the one with the longest text."""
     sizes: dict[str, int] = {}
     for row in rows[:200]:
         for name, value in row.columns.items():
             if isinstance(value, str):
                 sizes[name] = sizes.get(name, 0) + len(value)
-    known = next((name for name in TEXT_COLUMNS if sizes.get(name)), "")
+    known = next((name for name in SPELLINGS["text"] if sizes.get(name)), "")
     longest = max(sizes, key=lambda name: sizes[name], default="")
     return known or (longest if sizes.get(longest, 0) >= 20 * min(200, len(rows)) else "")
 

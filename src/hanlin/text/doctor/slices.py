@@ -28,6 +28,13 @@ class Slice:
     data: bytes
     offset: int
     is_end: bool
+    is_inside: bool = False
+    """Whether it lies within a line longer than itself: then it begins anywhere, in the middle of a character even."""
+
+    @property
+    def has_whole_lines(self) -> bool:
+        """Whether it begins and ends with whole lines, or with the file."""
+        return not self.is_inside and (self.is_end or self.data.endswith(b"\n"))
 
     @functools.cached_property
     def first_line(self) -> int | None:
@@ -68,11 +75,14 @@ class Parts:
         return self.slices[0].data if self.slices else b""
 
 
-def parts_of(path: str, size: int, most_bytes: int) -> Parts:
-    """Read a file, of a large one so many bytes; what cannot be read is told in `fault`, never raised."""
+def parts_of(path: str, size: int, most_bytes: int, *, unpacked: int = UNPACKED_BYTES) -> Parts:
+    """Read a file, of a large one so many bytes; what cannot be read is told in `fault`, never raised.
+
+    A packed one is unpacked up to `unpacked` bytes.
+    """
     try:
         if path.lower().endswith(PACKED):
-            return _packed(path, most_bytes)
+            return _packed(path, most_bytes, unpacked)
         if size <= most_bytes:
             with open(path, "rb") as file:
                 data = file.read(most_bytes + 1)  # it may have grown since it was listed
@@ -82,14 +92,14 @@ def parts_of(path: str, size: int, most_bytes: int) -> Parts:
         return Parts((), False, str(error))
 
 
-def _packed(path: str, most_bytes: int) -> Parts:
+def _packed(path: str, most_bytes: int, unpacked: int) -> Parts:
     """The head of a packed file; the rest is unpacked as far as it pays, to see whether it is sound."""
     head, num_bytes, fault = bytearray(), 0, ""
     try:
         for chunk in chunks_of(Path(path)):
             num_bytes += len(chunk)
             head += chunk[: max(0, most_bytes - len(head))]
-            if num_bytes > max(UNPACKED_BYTES, most_bytes):
+            if num_bytes > max(unpacked, most_bytes):
                 break
     except UNREADABLE as error:
         fault = str(error) or type(error).__name__
@@ -109,7 +119,8 @@ def _blocks(path: str, size: int, most_bytes: int) -> Iterator[Slice]:
             data = file.read(block)
             is_end = number == NUM_BLOCKS
             first = data.find(b"\n") + 1
-            yield Slice(path, data[first:] if is_end else _whole_lines(data[first:]), start + first, is_end)
+            whole = data[first:] if is_end else _whole_lines(data[first:])
+            yield Slice(path, whole, start + first, is_end, is_inside=not first)
 
 
 def _whole_lines(data: bytes) -> bytes:

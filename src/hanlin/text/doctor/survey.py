@@ -22,11 +22,14 @@ from hanlin.text.files import PACKED, kind_suffix
 
 DRAWN = 400
 """Files of one suffix that may be looked into: more than the time allows for."""
+MOST_OTHERS = 100_000
+"""Further files that are remembered to be glanced at: about 20 MB."""
 MOST_SUFFIXES = 300
 MOST_SIZES = 200_000
 """Different sizes that are remembered to find equal files: about 40 MB."""
 MOST_OF_A_SIZE = 64
 HUGE_BYTES = 1 << 30
+PATIENCE = 2.5
 _CHECKED = 64  # files between two looks at the clock
 
 
@@ -38,15 +41,16 @@ class Suffix:
     bytes: int = 0
     drawn: list[tuple[int, str, int]] = field(default_factory=list)
 
-    def add(self, path: str, size: int, root: str) -> None:
-        """Take a file; an empty one is not worth looking into."""
+    def add(self, path: str, size: int, root: str) -> tuple[str, int] | None:
+        """Take a file; an empty one is not worth looking into. Returns the one that is not drawn, or not any more."""
         self.files += 1
         self.bytes += size
         entry = (-zlib.crc32(os.fsencode(path.removeprefix(root))), path, size)
         if size and len(self.drawn) < DRAWN:
             heapq.heappush(self.drawn, entry)
         elif size:
-            heapq.heappushpop(self.drawn, entry)
+            return heapq.heappushpop(self.drawn, entry)[1:]
+        return None
 
     def in_order(self) -> list[tuple[str, int]]:
         """Return the drawn files as (path, size), in the order in which to look."""
@@ -55,10 +59,12 @@ class Suffix:
 
 @dataclass
 class Survey:
-    """Everything that was listed. `is_whole` tells whether the time sufficed for all of it."""
+    """Everything that was listed; `others` are (path, size) of files that were not drawn. `is_whole` tells whether the
+    time sufficed for all of it."""
 
     suffixes: dict[str, Suffix] = field(default_factory=dict)
     sizes: dict[int, list[str]] = field(default_factory=dict)
+    others: list[tuple[str, int]] = field(default_factory=list)
     licences: list[str] = field(default_factory=list)
     is_whole: bool = True
 
@@ -77,7 +83,9 @@ class Survey:
         name = suffix_of(path)
         if name not in self.suffixes and len(self.suffixes) >= MOST_SUFFIXES:
             name = "*"
-        self.suffixes.setdefault(name, Suffix()).add(path, size, root)
+        other = self.suffixes.setdefault(name, Suffix()).add(path, size, root)
+        if other and len(self.others) < MOST_OTHERS:
+            self.others.append(other)
         base = os.path.basename(path).lower()
         if base.startswith(("licen", "copying")) and len(self.licences) < 100:
             self.licences.append(path)
@@ -110,15 +118,17 @@ def suffix_of(path: str) -> str:
 
 
 def survey(paths: Sequence[str], findings: Findings, *, seconds: float, leave_out: Path | None = None) -> Survey:
-    """List what lies at some paths, folders, files or patterns, for so many seconds (0: to the end).
+    """List what lies at some paths, folders, files or patterns, for so many seconds (0: to the end), and for PATIENCE
+    times as long while there is nothing to look into.
 
     Raises InputError where nothing stands at a path, or nothing in any of them may be read.
     """
-    found, ends = Survey(), time.monotonic() + seconds if seconds else float("inf")
+    begun = time.monotonic() if seconds else float("inf")
+    found, ends, patient = Survey(), begun + seconds, begun + PATIENCE * seconds
     for path in paths:
         for number, (file, size) in enumerate(_files(path, findings, leave_out)):
             found.take(file, size, path, findings)
-            if number % _CHECKED == 0 and time.monotonic() > ends:
+            if number % _CHECKED == 0 and time.monotonic() > (ends if found.num_bytes else patient):
                 found.is_whole = False
                 break
     if not found.num_files:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hanlin.text.doctor.findings import Findings
-from hanlin.text.doctor.raw import tell_faulty_lines
-from hanlin.text.doctor.slices import Parts
+from hanlin.text.doctor.raw import longest_line, tell_faulty_lines
+from hanlin.text.doctor.slices import Parts, Slice
 
 PIECE_BYTES = 4 << 20
 
@@ -33,10 +33,11 @@ class Stretch:
 
 
 def lines_between(path: str, parts: Parts) -> Iterator[Stretch]:
-    """Yield what the slices of a file leave out, in order. Raises OSError."""
+    """Yield what the slices of a file leave out, in order, and what lies within a longer line. Raises OSError."""
     line, position = 1, 0
     with open(path, "rb") as file:
-        for one in parts.slices:
+        size = file.seek(0, 2)
+        for one in (*(one for one in parts.slices if one.has_whole_lines), Slice(path, b"", size, True)):
             file.seek(position)
             for stretch in _stretches(path, one.offset - position, line, file.read):
                 yield stretch
@@ -69,10 +70,17 @@ def check(stretch: Stretch, form: str, encoding: str, findings: Findings) -> Non
         return
     if encoding.startswith("utf-8") and not _is_utf8(data):
         tell_faulty_lines(data, "utf-8", stretch.place, findings)
+    if form == "text" and (at := longest_line(data)) is not None:
+        findings.add("endless_line", stretch.place(at), data[at : at + 60].decode("utf-8", "replace"))
     if form == "jsonl":
-        for number, row in enumerate(data.split(b"\n")):
-            if row and (row[:1] != b"{" or row[-1:] not in b"}\r "):
-                _tell_row(row, f"{stretch.path}:{stretch.line + number}", findings)
+        check_rows(data, lambda number: f"{stretch.path}:{stretch.line + number}", findings)
+
+
+def check_rows(data: bytes, place: Callable[[int], str], findings: Findings) -> None:
+    """Tell of lines that do not begin and end as objects of JSON do, and are none; `place` takes a line's number."""
+    for number, row in enumerate(data.split(b"\n")):
+        if row and (row[:1] != b"{" or row.rstrip()[-1:] != b"}"):
+            _tell_row(row, place(number), findings)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""What rows are made for, by their columns, and what is wrong with rows made so: turns, answers, labels, exams."""
+"""What rows are made for and which rule of its format each breaks, by text/records; and the labels of a file."""
 
 from __future__ import annotations
 
@@ -7,108 +7,121 @@ import itertools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hanlin.base.errors import InputError
+from hanlin.text.chat import Conversation
 from hanlin.text.doctor.findings import Findings
 from hanlin.text.doctor.rows import Row
+from hanlin.text.records.columns import NAMES_OF_ROWS, SPELLINGS, ColumnMap, key_of
+from hanlin.text.records.formats import BY_NAME, FORMATS, Format, format_of, read_row
+from hanlin.text.records.kinds import Rated, Record
+from hanlin.text.records.rows import Rule
 
-_ROLES = {
-    "human": "user", "user": "user", "gpt": "assistant", "chatgpt": "assistant", "assistant": "assistant",
-    "model": "assistant", "bot": "assistant", "system": "system", "tool": "tool", "function": "tool",
-    "observation": "tool", "function_response": "tool", "function_call": "assistant", "developer": "system",
-}  # fmt: skip
-_QUESTIONS = ("instruction", "prompt", "question", "query", "input")
-_ANSWERS = ("output", "response", "answer", "completion", "target")
-_LABELS = ("label", "labels", "category", "sentiment", "class", "标签", "类别")
+EVALUATION, OTHER = "evaluation", "other"
+"""Rows of a published evaluation set, and rows of no format of training data."""
+
+_COLUMNS = ColumnMap()
 # The marks of published evaluation sets: choices with a key, and the last line of GSM8K's answers.
 _CHOICES = ({"A", "B", "C", "D"}, {"choices"}, {"options"}, {"endings"}, {"mc1_targets"}, {"canonical_solution"})
+_QUESTIONS = ("question", "Question", "query", "prompt", "ctx", "passage")
 _FINAL_NUMBER = re.compile(r"\n#### -?[\d,.]+\s*$")
+# Rules of records that say what findings of their own say better; any other is told as it is.
+_KINDS = {
+    "other_format": "mixed_schemas", "unknown_columns": "mixed_schemas", "missing_columns": "mixed_schemas",
+    "silent": "empty_answer", "no_answer": "empty_answer", "bad_conversation": "bad_conversation",
+}  # fmt: skip
 _FEW = 20
 """Rows from which a set of labels says something."""
 _RARE = 0.05
 """Share of the frequent label below which one that is spelled like it is taken for a slip."""
 
 
-def use_of(columns: Mapping[str, Any]) -> str:
-    """Return what a row is made for: the name of a use with a sentence `text.use_<name>`."""
-    names = set(columns)
-    if names & {"messages", "conversations"} and not names & {"chosen", "rejected"}:
-        return "preference" if isinstance(columns.get("label"), bool) else "conversation"
-    if {"chosen", "rejected"} <= names:
-        return "preference"
-    if is_evaluation(columns):
-        return "evaluation"
-    if {"context", "question"} <= names:
-        return "qa"
-    if {"tokens"} & names and {"tags", "ner_tags", "labels"} & names:
-        return "token_labels"
-    if names & {"instruction", "prompt", "question", "query"} and names & set(_ANSWERS):
-        return "instruction"
-    if {"zh", "en"} <= names or {"src", "tgt"} <= names or {"source", "target"} <= names or "translation" in names:
-        return "pairs"
-    if {"sentence1", "sentence2"} <= names or {"text1", "text2"} <= names:
-        return "pairs"
-    return "classification" if names & set(_LABELS) else "text"
+def format_name(columns: Mapping[str, Any], *, may_be_exam: bool = True) -> str:
+    """Return the name of the format a row has, EVALUATION for a row of an examination, OTHER where it has none."""
+    if may_be_exam and is_evaluation(columns):
+        return EVALUATION
+    found = format_of(_COLUMNS.row(columns))
+    return found.name if found else OTHER
+
+
+def use_of(name: str) -> str:
+    """Return what rows of a format are made for: a use of `records.kinds`, or the name itself where it is no format."""
+    return BY_NAME[name].use if name in BY_NAME else name
 
 
 def is_evaluation(columns: Mapping[str, Any]) -> bool:
     """Whether a row looks like one of a published evaluation set."""
     if any(marks <= columns.keys() for marks in _CHOICES):
-        return any(name in columns for name in ("question", "Question", "query", "prompt", "ctx", "passage"))
+        return any(name in columns for name in _QUESTIONS)
     answer = columns.get("answer")
     return isinstance(answer, str) and bool(_FINAL_NUMBER.search(answer))
 
 
-def look_at_row(row: Row, use: str, findings: Findings) -> None:
-    """Tell what is wrong with one row of a use."""
-    if use == "conversation":
-        _look_at_turns(row, findings)
-    elif use == "instruction":
-        answers = [row.columns[name] for name in _ANSWERS if name in row.columns]
-        if not any(str(answer or "").strip() for answer in answers):
-            findings.add("empty_answer", row.place, _asked(row.columns))
-    elif use == "evaluation":
-        findings.add("evaluation_rows", row.place, _asked(row.columns))
+def look_at_rows(rows: Sequence[Row], names: Sequence[str], findings: Findings) -> Format | None:
+    """Tell of every row what its format has against it; `names` are those of their formats.
+
+    Returns the format of most rows, None where they have none.
+    """
+    common = Counter(name for name in names if name in BY_NAME).most_common(1)
+    main = BY_NAME[common[0][0]] if common else None
+    for row, name in zip(rows, names, strict=True):
+        if name == EVALUATION:
+            findings.add("evaluation_rows", row.place, _asked(row.columns))
+        elif main:
+            _look_at_row(row, main, findings)
+    return main
 
 
 def _asked(columns: Mapping[str, Any]) -> str:
-    return next((str(columns[name]) for name in (*_QUESTIONS, "Question", "ctx") if columns.get(name)), "")
+    return next((str(columns[name]) for name in _QUESTIONS if columns.get(name)), "")
 
 
-def turns_of(columns: Mapping[str, Any]) -> list[tuple[str, str]] | None:
-    """Return (role, content) of a conversation under any of the usual names; None where a turn is not one."""
-    turns = columns.get("messages", columns.get("conversations"))
-    found = []
-    for turn in turns if isinstance(turns, list) else [None]:
-        if not isinstance(turn, dict):
-            return None
-        role = _ROLES.get(str(turn.get("role", turn.get("from", ""))).lower())
-        content = turn.get("content", turn.get("value"))
-        if role is None or not (content is None or isinstance(content, str | list)):
-            return None
-        has_calls = bool(turn.get("tool_calls") or turn.get("function_call"))
-        found.append((role, str(content or ("(tool call)" if has_calls else ""))))
-    return found
-
-
-def _look_at_turns(row: Row, findings: Findings) -> None:
-    turns = turns_of(row.columns)
-    if turns is None:
-        findings.add("bad_conversation", row.place, str(row.columns.get("messages", row.columns.get("conversations"))))
+def _look_at_row(row: Row, main: Format, findings: Findings) -> None:
+    mapped = _COLUMNS.row(row.columns)
+    try:
+        found, record = read_row(mapped, FORMATS, main)
+    except Rule as rule:
+        if rule.reason != "no_text":  # the text itself is looked at elsewhere
+            findings.add(_KINDS.get(rule.reason, "broken_row"), row.place, str(rule))
         return
-    spoken = [role for role, _ in turns if role not in ("system", "tool")]
-    order = " → ".join(role for role, _ in turns)
-    if not spoken or spoken[0] != "user" or spoken[-1] != "assistant" or _repeats(turns):
-        findings.add("turn_order", row.place, order)
-    if any(role == "assistant" and not content.strip() for role, content in turns):
-        findings.add("empty_answer", row.place, order)
+    except InputError as error:
+        findings.add("bad_conversation", row.place, str(error))
+        return
+    if isinstance(record, Conversation | Rated):
+        _look_at_turns(row.place, record, findings)
+    if found.use != "plain":
+        _look_at_labels(row, found, record, findings)
 
 
-def _repeats(turns: list[tuple[str, str]]) -> bool:
+def _look_at_turns(place: str, record: Record, findings: Findings) -> None:
+    messages = (record.conversation if isinstance(record, Rated) else record).messages  # type: ignore[union-attr]
+    order = " → ".join(turn.role for turn in messages)
+    spoken = [turn.role for turn in messages if turn.role not in ("system", "tool")]
+    if spoken[0] != "user" or spoken[-1] != "assistant" or _repeats([turn.role for turn in messages]):
+        findings.add("turn_order", place, order)
+    if any(turn.role == "assistant" and not (turn.content.strip() or turn.tool_calls) for turn in messages):
+        findings.add("empty_answer", place, order)
+
+
+def _repeats(roles: Sequence[str]) -> bool:
     """Whether someone speaks twice in a row; a tool's word lies between two of the assistant."""
-    roles = [role for role, _ in turns]
     return any(one == other and one in ("user", "assistant") for one, other in itertools.pairwise(roles))
+
+
+def _look_at_labels(row: Row, found: Format, record: Record, findings: Findings) -> None:
+    """Tell of a verdict in words, and of a column that looks like a verdict or a label and that nobody will read."""
+    mapped = _COLUMNS.row(row.columns)
+    if isinstance(record, Rated) and isinstance(mapped.get("good"), str):
+        findings.add("verdict_text", row.place, repr(mapped.get("good")))
+    used = found.used(mapped)
+    for name, value in row.columns.items():
+        if name not in used and key_of(name) in _TELLING and value is not None:
+            findings.add("unread_label", row.place, f"{name} = {value!r} ({found.title().strip()})")
+
+
+_TELLING = {*SPELLINGS["good"], *SPELLINGS["label"], *SPELLINGS["better"], *SPELLINGS["score"]} - NAMES_OF_ROWS
 
 
 class Labels:
@@ -119,7 +132,7 @@ class Labels:
 
     def add(self, row: Row) -> None:
         """Take the label of a row."""
-        value = next((row.columns[name] for name in _LABELS if name in row.columns), None)
+        value = _COLUMNS.row(row.columns).get("label")
         if isinstance(value, str | int) and len(str(value)) <= 40:
             self._counts[str(value)] += 1
             self._first.setdefault(str(value), row.place)

@@ -42,7 +42,7 @@ def read_table(content: Content, *, delimiter: str) -> Iterator[Item]:
             continue
         number, row = item
         if columns is not None:
-            yield Row(number, dict(zip(columns, row, strict=False)))
+            yield _table_row(number, columns, row)
             continue
         columns = row
         if fault := content.lacking(columns, f":{number}"):
@@ -50,6 +50,13 @@ def read_table(content: Content, *, delimiter: str) -> Iterator[Item]:
             return
     if columns is None and (fault := content.lacking((), ":1")):
         yield fault
+
+
+def _table_row(number: int, columns: list[str], row: list[str]) -> Row | Fault:
+    """Cells by their columns; one too many means that a comma cut a text in two, nobody knows which."""
+    if any(cell.strip() for cell in row[len(columns) :]):
+        return Fault("bad_table", f":{number}", f"{len(row)} > {len(columns)}: {','.join(row)}")
+    return Row(number, dict(zip(columns, row, strict=False)))
 
 
 read_csv, read_tsv = partial(read_table, delimiter=","), partial(read_table, delimiter="\t")

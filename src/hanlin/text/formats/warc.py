@@ -14,6 +14,8 @@ from hanlin.text.formats.content import Content, Fault, Item, Text, faults_of
 from hanlin.text.html import main_text, title_of
 
 _WANTED = WarcRecordType.response | WarcRecordType.resource | WarcRecordType.conversion
+_HEADERS = {"url": "WARC-Target-URI", "date": "WARC-Date", "licence": "Hanlin-Licence"}
+"""What a record says of its document; the licence stands there if `hanlin data collect` wrote it."""
 _PAGES = ("text/html", "application/xhtml+xml")
 
 
@@ -65,5 +67,5 @@ def _kind(record: Any) -> str:
 
 
 def _meta(record: Any) -> dict[str, str]:
-    found = {"url": record.headers.get("WARC-Target-URI"), "date": record.headers.get("WARC-Date")}
+    found = {name: record.headers.get(key) for name, key in _HEADERS.items()}
     return {name: shown(value) for name, value in found.items() if value}

@@ -56,7 +56,7 @@ def _rows(sheet: Any, content: Content, part: str) -> Iterator[Item]:
                 continue
             if columns is not None:
                 values = zip(columns, map(_cell, row), strict=False)
-                yield Row(number, {name: value for name, value in values if value is not None}, part)
+                yield Row(number, {name: value for name, value in values if name or value is not None}, part)
                 continue
             columns = [_cell(value) or "" for value in row]
             if fault := content.lacking(columns, f"{part}:{number}"):

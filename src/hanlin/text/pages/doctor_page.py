@@ -10,6 +10,7 @@ from hanlin.base.messages import say
 from hanlin.text.doctor.findings import found_sentence, mend_sentence
 from hanlin.text.pages.page import page, ranked
 from hanlin.text.reasons import measure_text, reason_text
+from hanlin.text.records.formats import BY_NAME
 
 _COUNTED = ("languages", "scripts", "encodings", "licences")
 
@@ -31,6 +32,8 @@ def doctor_page(figures: Mapping[str, Any]) -> str:
         made_for=uses[0][0] if uses else "",
         uses=uses,
         uses_whole=sum(figures["uses"].values()),
+        training=[(format_text(name), number) for name, number in ranked(figures["training_formats"])],
+        training_whole=sum(figures["training_formats"].values()),
         personal=personal,
         personal_whole=sum(figures["personal"].values()),
         formats=ranked({name: one["bytes"] for name, one in figures["formats"].items()}),
@@ -45,3 +48,8 @@ def doctor_page(figures: Mapping[str, Any]) -> str:
 def use_text(name: str) -> str:
     """Return what rows are made for, in words."""
     return say(f"text.use_{name}")
+
+
+def format_text(name: str) -> str:
+    """Return the name of a format of training data, in words."""
+    return BY_NAME[name].title().strip()

@@ -22,7 +22,10 @@ from hanlin.text.records.kinds import Preference, Ranked, Rated
 from hanlin.text.records.rows import Rule
 
 _SPEECH = re.compile(r"(?:^|\n\n)(Human|Assistant|H|A|人类|助手): ?")
-_GOOD = {"true": True, "false": False, "good": True, "bad": False, "好": True, "坏": False, "是": True, "否": False}
+_GOOD = {
+    "true": True, "false": False, "good": True, "bad": False, "yes": True, "no": False, "desirable": True,
+    "undesirable": False, "好": True, "坏": False, "是": True, "否": False,
+}  # fmt: skip
 _FIRST = {"1", "first", "a", "model_a", "output_1", "response_a", "chosen_1"}
 _SECOND = {"2", "second", "b", "model_b", "output_2", "response_b", "chosen_2"}
 
@@ -121,6 +124,8 @@ def _keys(row: Row, answers: Sequence[Any]) -> tuple[list[float], list[float]] |
 
 
 def _content(row: Row, answer: object) -> str:
+    if isinstance(answer, list) and len(answer) == 1:  # a list of one message, as preferences have it
+        answer = answer[0]
     if isinstance(answer, Mapping):
         answer = next((answer[name] for name in ("content", "text", "response", "answer") if name in answer), answer)
     if not isinstance(answer, str) or not answer.strip():

@@ -227,8 +227,8 @@ class _File:
             found, key=lambda one: (uses[one.use], one.use == use, found[one], -FORMATS.index(one)), default=None
         )
 
-    def _read(self, place: int, value: object, main: Format | None) -> Placed | Dropped:
-        location = f"{self.path}:{place}"
+    def _read(self, place: str, value: object, main: Format | None) -> Placed | Dropped:
+        location = f"{self.path}{place}"
         try:
             if isinstance(value, Rule):
                 raise value

@@ -2,7 +2,10 @@
 
     .jsonl .ndjson    a table a line            .json    one list, one table, SQuAD's tree, or lines
     .csv .tsv         with or without header    .txt     a line a row; with tabs throughout, a table
-Each also as .gz and .zst. Lines end at line feeds alone: text holds other characters that Python takes for line ends.
+    .parquet .arrow   by text/formats           .xlsx    by text/formats, every sheet with its header
+    .zip .tar         each member by its name, .txt and what holds no rows left aside
+Each also as .gz, .zst, .xz and .bz2. Lines end at line feeds alone: text holds other characters that Python takes for
+line ends. What is packed may unpack to no more than a corpus allows.
 """
 
 from __future__ import annotations
@@ -10,21 +13,34 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hanlin.base.messages import say
+from hanlin.text.config import ReadConfig
 from hanlin.text.document import Dropped
 from hanlin.text.encodings import HEAD_BYTES, decoded_stream, encoding_of
-from hanlin.text.files import UNREADABLE, chunks_of, head_of, kind_suffix, shown
+from hanlin.text.files import UNREADABLE, kind_suffix, shown
+from hanlin.text.formats.archives import BETWEEN, is_archive, members_of
+from hanlin.text.formats.columns import read_arrow, read_parquet
+from hanlin.text.formats.content import Content, Fault, Guard, Item, UnpacksTooMuch
+from hanlin.text.formats.content import Row as TableRow
+from hanlin.text.formats.xlsx import read_xlsx
+from hanlin.text.reasons import reason_text
 
-KINDS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt")
+LINES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt")
+TABLES: Mapping[str, Callable[[Content], Iterator[Item]]] = {
+    ".parquet": read_parquet, ".arrow": read_arrow, ".feather": read_arrow, ".xlsx": read_xlsx, ".xlsm": read_xlsx,
+}  # fmt: skip
+KINDS = (*LINES, *TABLES, ".zip", ".tar")
 MAX_ROW_BYTES = 64 << 20
 HOLDERS = ("data", "rows", "examples", "records", "items", "train", "数据")
 """Names under which a table holds the list of rows."""
 
 IsHeader = Callable[[Sequence[str]], bool]
-Numbered = tuple[int, object]
+Numbered = tuple[str, object]
+"""The place of a row in its file (":7", "!/member.csv:7", "!/Sheet1:7"), and its table or the rule it breaks."""
 
 _BLANK = object()  # a line without content: no row, but it counts as a line
 
@@ -39,9 +55,19 @@ class Rule(Exception):
     def __str__(self) -> str:
         return say(f"text.row_{self.reason}", **self.values)
 
-    def dropped(self, source: str, file: Path, place: int) -> Dropped:
+    def dropped(self, source: str, file: Path, place: str) -> Dropped:
         """The row as a report names it."""
-        return Dropped(self.reason, shown(f"{file.name}:{place}"), source, shown(f"{file}:{place}"), shown(self))
+        return Dropped(self.reason, shown(f"{file.name}{place}"), source, shown(f"{file}{place}"), shown(self))
+
+
+class Unread(Rule):
+    """A part of a file that its reader could not take apart: a damaged page, a member with a password, a bomb."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.reason, example=fault.example)
+
+    def __str__(self) -> str:
+        return f"{reason_text(self.reason)} ({shown(self.values['example'])})"
 
 
 def is_readable(path: Path) -> bool:
@@ -50,42 +76,101 @@ def is_readable(path: Path) -> bool:
 
 
 def rows_of(path: Path, is_header: IsHeader) -> Iterator[Numbered]:
-    """Yield (place, table or broken rule), numbered from 1: lines of a file, or rows of a list or a tree.
+    """Yield (place, table or broken rule), numbered from 1: lines of a file, or rows of a list, a tree or a sheet.
 
     `is_header` tells whether the first row of a .csv or .tsv names columns; where it does not, they are called
     "column 1", "column 2" ...
     """
-    place = 0
+    options = ReadConfig()
     try:
-        for place, value in _numbered(path, is_header):
+        content = Content(path, str(path), options, Guard(path.stat().st_size, options))
+    except OSError as error:
+        yield ":1", Rule("unreadable", detail=error)
+        return
+    yield from _of_content(content, is_header, depth=0)
+
+
+def _of_content(content: Content, is_header: IsHeader, depth: int) -> Iterator[Numbered]:
+    """The rows of a file or of a member of an archive; what damage there is ends them."""
+    place = ":0"
+    try:
+        for place, value in _placed(content, is_header, depth):
             if value is not _BLANK:
                 yield place, value
+    except UnpacksTooMuch as error:
+        yield _after(place), Unread(Fault("bomb", example=str(error)))
     except UNREADABLE as error:
-        yield place + 1, Rule("unreadable", detail=error)
+        yield _after(place), Rule("unreadable", detail=error)
 
 
-def _numbered(path: Path, is_header: IsHeader) -> Iterator[Numbered]:
-    match kind_suffix(path):
+def _after(place: str) -> str:
+    """The place of the row after one."""
+    part, _, number = place.rpartition(":")
+    return f"{part}:{int(number) + 1}" if number.isdigit() else place
+
+
+def _placed(content: Content, is_header: IsHeader, depth: int) -> Iterator[Numbered]:
+    kind = kind_suffix(Path(content.name))
+    if is_archive(content.name):
+        yield from _members(content, is_header, depth)
+    elif kind in TABLES:
+        yield from map(_of_item, TABLES[kind](content))
+    else:
+        yield from ((f":{number}", value) for number, value in _numbered(content, is_header))
+
+
+def _members(content: Content, is_header: IsHeader, depth: int) -> Iterator[Numbered]:
+    if depth >= content.options.max_archive_depth:
+        yield "", Unread(Fault("nested"))
+        return
+    for member in members_of(content):
+        if isinstance(member, Fault):
+            if member.reason != "hidden":  # what systems put into every archive holds no rows
+                yield member.place, Unread(member)
+        elif kind_suffix(Path(member.name)) in KINDS and kind_suffix(Path(member.name)) != ".txt":
+            inside = replace(content, path=member.path, name=f"{content.name}{BETWEEN}{member.name}")
+            for place, value in _of_content(inside, is_header, depth + 1):
+                yield f"{BETWEEN}{member.name}{place}", value
+
+
+def _of_item(item: Item) -> Numbered:
+    if isinstance(item, TableRow):
+        return f"{item.part}:{item.number}", item.values
+    assert isinstance(item, Fault)  # these readers yield no texts
+    return item.place, Unread(item)
+
+
+def _numbered(content: Content, is_header: IsHeader) -> Iterator[tuple[int, object]]:
+    match kind_suffix(Path(content.name)):
         case ".csv" | ".tsv" as kind:
-            yield from _table(_text_lines(path), "," if kind == ".csv" else "\t", is_header)
+            yield from _table(_text_lines(content), "," if kind == ".csv" else "\t", is_header)
         case ".txt":
-            yield from _text_file(path, is_header)
+            yield from _text_file(content, is_header)
         case ".json":
-            yield from enumerate(_whole(b"".join(_utf8(path))), start=1)
+            yield from enumerate(_whole(b"".join(_utf8(content))), start=1)
         case _:
-            yield from enumerate(map(_value, _lines(_utf8(path))), start=1)
+            yield from enumerate(map(_value, _lines(_utf8(content))), start=1)
 
 
 # ---------------------------------------------------------------- bytes to lines
 
 
-def _utf8(path: Path) -> Iterator[bytes]:
+def _utf8(content: Content) -> Iterator[bytes]:
     """The bytes of a file as UTF-8, whatever they were."""
-    encoding = _encoding(head_of(path, HEAD_BYTES))
+    encoding = _encoding(_head(content))
     if encoding == "utf-8":
-        yield from chunks_of(path)
+        yield from content.chunks()
     else:
-        yield from (text.encode("utf-8", "surrogatepass") for text in decoded_stream(chunks_of(path), encoding))
+        yield from (text.encode("utf-8", "surrogatepass") for text in decoded_stream(content.chunks(), encoding))
+
+
+def _head(content: Content) -> bytes:
+    head = b""
+    for chunk in content.chunks():
+        head += chunk
+        if len(head) >= HEAD_BYTES:
+            break
+    return head[:HEAD_BYTES]
 
 
 def _encoding(head: bytes) -> str:
@@ -121,8 +206,8 @@ def _ended(row: bytearray, piece: bytes) -> bytes | Rule:
     return bytes(row) + piece
 
 
-def _text_lines(path: Path) -> Iterator[str | Rule]:
-    for line in _lines(_utf8(path)):
+def _text_lines(content: Content) -> Iterator[str | Rule]:
+    for line in _lines(_utf8(content)):
         yield line if isinstance(line, Rule) else _decoded(line)
 
 
@@ -188,7 +273,7 @@ def _unfolded(row: object) -> Iterator[object]:
 # ---------------------------------------------------------------- tables and text
 
 
-def _table(lines: Iterable[str | Rule], delimiter: str, is_header: IsHeader) -> Iterator[Numbered]:
+def _table(lines: Iterable[str | Rule], delimiter: str, is_header: IsHeader) -> Iterator[tuple[int, object]]:
     names: list[str] | None = None
     for place, row in _cells(lines, delimiter):
         if isinstance(row, Rule):
@@ -234,16 +319,16 @@ def _fed(lines: Iterable[str | Rule], broken: list[Rule]) -> Iterator[str]:
         yield "\n" if isinstance(line, Rule) else f"{line}\n"
 
 
-def _text_file(path: Path, is_header: IsHeader) -> Iterator[Numbered]:
-    if _has_tabs(path):
-        yield from _table(_text_lines(path), "\t", is_header)
+def _text_file(content: Content, is_header: IsHeader) -> Iterator[tuple[int, object]]:
+    if _has_tabs(content):
+        yield from _table(_text_lines(content), "\t", is_header)
         return
-    for place, line in enumerate(_text_lines(path), start=1):
+    for place, line in enumerate(_text_lines(content), start=1):
         yield place, line if isinstance(line, Rule) else {"text": line} if line.strip() else _BLANK
 
 
-def _has_tabs(path: Path, most: int = 50) -> bool:
+def _has_tabs(content: Content, most: int = 50) -> bool:
     """Whether the first lines are all cut into equally many cells."""
-    numbers = {line.count(b"\t") for line, _ in zip(_lines(_utf8(path)), range(most), strict=False)
+    numbers = {line.count(b"\t") for line, _ in zip(_lines(_utf8(content)), range(most), strict=False)
                if isinstance(line, bytes) and line.strip()}  # fmt: skip
     return len(numbers) == 1 and numbers != {0}

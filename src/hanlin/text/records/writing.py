@@ -220,7 +220,7 @@ class RowWriter:
     def write(self, row: Mapping[str, Any]) -> None:
         """Append a row."""
         start = ("[\n" if not self.num_rows else ",\n") if self._is_list else ""
-        text = f"{start}{json.dumps(row, ensure_ascii=False)}{'' if self._is_list else chr(10)}"
+        text = f"{start}{json.dumps(row, ensure_ascii=False, default=str)}{'' if self._is_list else chr(10)}"
         with disk_errors(self.path):
             self._file.write(text.encode("utf-8", "backslashreplace"))
         self.num_rows += 1

@@ -52,5 +52,5 @@ def test_the_first_token_may_stand_for_all(folder):
 def test_a_part_without_a_counterpart_is_refused_by_name(folder, kinds, pooling, told, lang):
     with pytest.raises(BundleError) as error:
         read_sentence(folder(*kinds, **pooling))
-    assert error.value.code == "E463"
+    assert error.value.code == "E465"
     assert told in str(error.value)

@@ -9,8 +9,8 @@ from tests.infer import vocabulary
 from hanlin.base.errors import ConfigError, InputError, RequestTooLong, UsageError
 from hanlin.bundle.bundle import read_info
 from hanlin.bundle.convert import import_weights
-from hanlin.infer.beams import BeamParams, search
-from hanlin.infer.config import SamplingParams
+from hanlin.infer.beams import search
+from hanlin.infer.config import BeamParams, SamplingParams
 from hanlin.infer.writing import write
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.registry import FAMILIES

@@ -24,7 +24,7 @@ class Sentence:
 
 
 def read_sentence(folder: Path) -> Sentence | None:
-    """What modules.json says, None without one. Raises BundleError E463 for a module that we have no part for."""
+    """What modules.json says, None without one. Raises BundleError E465 for a module that we have no part for."""
     if not (folder / MODULES).is_file():
         return None
     modules = {str(module["type"]).rsplit(".", 1)[-1]: module for module in files.read_json(folder / MODULES)}

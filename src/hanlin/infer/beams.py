@@ -13,24 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from hanlin.base.config import Config
+from hanlin.infer.config import BeamParams
 from hanlin.infer.writing import Reader, room_for
 from hanlin.model.transformer import Transformer
-
-
-class BeamParams(Config):
-    """How wide and how far to search."""
-
-    section = "beams"
-
-    num_beams: int = Field(default=4, ge=1, le=256, description="Continuations kept at every step.")
-    length_penalty: float = Field(
-        default=1.0, ge=-10, le=10, description="Scores are divided by the length to this power; above 0 favours long."
-    )
-    max_tokens: int = Field(default=256, ge=1, le=16_777_216, description="Most tokens to write.")
 
 
 @dataclass(frozen=True)

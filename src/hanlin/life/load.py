@@ -17,9 +17,8 @@ from torch import Tensor
 from hanlin.base.errors import UsageError
 from hanlin.bundle.bundle import Bundle, start_token
 from hanlin.bundle.sentence import read_sentence
-from hanlin.infer.beams import BeamParams
 from hanlin.infer.beams import search as find_beams
-from hanlin.infer.config import EngineConfig, SamplingParams
+from hanlin.infer.config import BeamParams, EngineConfig, SamplingParams
 from hanlin.infer.embed import Embedder, Guess, Overflow, Vectors, fill_mask
 from hanlin.infer.engine import Engine
 from hanlin.infer.request import Generation, Token

@@ -35,6 +35,7 @@ from hanlin.text.chat import TEMPLATE, Template
 from hanlin.text.tokenizer import TOKENIZER_CONFIG, Tokenizer
 
 MANIFEST, CONFIG, CARD = "hanlin.json", "config.json", "card.md"
+GENERATION = "generation_config.json"
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,15 @@ def read_info(folder: Path | str, *, verify: bool = False, pickles: bool = False
     raise BundleError("bundle.no_bundle", path=folder)
 
 
+def start_token(folder: Path) -> int | None:
+    """The token that every answer of an encoder-decoder begins with, by generation_config.json or config.json."""
+    for name in (GENERATION, CONFIG):
+        settings = files.read_json(folder / name) if (folder / name).is_file() else {}
+        if isinstance(start := settings.get("decoder_start_token_id"), int):
+            return start
+    return None
+
+
 def check_vocabulary(path: Path, config: ModelConfig, tokenizer: Tokenizer | None, template: Template | None) -> None:
     """Every id of the tokenizer needs a row in the embeddings; the template's control tokens must be the tokenizer's.
 
@@ -255,10 +265,12 @@ def _write_text(
     """Everything but the weights and the seal."""
     special = tokenizer.special
     ids = {"bos_token_id": special.bos, "eos_token_id": special.eos, "pad_token_id": special.pad}
+    if config.arch == "encoder_decoder":
+        ids["decoder_start_token_id"] = special.pad
     files.write_json(folder / CONFIG, {**ids, **family.to_hf_config(config), "dtype": "float32"})
     # Generation ends with a document or with a turn of the conversation.
     ends = [special.eos, special.im_end]
-    files.write_json(folder / "generation_config.json", {**ids, "eos_token_id": ends})
+    files.write_json(folder / GENERATION, {**ids, "eos_token_id": ends})
     tokenizer.save(folder)
     if template is not None:
         template.save(folder)

@@ -1,4 +1,4 @@
-"""Settings of the infer room: how an engine is laid out, and how one request is sampled."""
+"""Settings of the infer room: how an engine is laid out, how one request is sampled, how beams search."""
 
 from __future__ import annotations
 
@@ -70,6 +70,18 @@ class SamplingParams(Config):
             return ()
         defaults = type(self).model_fields
         return tuple(n for n in ("top_k", "top_p", "min_p", "seed") if getattr(self, n) != defaults[n].default)
+
+
+class BeamParams(Config):
+    """How wide and how far to search."""
+
+    section = "beams"
+
+    num_beams: int = Field(default=4, ge=1, le=256, description="Continuations kept at every step.")
+    length_penalty: float = Field(
+        default=1.0, ge=-10, le=10, description="Scores are divided by the length to this power; above 0 favours long."
+    )
+    max_tokens: int = Field(default=256, ge=1, le=16_777_216, description="Most tokens to write.")
 
 
 class EngineConfig(Config):

@@ -18,7 +18,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from hanlin.base.errors import CheckFailed, HanlinError, InputError, MachineError, RequestTooLong
+from hanlin.base.errors import CheckFailed, HanlinError, InputError, MachineError, RequestTooLong, UsageError
 from hanlin.base.seeds import Seeds
 from hanlin.infer import scheduler
 from hanlin.infer.blocks import BlockTables, num_blocks_for
@@ -39,9 +39,12 @@ class Engine:
 
     An answer ends at an end token (eos, or im_end in a chat), a stop string, max_tokens, or where prompt and answer
     together reach the model's max_seq_len; the last two finish with reason "length".
+    Raises UsageError E614 for a model that is no decoder.
     """
 
     def __init__(self, model: Transformer, tokenizer: Tokenizer, *, config: EngineConfig | None = None) -> None:
+        if model.config.arch != "decoder":
+            raise UsageError("infer.no_decoder", arch=model.config.arch)
         self.config = config or EngineConfig()
         self._model, self._tokenizer, self._max_seq_len = model, tokenizer, model.config.max_seq_len
         # Rows of the embedding without an entry in the vocabulary (padding of foreign models) are never drawn.

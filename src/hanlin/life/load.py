@@ -5,29 +5,49 @@ Legend: B batch, T tokens, V vocabulary.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hanlin.bundle.bundle import Bundle
-from hanlin.infer.config import EngineConfig, SamplingParams
+from hanlin.base.errors import UsageError
+from hanlin.bundle.bundle import Bundle, start_token
+from hanlin.bundle.sentence import read_sentence
+from hanlin.infer.beams import search as find_beams
+from hanlin.infer.config import BeamParams, EngineConfig, SamplingParams
+from hanlin.infer.embed import Embedder, Guess, Overflow, Vectors, fill_mask
 from hanlin.infer.engine import Engine
 from hanlin.infer.request import Generation, Token
+from hanlin.infer.writing import write
 from hanlin.life.open import open_bundle
 from hanlin.life.talk import chat_ids, complete_ids
 from hanlin.model.config import ModelConfig
-from hanlin.model.transformer import Transformer
+from hanlin.model.transformer import EncoderDecoder, Transformer
 from hanlin.text.chat import Message, conversation
 from hanlin.text.tokenizer import Tokenizer
 
+Ids = Tensor | Sequence[Sequence[int]]
 Messages = str | Sequence[Message | Mapping[str, str]]
 
 
+@dataclass(frozen=True)
+class Found:
+    """A text that a beam search found, with its score and the ids of its tokens."""
+
+    text: str
+    score: float
+    ids: tuple[int, ...]
+
+
 class Model:
-    """A loaded bundle. `generate` continues texts, `chat` answers, `stream` answers piece by piece."""
+    """A loaded bundle. `generate` continues texts, `chat` answers, `stream` answers piece by piece.
+
+    `embed` makes vectors, `fill_mask` guesses words, `beams` searches.
+    """
 
     def __init__(self, bundle: Bundle) -> None:
         assert bundle.tokenizer is not None
@@ -54,7 +74,13 @@ class Model:
         return self.generation(text, **sampling).text
 
     def generation(self, text: str, **sampling: Any) -> Generation:
-        """Continue a text, with token ids, log-probabilities and the reason of the end."""
+        """Continue a text, with token ids, log-probabilities and the reason of the end.
+
+        An encoder-decoder or prefix model reads the whole text first, then writes.
+        """
+        if self.config.arch in ("encoder_decoder", "prefix"):
+            params, prompts = SamplingParams(**sampling), [self._framed(text)]
+            return write(self.model, self.tokenizer, prompts, params, start=self._start)[0]
         return self.engine.generate(complete_ids(self.bundle, text), SamplingParams(**sampling))
 
     def chat(self, messages: Messages, **sampling: Any) -> str:
@@ -69,12 +95,58 @@ class Model:
         events = self.engine.stream(self._chat_ids(messages), SamplingParams(**sampling))
         return (event.text for event in events if isinstance(event, Token) and event.text)
 
+    def embed(self, texts: str | Sequence[str], *, overflow: Overflow = "error") -> Vectors:
+        """Vectors of texts as the folder says (pooling and length of sentence-transformers), else mean states.
+
+        A text that is too long is an error unless `overflow` is "cut" or "windows". Raises RequestTooLong, BundleError.
+        """
+        return self.embedder.embed([texts] if isinstance(texts, str) else texts, overflow=overflow)
+
+    @functools.cached_property
+    def embedder(self) -> Embedder:
+        """What `embed` uses, made on first use."""
+        said = read_sentence(self.path)
+        return Embedder(self.model, self.tokenizer, **({} if said is None else asdict(said)))
+
+    def fill_mask(self, text: str, *, top: int = 5) -> list[list[Guess]]:
+        """The most likely tokens of every mask in `text` ("[MASK]", "<mask>"). Raises UsageError, InputError."""
+        return fill_mask(self.model, self.tokenizer, text, top=top)
+
+    def beams(self, text: str, **search: Any) -> list[Found]:
+        """The best texts that an encoder-decoder or a prefix model writes for `text`, best first.
+
+        `search` are the fields of BeamParams. Raises UsageError E613 for models of another shape, RequestTooLong.
+        """
+        start, end = self._start, self.tokenizer.special.eos
+        (found,) = find_beams(self.model, [self._framed(text)], BeamParams(**search), start=start, end=end)
+        return [Found(self.tokenizer.decode(beam.ids), beam.score, beam.ids) for beam in found]
+
     @torch.inference_mode()
-    def logits(self, ids: Tensor | Sequence[Sequence[int]]) -> Tensor:
-        """Next-token logits (B, T, V) in float32 of ids (B, T). Raises RequestTooLong."""
-        tokens = torch.as_tensor(ids, dtype=torch.int64, device=self.model.head.weight.device)
-        logits: Tensor = self.model(tokens)
+    def logits(self, ids: Ids, decoder_input_ids: Ids | None = None) -> Tensor:
+        """Logits (B, T, V) in float32 of ids (B, T): of the next token, or of each of an encoder's own.
+
+        An encoder-decoder reads ids and gives the logits of `decoder_input_ids`. Raises RequestTooLong, UsageError.
+        """
+        tokens = self._tensor(ids)
+        if decoder_input_ids is None:
+            logits: Tensor = self.model(tokens)
+        elif isinstance(self.model, EncoderDecoder):
+            logits = self.model(self._tensor(decoder_input_ids), memory=self.model.encode(tokens))
+        else:
+            raise UsageError("life.no_encoder", arch=self.config.arch)
         return logits.float()
+
+    @property
+    def _start(self) -> int:
+        """What every answer of an encoder-decoder begins with: the folder's word, else the padding token (T5)."""
+        said = start_token(self.path)
+        return self.tokenizer.special.pad if said is None else said
+
+    def _framed(self, text: str) -> list[int]:
+        return self.tokenizer.frame(self.tokenizer.encode(text))
+
+    def _tensor(self, ids: Ids) -> Tensor:
+        return torch.as_tensor(ids, dtype=torch.int64, device=self.model.head.weight.device)
 
     def _chat_ids(self, messages: Messages) -> list[int]:
         turns = [Message("user", messages)] if isinstance(messages, str) else conversation(messages).messages

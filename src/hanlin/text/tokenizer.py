@@ -38,7 +38,8 @@ _BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 class SpecialTokens:
     """Ids of the control tokens, and their texts by name.
 
-    Foreign vocabularies may lack some; then eos stands for pad, bos and im_end, and bos for im_start.
+    Foreign vocabularies may lack some; then eos stands for pad, bos and im_end, and bos for im_start. BERT's [CLS] and
+    [SEP] are bos and eos. mask: what a masked model fills in, None where there is none.
     """
 
     pad: int
@@ -47,6 +48,15 @@ class SpecialTokens:
     im_start: int
     im_end: int
     texts: Mapping[str, str] = field(hash=False)
+    mask: int | None = None
+
+
+@dataclass(frozen=True)
+class Framed:
+    """Ids of a pair of texts with control tokens around them, and the kind of each: 0 the first text, 1 the second."""
+
+    ids: list[int]
+    types: list[int]
 
 
 class Tokenizer:
@@ -78,6 +88,26 @@ class Tokenizer:
             check_encodable(text)
             raise
         return encoding.ids, encoding.offsets
+
+    def frame(self, ids: Sequence[int]) -> list[int]:
+        """The ids of a text with the control tokens that its model reads around it ([CLS] … [SEP], … </s>)."""
+        before, after = self._frame
+        return [*before, *ids, *after]
+
+    @functools.cached_property
+    def num_frame(self) -> int:
+        """Control tokens that `frame` adds."""
+        return sum(map(len, self._frame))
+
+    def encode_pair(self, first: str, second: str) -> Framed:
+        """Two texts as one row. Raises InputError for a lone surrogate."""
+        check_encodable(first, second)
+        one, two = (self._plain.encode(text, add_special_tokens=False) for text in (first, second))
+        if self._core.post_processor is None:
+            head, tail = self.frame(one.ids), [*two.ids, self.special.eos]
+            return Framed(head + tail, [0] * len(head) + [1] * len(tail))
+        row = self._core.post_process(one, two)
+        return Framed(row.ids, row.type_ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Encode many texts on all cores, as `encode` would."""
@@ -119,6 +149,16 @@ class Tokenizer:
             check_encodable(text)
             raise
         return ids
+
+    @functools.cached_property
+    def _frame(self) -> tuple[list[int], list[int]]:
+        """Control tokens before and after a text, as the vocabulary's own rule for single texts says."""
+        if self._core.post_processor is None:
+            return [self.special.bos], [self.special.eos]
+        text = self._plain.encode("a", add_special_tokens=False)
+        row = self._core.post_process(text)
+        start = row.special_tokens_mask.index(0)
+        return row.ids[:start], row.ids[start + len(text.ids) :]
 
     @functools.cached_property
     def _pieces(self) -> list[bytes]:
@@ -170,12 +210,18 @@ def without_control(core: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
 def _special_tokens(core: tokenizers.Tokenizer, config: Mapping[str, Any]) -> SpecialTokens:
     texts = {name: _named(config.get(f"{name}_token")) or text for name, text in CONTROL.items()}
     ids = {name: id for name, text in texts.items() if (id := core.token_to_id(text)) is not None}
+    for name, role, text in (("bos", "cls", "[CLS]"), ("eos", "sep", "[SEP]")):
+        text = _named(config.get(f"{role}_token")) or text
+        if name not in ids and (id := core.token_to_id(text)) is not None:
+            ids[name], texts[name] = id, text
     if "eos" not in ids:
         raise InputError("text.tokenizer_without_eos", token=CONTROL["eos"])
     for name, stand_in in (("pad", "eos"), ("bos", "eos"), ("im_start", "bos"), ("im_end", "eos")):
         if name not in ids:
             ids[name], texts[name] = ids[stand_in], texts[stand_in]
-    return SpecialTokens(**ids, texts=texts)
+    masks = (_named(config.get("mask_token")), "[MASK]", "<mask>", "<|mask|>")
+    known = (core.token_to_id(text) for text in masks if text is not None)
+    return SpecialTokens(**ids, texts=texts, mask=next((id for id in known if id is not None), None))
 
 
 def _named(token: object) -> str | None:

@@ -1,0 +1,178 @@
+"""Texts to vectors and masks to words: what encoders are asked for, many texts at a time.
+
+Rows of like length go together, so that little of a batch is padding. Any shape gives states: encoders and decoders
+their last layer's, an encoder-decoder its encoder's.
+
+Legend: B rows of a batch, N texts, T tokens, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hanlin.base.errors import InputError, RequestTooLong, UsageError
+from hanlin.model.transformer import EncoderDecoder, Transformer
+from hanlin.text.tokenizer import Tokenizer
+
+Overflow = Literal["error", "cut", "windows"]
+"""What becomes of a text that is longer than the model reads: an error, its beginning, or the mean of its parts."""
+
+BATCH_TOKENS = 4096
+"""Positions of one batch: 2 to 8 thousand are equally fast on two cores, more only take memory."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """values (N, D) float32; num_tokens read, control tokens included; num_cut texts of which only the start was."""
+
+    values: NDArray[np.float32]
+    num_tokens: int
+    num_cut: int = 0
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A token for a mask, its text and its probability."""
+
+    token_id: int
+    token: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Framed ids of one text, or of a part of it."""
+
+    text: int
+    ids: list[int]
+
+
+class Embedder:
+    """One vector per text.
+
+    pooling: the mean of the states of all tokens, or the first token's. max_tokens: most tokens of a row, control
+    tokens included.
+    """
+
+    def __init__(
+        self,
+        model: Transformer,
+        tokenizer: Tokenizer,
+        *,
+        pooling: Literal["mean", "cls"] = "mean",
+        normalise: bool = False,
+        max_tokens: int | None = None,
+    ) -> None:
+        self._model, self._tokenizer = model, tokenizer
+        self._pool = {"mean": _mean, "cls": _first}[pooling]
+        self._normalise, self.max_tokens = (
+            normalise,
+            min(max_tokens or model.config.max_seq_len, model.config.max_seq_len),
+        )
+
+    def embed(self, texts: Sequence[str], *, overflow: Overflow = "error", batch_tokens: int = BATCH_TOKENS) -> Vectors:
+        """Vectors of texts, in their order. Raises RequestTooLong E610 for the first text that is too long."""
+        encoded = self._tokenizer.encode_batch(texts)
+        room = self.max_tokens - self._tokenizer.num_frame
+        long = [number for number, ids in enumerate(encoded) if len(ids) > room]
+        if long and overflow == "error":
+            raise RequestTooLong(
+                "infer.text_too_long", number=long[0] + 1, num_tokens=len(encoded[long[0]]), max_seq_len=room
+            )
+        rows = [_Row(n, part) for n, ids in enumerate(encoded) for part in self._parts(ids, room, overflow)]
+        values = self._read(rows, len(texts), batch_tokens)
+        num_tokens = sum(len(row.ids) for row in rows)
+        return Vectors(values, num_tokens, len(long) if overflow == "cut" else 0)
+
+    def _parts(self, ids: list[int], room: int, overflow: Overflow) -> Iterator[list[int]]:
+        """Rows of one text: all of it, unless it is cut or read in windows."""
+        last = room if overflow == "cut" else len(ids)
+        for start in range(0, max(1, min(last, len(ids))), room):
+            yield self._tokenizer.frame(ids[start : min(start + room, last)])
+
+    @torch.inference_mode()
+    def _read(self, rows: Sequence[_Row], num_texts: int, batch_tokens: int) -> NDArray[np.float32]:
+        """(N, D): parts of a text count by their tokens."""
+        sums = np.zeros((num_texts, self._model.config.hidden_size), dtype=np.float32)
+        weights = np.zeros((num_texts, 1), dtype=np.float32)
+        for group in _groups(rows, batch_tokens):
+            tokens, real = _padded([row.ids for row in group])
+            pooled = self._pool(_states(self._model, tokens, real), real).cpu().numpy()
+            for row, vector in zip(group, pooled, strict=True):
+                sums[row.text] += vector * len(row.ids)
+                weights[row.text] += len(row.ids)
+        values = (sums / np.maximum(weights, 1)).astype(np.float32)
+        if self._normalise:
+            values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+        return values
+
+
+def _groups(rows: Sequence[_Row], batch_tokens: int) -> Iterator[list[_Row]]:
+    """Rows of like length, as many as fit."""
+    group: list[_Row] = []
+    for row in sorted(rows, key=lambda row: len(row.ids), reverse=True):
+        if group and (len(group) + 1) * len(group[0].ids) > batch_tokens:
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor | None]:
+    """Tokens (B, T), and segments (B, T), 0 for padding; None where all rows are of one length."""
+    longest = max(map(len, rows))
+    tokens = torch.tensor([[*ids, *[0] * (longest - len(ids))] for ids in rows])
+    if all(len(ids) == longest for ids in rows):
+        return tokens, None
+    lengths = torch.tensor([len(ids) for ids in rows])
+    return tokens, (torch.arange(longest) < lengths[:, None]).long()
+
+
+def _states(model: Transformer, tokens: Tensor, real: Tensor | None) -> Tensor:
+    """(B, T, D) of whatever reads."""
+    device = model.embeddings.tokens.weight.device
+    tokens, real = tokens.to(device), None if real is None else real.to(device)
+    if isinstance(model, EncoderDecoder):
+        return model.encode(tokens, segments=real).states
+    return model.hidden(tokens, segments=real)
+
+
+def _mean(states: Tensor, real: Tensor | None) -> Tensor:
+    """(B, T, D) -> (B, D) float32 over real tokens."""
+    if real is None:
+        return states.float().mean(dim=1)
+    counted = real.to(states.device)[:, :, None]
+    return (states.float() * counted).sum(dim=1) / counted.sum(dim=1)
+
+
+def _first(states: Tensor, real: Tensor | None) -> Tensor:
+    return states[:, 0].float()
+
+
+@torch.inference_mode()
+def fill_mask(model: Transformer, tokenizer: Tokenizer, text: str, *, top: int = 5) -> list[list[Guess]]:
+    """The `top` most likely tokens of every mask in `text`, written as the vocabulary writes it ("[MASK]", "<mask>").
+
+    Raises UsageError E611 where the vocabulary has no mask or the model is no encoder, InputError E612 where the text
+    has none, RequestTooLong.
+    """
+    mask = tokenizer.special.mask
+    if mask is None or model.config.arch != "encoder":
+        raise UsageError("infer.no_mask_token")
+    ids = tokenizer.frame(tokenizer.encode_template(text))
+    places = [place for place, id in enumerate(ids) if id == mask]
+    if not places:
+        raise InputError("infer.nothing_masked", mask=tokenizer.decode([mask], skip_special=False))
+    hidden = model.hidden(torch.tensor([ids], device=model.embeddings.tokens.weight.device))
+    shares = model.head(hidden[0, places]).float()[:, : tokenizer.vocab_size].softmax(dim=-1)
+    best = shares.topk(min(top, shares.shape[1]))
+    rows = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    return [[Guess(id, tokenizer.decode([id]), share) for id, share in zip(*row, strict=True)] for row in rows]

@@ -31,10 +31,12 @@ def main() -> None:
     peaks: list[tuple[float, float]] = []
     for megabytes in options.megabytes:
         with tempfile.TemporaryDirectory(dir=options.room) as room:
-            size = write_grown(Path(room, "in"), megabytes)
+            size = write_grown(Path(room, "in"), megabytes, options.file_megabytes)
             begun = time.monotonic()
-            peaks.append((size, peak_of(room, options.workers)))
+            by_step = peaks_of(room, options.workers)
+            peaks.append((size, max(by_step.values())))
             say(f"  {size:.0f} MB of text: {peaks[-1][1]:.0f} MB at the peak, {time.monotonic() - begun:.0f} s")
+            say("    " + ", ".join(f"{step} {peak:.0f}" for step, peak in by_step.items()))
     if len(peaks) > 1:
         (size, peak), (first_size, first_peak) = peaks[-1], peaks[0]
         slope = (peak - first_peak) / (size - first_size)
@@ -43,15 +45,25 @@ def main() -> None:
         say(f"  at {AT_MB:,} MB that would be {at_end:,.0f} MB (by the slope, not measured), promised {PROMISED_MB:,}")
 
 
-def peak_of(room: str, workers: int) -> float:
-    """The peak of one build's memory in MB."""
+def peaks_of(room: str, workers: int) -> dict[str, float]:
+    """The peak of one build's memory in MB, step by step."""
     command = [sys.executable, __file__, "--build", room, "--workers", str(workers)]
-    process, peak = subprocess.Popen(command), 0.0
+    process, peaks = subprocess.Popen(command), dict[str, float]()
     while process.poll() is None:
-        peak = max(peak, sum(map(resident, tree_of(process.pid))))
+        step = last_step(Path(room, ".out.work"))
+        peaks[step] = max(peaks.get(step, 0.0), sum(map(resident, tree_of(process.pid))))
         time.sleep(0.1)
     assert process.returncode == 0
-    return peak
+    return peaks
+
+
+def last_step(work: Path) -> str:
+    """The last step of which an outcome stands; what is sampled belongs to it or to the next one."""
+    try:
+        steps = [path for path in work.iterdir() if path.is_dir() and path.name != "drafts"]
+        return max(steps, key=lambda path: path.stat().st_ctime).name if steps else "begin"
+    except OSError:  # it has just been removed
+        return "end"
 
 
 def tree_of(pid: int) -> list[int]:
@@ -96,6 +108,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--megabytes", type=float, nargs="+", default=[250, 500, 1000], help="sizes of the text")
     parser.add_argument("--workers", type=int, default=2, help="worker processes")
     parser.add_argument("--room", help="folder for the text and the work; needs 4 times the size")
+    parser.add_argument("--file-megabytes", type=float, default=12.0, help="size of the files the text is in")
     parser.add_argument("--build", help=argparse.SUPPRESS)
     return parser.parse_args()
 

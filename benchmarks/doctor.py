@@ -115,7 +115,7 @@ def make_junk(folder: Path, megabytes: float) -> None:
         start = number * 7 % len(texts)
         chosen = [f"{text}\n{number}" for text in (texts + texts)[start : start + PER_FILE]]
         name, data = next(file_of(number, chosen))
-        if number % BROKEN_EVERY == 50:
+        if number % BROKEN_EVERY == 0:
             kind = BROKEN[number // BROKEN_EVERY % len(BROKEN)]
             data, faults[str(place / name)] = broken(kind, data), kind
         (place / name).write_bytes(data)

@@ -13,9 +13,10 @@ from hanlin.base.storage import MARKER, Local, Remote, Storage, open_storage
 from hanlin.base.tasks import workplace
 
 
-@pytest.fixture(params=["folder", "address"])
+@pytest.fixture(params=["folder", "file", "memory"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    return open_storage(str(tmp_path / "work") if request.param == "folder" else f"file://{tmp_path}/work")
+    """A folder; the same by its address; one that is no folder of this machine, as buckets are."""
+    return open_storage(str(tmp_path / "work") if request.param == "folder" else f"{request.param}://{tmp_path}/work")
 
 
 def put(storage: Storage, name: str, content: str) -> None:

@@ -26,7 +26,7 @@ def run(root: Path, log: Path, key: str = "k", workers: int = 1) -> tuple[int, s
     """The total, and what was told on the way."""
     told = io.StringIO()
     with workplace(str(root), key, Processes(workers), Progress("plain", stream=told)) as tasks:
-        numbers = tasks.each("number", f"{HERE}:number", jobs(log))
+        numbers = list(tasks.each("number", f"{HERE}:number", jobs(log)))
         assert [one["value"] for one in numbers] == list(range(6)), "in their order, whoever was first"
         found = tasks.one("total", f"{HERE}:total", {"num": 6})["total"]
         assert (tasks.folder("total") / "total").read_text() == str(found)

@@ -68,6 +68,17 @@ def test_windows_of_many_sizes_are_those_of_each(text: str, sizes: set[int]) -> 
     assert all((keys == windows(hashes, size)).all() for size, keys in found.items())
 
 
+@given(st.integers(0, 2**32), st.sampled_from([17, 40, 101]))
+def test_wide_windows_are_the_polynomial_they_are_said_to_be(seed: int, size: int) -> None:
+    values = np.random.default_rng(seed).integers(0, 0x110000, 150).astype(np.uint64)
+    prime = 0x9E3779B185EBCA87
+    sums = [
+        sum((int(value) + (place == 0)) * pow(prime, size - 1 - place, 2**64) for place, value in enumerate(each))
+        for each in np.lib.stride_tricks.sliding_window_view(values, size)
+    ]
+    assert (windows(values, size) == mixed(np.array([each % 2**64 for each in sums], np.uint64))).all()
+
+
 def test_numbers_are_told_from_words() -> None:
     assert words_of("x 12 ３ y4 4y 五").are_numbers.tolist() == [False, True, True, False, True, False]
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hanlin.base.errors import ConfigError
 from hanlin.text.config import NearDupConfig
 from hanlin.text.duplicates import candidates as candidates_module
-from hanlin.text.duplicates.forest import groups_of, roots_of
+from hanlin.text.duplicates.forest import ends_of, groups_of, join, roots_of
 from hanlin.text.duplicates.minhash import Shingling, agreement, distinct, jaccard, signature
 from hanlin.text.duplicates.near import near_duplicates, near_pairs
 
@@ -140,6 +140,14 @@ def test_groups_are_connected_parts_whatever_the_order(joins: list[tuple[int, in
 def test_a_long_chain_is_one_group() -> None:
     numbers = np.random.default_rng(3).permutation(5000)
     assert roots_of(np.stack((numbers[1:], numbers[:-1]), axis=1), 5000).tolist() == [0] * 5000
+
+
+@given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=30), st.integers(0, 30))
+def test_pairs_that_come_in_parts_make_the_groups_of_all(joins: list[tuple[int, int]], cut: int) -> None:
+    pairs, roots = np.array(joins, np.int64).reshape(-1, 2), np.arange(20)
+    for part in (pairs[:cut], pairs[cut:]):
+        join(roots, part)
+    assert ends_of(roots, np.arange(20)).tolist() == roots_of(pairs, 20).tolist()
 
 
 # ---------------------------------------------------------------- clusters

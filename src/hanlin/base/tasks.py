@@ -150,8 +150,9 @@ class Tasks:
         if self.engine.rank == 0:
             self.storage.remove()
 
-    def each(self, step: str, function: str, jobs: Sequence[Job], title: str = "") -> list[Counters]:
-        """Have a step done, a task for each job, and return the counters of all in order.
+    def each(self, step: str, function: str, jobs: Sequence[Job], title: str = "") -> Iterator[Counters]:
+        """Have a step done, a task for each job, and return the counters of all in order, each read when it is asked
+        for: those of a million tasks need not fit into memory.
 
         A sentence tells of every outcome that was found damaged and is made again.
         """
@@ -166,11 +167,12 @@ class Tasks:
         for done, _ in enumerate(self.engine.run(missing, self.progress), start=len(calls) - len(missing) + 1):
             if title and len(calls) > 1:
                 self.progress.update(done)
-        return [self._counters(call) for call in calls]
+        self.seconds += sum(_marker(self.storage, call.name)["seconds"] for call in calls)
+        return (counters_of(self.storage, call.name) for call in calls)
 
     def one(self, step: str, function: str, job: Job) -> Counters:
         """Have a step of a single task done."""
-        return self.each(step, function, [job])[0]
+        return next(self.each(step, function, [job]))
 
     def folder(self, step: str, number: int = 0) -> Path:
         """Return the files of a task that is done."""
@@ -198,11 +200,16 @@ class Tasks:
                 return say("base.file_changed", name=name)
         return ""
 
-    def _counters(self, call: Call) -> Counters:
-        marker = unsealed(self.storage.finished(call.name) or b"")
-        assert marker is not None, f"{call.name} was just done"
-        self.seconds += marker["seconds"]
-        return dict(marker["counters"])
+
+def counters_of(storage: Storage, name: str) -> Counters:
+    """Return the counters of a task that is done."""
+    return dict(_marker(storage, name)["counters"])
+
+
+def _marker(storage: Storage, name: str) -> dict[str, Any]:
+    marker = unsealed(storage.finished(name) or b"")
+    assert marker is not None, f"{name} was just done"
+    return marker
 
 
 def as_table(call: Call) -> dict[str, Any]:

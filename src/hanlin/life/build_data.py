@@ -33,14 +33,19 @@ def build_data(
         CorpusConfig(**fields), job.out, earlier=job.earlier, progress=progress, engine=engine, work=job.work
     )
     cost = cost_of(built.spent, job.price)
-    steps = (_reported(built), f"hanlin tokenizer train {job.out}", f"hanlin pretrain {job.out}")
+    steps = (
+        _reported(built, is_ours=engine.rank == 0),
+        f"hanlin tokenizer train {job.out}",
+        f"hanlin pretrain {job.out}",
+    )
     figures = {**built.figures, "cost": cost}
     return Report("data build", built.path, figures, (*built.lines, *cost_lines(cost)), next_steps=steps)
 
 
-def _reported(built: CorpusReport) -> str:
-    """Write the report of a corpus, which one process does; of a large one only when asked. Returns what to do next."""
-    if not built.figures or built.spent["bytes"] > REPORTED_BYTES:
+def _reported(built: CorpusReport, *, is_ours: bool) -> str:
+    """Write the report of a corpus, which one process does, the first of several ranks; of a large one only when asked.
+    Returns what to do next."""
+    if not (built.figures and is_ours) or built.spent["bytes"] > REPORTED_BYTES:
         return f"hanlin data report {built.path}"
     write_report(built.path)
     return opened(built.path)

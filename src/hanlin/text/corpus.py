@@ -1,6 +1,7 @@
 """Raw files to a cleaned corpus in two parts, with every loss counted and kept beside it.
 
     pieces    neighbouring files, or a stretch of a large one                                  (reading.py)
+    learn     all -> what rules have to learn first                                            (building/learning.py)
     clean     a piece -> too much personal data? -> edit -> too short? -> beyond a threshold?  (building/clean.py)
     compare   all -> seen before? -> near duplicate? -> repeated lines and passages            (building/compare.py)
     finish    a piece -> what was decided -> evaluation rows in train -> leaks of validation   (building/finish.py)
@@ -17,7 +18,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ from hanlin.base.tasks import Counters, Engine, Tasks, workplace
 from hanlin.text import reading
 from hanlin.text.building.against import against_figures, evaluation_stamp
 from hanlin.text.building.compare import cluster_figures
-from hanlin.text.building.cuts import cut_figures
+from hanlin.text.building.cuts import cut_figures, cuts_added
+from hanlin.text.building.large import LargeFile
+from hanlin.text.building.learning import LEARNED
 from hanlin.text.building.parts import num_parts_for
 from hanlin.text.building.survivors import asked_of_lines
 from hanlin.text.config import CorpusConfig, RulesConfig
@@ -54,7 +57,7 @@ from hanlin.text.tally import SPLITS, Tally, added, count, report_lines
 
 MANIFEST, REPORT = "corpus.json", "report.md"
 FORMAT = 1
-STEPS = 1
+STEPS = 2
 """Raised by hand when some task leaves something else for the same job: work of an older program is not taken up."""
 FILES = (*SPLITS, LEDGER, REMOVED, LEAKED)
 _TASKS = "hanlin.text.building"
@@ -117,6 +120,16 @@ def _plain(config: CorpusConfig) -> dict[str, Any]:
     return config.model_dump(mode="json")
 
 
+@dataclass(frozen=True)
+class _Cleaned:
+    """What the later steps ask for of each piece: all that is held of it from one step to another."""
+
+    survivors: int
+    held_out: int
+    bytes: int
+    names: Mapping[str, list[str]]
+
+
 class _Build:
     """The steps in order, each a row of tasks, and the tally they fill."""
 
@@ -124,7 +137,8 @@ class _Build:
         self.config, self.rules, self.tasks, self.known = config, rules, tasks, known
         self.tally, self.privacy = Tally(), Privacy(config.privacy, config.max_examples)
         self.tally.personal = self.privacy.figures
-        self.cleaned: list[Counters] = []
+        self.splitter = Splitter(0, 0, config.split_by)
+        self.cleaned: list[_Cleaned] = []
         self.num_tasks: dict[str, int] = {}
         self.num_again = 0
         self.num_parts = 1
@@ -135,56 +149,71 @@ class _Build:
         pieces = pieces_again(self.known) if self.known else self._pieces()
         self.num_parts = num_parts_for(len(pieces))
         self._clean(self._learned(pieces))
+        self._count_groups()
         self._compare()
         self._finish()
 
     # ------------------------------------------------------------ one document at a time
 
     def _pieces(self) -> list[Piece]:
-        """The pieces of the sources, those of large files read and set down."""
-        pieces = pieces_of(self.config)
-        large = [piece for piece in pieces if piece["large"]]
-        jobs = [{"piece": piece, "piece_bytes": reading.PIECE_BYTES} for piece in large]
-        counters = self._each("unroll", "hanlin.text.reading:unroll", jobs)
-        shelves = iter(enumerate(one["shelves"] for one in counters))
-        return [part for piece in pieces for part in (_unrolled(*next(shelves)) if piece["large"] else [piece])]
+        """The pieces of the sources, large files cut: where rows begin if that can be known, else read and set down."""
+        pieces, piece_bytes = pieces_of(self.config), reading.PIECE_BYTES
+        large = [LargeFile.of(piece, self.config, piece_bytes) for piece in pieces if piece["large"]]
+        found = self._each("survey", f"{_TASKS}.large:survey", [job for one in large for job in one.jobs])
+        for one in large:
+            one.cut([next(found) for _ in one.jobs])
+        jobs = [{"piece": one.piece, "piece_bytes": piece_bytes} for one in large if not one.stretches]
+        shelves = iter(enumerate(one["shelves"] for one in self._each("unroll", f"{_TASKS}.large:unroll", jobs)))
+        in_order = iter(large)
+        return [part for one in pieces for part in (next(in_order).pieces(shelves) if one["large"] else [one])]
 
     def _learned(self, pieces: Sequence[Piece]) -> Sequence[Piece]:
-        """The pieces once the rules have learned from all of them."""
-        if not self.rules.has_to_learn or self.rules.recall(what_was_learned(self.known)):
+        """The pieces once the rules have learned from all of them, in an earlier build or now."""
+        if not self.rules.has_to_learn:
             return pieces
-        for one in self._each("draft", f"{_TASKS}.clean:draft", [{"piece": piece} for piece in pieces]):
-            self.rules.learn_from(one["learned"])
-        self.rules.learned()
-        return [{"drafted": f"draft/{number:06}"} for number in range(len(pieces))]
+        known = what_was_learned(self.known)
+        is_known = self.rules.recall(known)
+        if not is_known:
+            self._each("draft", f"{_TASKS}.learning:draft", [{"piece": piece} for piece in pieces])
+            self._by_part("marks")
+        self._each("learned", f"{_TASKS}.learning:learned", [{"known": known if is_known else {}}])
+        self.rules.recall(read_json(self.tasks.folder("learned") / LEARNED))
+        return pieces if is_known else [{"drafted": f"draft/{number:06}"} for number in range(len(pieces))]
 
     def _clean(self, pieces: Sequence[Piece]) -> None:
-        jobs = [{"piece": piece, "learned": self.rules.to_recall(), "parts": self.num_parts} for piece in pieces]
-        self.cleaned = self._each("clean", f"{_TASKS}.clean:clean", jobs)
-        splitter = Splitter(0, 0, self.config.split_by)
+        learned = f"learned/{0:06}" if self.rules.has_to_learn else ""
         last_path = ""
-        for one in self.cleaned:
+        for one in self._each("clean", f"{_TASKS}.clean:clean", [{"piece": p, "learned": learned} for p in pieces]):
             self._add(one["tally"])
-            splitter.take(one["groups"])
+            self.splitter.take(one["split"])
+            self.cleaned.append(_Cleaned(**{name.name: one[name.name] for name in fields(_Cleaned)}))
             if one["first_file"] and one["first_file"][0] == last_path:  # a file in two pieces is one file
                 count(self.tally.encodings, one["first_file"][1], -1)
             last_path = one["last_path"] or last_path
             self.first_drop = self.first_drop or (Dropped(**one["first_drop"]) if one["first_drop"] else None)
-        self.tally.groups = splitter.groups()
         self.tasks.progress.start(say("text.building_corpus"))
         self.tasks.progress.done(self.tally.read)
+
+    def _count_groups(self) -> None:
+        """Count the groups of documents that are kept together, where there are any."""
+        if not self.config.split_by:
+            return
+        groups: dict[str, int] = {}
+        for one in self._by_part("split"):
+            groups = added(groups, one, 0)
+        self.tally.groups = self.splitter.checked(groups)
 
     @property
     def num_bytes(self) -> int:
         """Bytes of text that were read."""
-        return sum(one["bytes"] for one in self.cleaned)
+        return sum(one.bytes for one in self.cleaned)
 
     @property
     def bases(self) -> list[int]:
         """Where the survivors of each piece begin among all."""
         ends = [0]
         for one in self.cleaned:
-            ends.append(ends[-1] + one["survivors"])
+            ends.append(ends[-1] + one.survivors)
         return ends
 
     # ------------------------------------------------------------ all documents
@@ -201,7 +230,7 @@ class _Build:
     def _near_duplicates(self) -> None:
         self._by_part("bands")
         (groups,) = self._each("groups", f"{_TASKS}.compare:groups", [{}])
-        jobs = [{"portion": number} for number in range(groups["portions"])]
+        jobs = [{"portion": number, **groups} for number in range(groups["portions"])]
         found = self._each("clusters", f"{_TASKS}.compare:clusters", jobs)
         action, num_documents = self.config.near_dup.action, self.bases[-1] - self.num_again
         figures = cluster_figures(found, action, num_documents, self.config.max_examples)
@@ -213,31 +242,28 @@ class _Build:
 
     def _finish(self) -> None:
         """Carry out what was decided."""
-        has_validation = any(one["held_out"] for one in self.cleaned)
+        has_validation = any(one.held_out for one in self.cleaned)
         jobs = [
-            {"piece": number, "names": one["names"], "looks_for_leaks": has_validation}
+            {"piece": number, "names": one.names, "looks_for_leaks": has_validation}
             for number, one in enumerate(self.cleaned)
         ]
-        finished = self._each("finish", f"{_TASKS}.finish:finish", jobs)
-        for one in finished:
+        lines: dict[str, Any] = {}
+        against: dict[str, Any] = {}
+        for one in self._each("finish", f"{_TASKS}.finish:finish", jobs):
             self._add(one["tally"])
+            lines = cuts_added(lines, one["lines"], self.config.max_examples)
+            against = added(against, one["against"], self.config.max_examples)
         self._by_part("leaks")
         for one in self._each("settle", f"{_TASKS}.finish:settle", [{"piece": job["piece"]} for job in jobs]):
             self._add(one["tally"])
-        self._tell(finished)
+        self._tell(lines, against)
 
-    def _tell(self, finished: Sequence[Counters]) -> None:
+    def _tell(self, lines: Mapping[str, Any], against: Mapping[str, Any]) -> None:
         """What the last look found, of all pieces."""
-        config, most = self.config, self.config.max_examples
-        lines: dict[str, Any] = {}
-        against: dict[str, Any] = {}
-        for one in finished:
-            lines = added(lines, one["lines"], most)
-            against = added(against, one["against"], most)
-        if asked_of_lines(config):
-            self.tally.refined["lines"] = cut_figures(lines, most)
-        if config.against.paths:
-            self.tally.refined["against"] = against_figures(config.against, against)
+        if asked_of_lines(self.config):
+            self.tally.refined["lines"] = cut_figures(lines)
+        if self.config.against.paths:
+            self.tally.refined["against"] = against_figures(self.config.against, against)
         self.tally.refined = self.privacy.shown_in(self.tally.refined)
 
     def raise_if_empty(self) -> None:
@@ -248,7 +274,7 @@ class _Build:
 
     # ------------------------------------------------------------ tasks
 
-    def _each(self, step: str, function: str, jobs: Sequence[Mapping[str, Any]]) -> list[Counters]:
+    def _each(self, step: str, function: str, jobs: Sequence[Mapping[str, Any]]) -> Iterator[Counters]:
         shared = {
             "config": _plain(self.config), "bases": self.bases, "parts": self.num_parts, "num_tasks": self.num_tasks
         }  # fmt: skip
@@ -256,17 +282,12 @@ class _Build:
         self.num_tasks = {**self.num_tasks, step: len(jobs)}
         return found
 
-    def _by_part(self, step: str) -> list[Counters]:
-        room = "finish" if step == "leaks" else "compare"
+    def _by_part(self, step: str) -> Iterator[Counters]:
+        room = {"marks": "learning", "leaks": "finish"}.get(step, "compare")
         return self._each(step, f"{_TASKS}.{room}:{step}", [{"part": part} for part in range(self.num_parts)])
 
     def _add(self, table: Mapping[str, Any]) -> None:
         self.tally.add(table, self.config.max_examples)
-
-
-def _unrolled(number: int, num_shelves: int) -> Iterator[Piece]:
-    """The pieces of a large file."""
-    return ({"unrolled": f"unroll/{number:06}", "shelf": f"{shelf:06}"} for shelf in range(num_shelves))
 
 
 # ---------------------------------------------------------------- the folder

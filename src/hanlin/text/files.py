@@ -174,6 +174,15 @@ def chunks_of(path: Path) -> Iterator[bytes]:
             yield from iter(lambda: plain.read1(CHUNK_BYTES), b"")  # read would lose what stands before a cut
 
 
+def chunks_between(path: Path, start: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes of a file from one place to another, in chunks. Raises one of UNREADABLE."""
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < end and (chunk := file.read(min(CHUNK_BYTES, end - start))):
+            yield chunk
+            start += len(chunk)
+
+
 def _opened(suffix: str, file: BufferedReader) -> Any:
     if suffix.endswith(".gz"):
         return gzip.GzipFile(fileobj=file)

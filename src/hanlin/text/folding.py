@@ -26,6 +26,8 @@ HAN = ((0x3400, 0xA000), (0xF900, 0xFB00), (0x20000, 0x32000))
 _NUM_CODES = 0x110000
 # The primes of xxHash: odd, of even bits. PRIME has an inverse, so that a run's hash does not depend on its place.
 _PRIME = 0x9E3779B185EBCA87
+_SHORT = 16
+"""Windows of more are summed by running sums, which is slower for fewer."""
 _MIX = (np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
 
 
@@ -74,11 +76,21 @@ def windows(hashes: npt.NDArray[np.unsignedinteger], size: int) -> Hashes:
     if count <= 0:
         return np.empty(0, np.uint64)
     values = hashes.astype(np.uint64)
+    if size > _SHORT:
+        return mixed(_sums(values, size))
     total = values[:count] + np.uint64(1)
     for place in range(1, size):
         total *= np.uint64(_PRIME)
         total += values[place : place + count]
     return mixed(total)
+
+
+def _sums(values: Hashes, size: int) -> Hashes:
+    """The same sums before mixing, by two running sums whatever the size: value * PRIME^-place, moved to its window."""
+    powers, inverses = _powers(len(values) + 1)
+    running = np.concatenate((np.zeros(1, np.uint64), np.cumsum(values * inverses[:-1], dtype=np.uint64)))
+    count = len(values) - size + 1
+    return (running[size:] - running[:-size]) * powers[size - 1 : size - 1 + count] + powers[size - 1]
 
 
 def windows_by_size(hashes: Hashes, sizes: Collection[int]) -> Iterator[tuple[int, Hashes]]:

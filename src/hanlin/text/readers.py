@@ -78,9 +78,13 @@ def source_name(source: SourceConfig) -> str:
     return shown(source.name or Path(source.path).name or source.path)
 
 
-def read_file(path: Path, source: SourceConfig, options: ReadConfig) -> Iterator[Event]:
-    """Yield everything in one file of a source; one that vanished meanwhile is dropped like any that cannot be read."""
-    for content, item in items_of(path, options, form=source.format, columns=(source.text_field, *KEPT_COLUMNS)):
+def read_file(
+    path: Path, source: SourceConfig, options: ReadConfig, stretch: tuple[int, int, int] | None = None
+) -> Iterator[Event]:
+    """Yield everything in one file of a source, or in a `stretch` of it (`Content`); one that vanished meanwhile is
+    dropped like any that cannot be read."""
+    columns = (source.text_field, *KEPT_COLUMNS)
+    for content, item in items_of(path, options, form=source.format, columns=columns, stretch=stretch):
         match item:
             case Fault():
                 yield _dropped(item, content, source)

@@ -44,16 +44,18 @@ from hanlin.text.rules.measures import VERSION as MEASURES
 
 READ_BY = ("sources", "read", "normalise", "privacy")
 """Settings that decide what is read, how it is evened out, and what personal data is left in it."""
-VERSION = 4
+VERSION = 5
 """Raised by hand when the same sources and settings would be read otherwise, or cut into other pieces."""
 READING = "reading.json"
 STORED = (*KEPT, LEDGER, REMOVED, LEAKED)
 
-PIECE_BYTES = 16 << 20
+PIECE_BYTES = 8 << 20
 """Text of one task: seconds of work, so that many of them keep all workers busy and a lost one costs little."""
 PIECE_FILES = 5000
 LARGE_BYTES = 32 << 20
 """A file of more than this is cut into pieces by a task of its own, before the others begin."""
+CUT_SUFFIXES = (".jsonl", ".ndjson", ".parquet")
+"""Files of which any part can be read by itself."""
 UNPACKED = 4
 """What a packed file is taken to grow to."""
 
@@ -82,12 +84,14 @@ Raw = Document | Dropped
 def pieces_of(config: CorpusConfig) -> list[Piece]:
     """Cut the sources into pieces, in their order; a file that is too large is one of its own, with `large` set.
 
-    What is passed over stands where its source begins. Raises InputError for a path without files.
+    A file of which any part can be read by itself is too large when it is more than a piece. What is passed over
+    stands where its source begins. Raises InputError for a path without files.
     """
     pieces: list[dict[str, Any]] = [{"parts": [], "large": False}]
     size = number = 0
     for source, part, part_bytes in _parts(config):
-        is_large = part_bytes > LARGE_BYTES
+        least = PIECE_BYTES if _may_be_cut(part, config.sources[source]) else LARGE_BYTES
+        is_large = part_bytes > least
         if number and (is_large or size + part_bytes > PIECE_BYTES or number == PIECE_FILES):
             pieces.append({"parts": [], "large": False})
             size = number = 0
@@ -119,6 +123,11 @@ def _parts(config: CorpusConfig) -> Iterator[tuple[int, str | dict[str, Any], in
         yield from ((number, str(path), _text_bytes(path)) for path in files)
 
 
+def _may_be_cut(part: str | Mapping[str, Any], source: SourceConfig) -> bool:
+    is_named = isinstance(part, str) and part.lower().endswith(CUT_SUFFIXES)
+    return is_named and source.format in ("auto", "jsonl", "parquet")
+
+
 def _text_bytes(path: Path) -> int:
     return path.stat().st_size * (UNPACKED if path.suffix.lower() in PACKED else 1)
 
@@ -129,35 +138,14 @@ def read_raw(piece: Piece, config: CorpusConfig) -> Iterator[Raw]:
         if "skipped" in part:
             yield Dropped(**part["skipped"])
         for path in part.get("paths", ()):
-            yield from read_file(Path(path), _as_named(config.sources[part["source"]], path), config.read)
+            source = _as_named(config.sources[part["source"]], path, part)
+            yield from read_file(Path(path), source, config.read, part.get("stretch"))
 
 
-def _as_named(source: SourceConfig, path: str) -> SourceConfig:
-    """One file of a source, under the source's name."""
-    return source.model_copy(update={"path": path, "name": source_name(source)})
-
-
-def unroll(job: Mapping[str, Any], folder: Path, storage: Storage) -> dict[str, Any]:
-    """Task: read a large file, and put what it holds on shelves of one piece each."""
-    config = CorpusConfig(**job["config"])
-    raws, number, is_open = read_raw(job["piece"], config), 0, True
-    while is_open:
-        with ShelfWriter(folder / f"{number:06}") as shelf:
-            is_open = _fill(shelf, raws, job["piece_bytes"])
-        number += 1
-    return {"shelves": number}
-
-
-def _fill(shelf: ShelfWriter, raws: Iterator[Raw], piece_bytes: int) -> bool:
-    """Put documents on a shelf until it holds a piece; return whether it does."""
-    size = 0
-    for raw in raws:
-        line = row(raw)
-        shelf.add(line)
-        size += len(line)
-        if size >= piece_bytes:
-            return True
-    return False
+def _as_named(source: SourceConfig, path: str, part: Mapping[str, Any]) -> SourceConfig:
+    """One file of a source, under the source's name; in the format that was found, where it was looked at."""
+    found = {"path": path, "name": source_name(source), "format": part.get("form", source.format)}
+    return source.model_copy(update=found)
 
 
 # ---------------------------------------------------------------- events

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from hanlin.base.errors import InputError
 from hanlin.text.dedup import text_digest
 from hanlin.text.document import Document
 from hanlin.text.families import FAMILY
+from hanlin.text.folding import Hashes
 from hanlin.text.ledger import KEPT
 
 
@@ -18,7 +21,7 @@ class Splitter:
 
     A document without the field is a group of its own, or one with those that it was made from and that were made from
     it (`families.py`). `site` is the host of its `url` where it has no such field.
-    Memory: 16 bytes and a set's entry for each group.
+    Memory: 16 bytes and a set's entry for each group of a piece.
     """
 
     def __init__(self, seed: int, validation_fraction: float, field: str = "") -> None:
@@ -40,25 +43,27 @@ class Splitter:
 
     def table(self) -> dict[str, Any]:
         """Return what was seen, as plain data for `take`; nothing without a field."""
-        if not self._field:
-            return {}
-        groups = {part: sorted(digest.hex() for digest in digests) for part, digests in self._groups.items()}
-        return {"groups": groups, "documents": self._num_documents, "fields": sorted(self._fields)}
+        return {"documents": self._num_documents, "fields": sorted(self._fields)} if self._field else {}
+
+    def records(self) -> Hashes:
+        """Return (n, 3): the digest of each group in two numbers, and its part by its place among the parts."""
+        rows = [
+            (*np.frombuffer(digest, ">u8").tolist(), place)
+            for place, part in enumerate(KEPT)
+            for digest in sorted(self._groups[part])
+        ]
+        return np.array(rows, np.uint64).reshape(-1, 3)
 
     def take(self, table: Mapping[str, Any]) -> None:
         """Add what the splitter of another part of the corpus saw."""
-        for part, digests in table.get("groups", {}).items():
-            self._groups[part].update(map(bytes.fromhex, digests))
         self._num_documents += table.get("documents", 0)
         self._fields.update(table.get("fields", ()))
 
-    def groups(self) -> dict[str, int]:
-        """Return how many groups each part got; nothing without a field. Raises InputError where no document has it."""
-        if not self._field:
-            return {}
-        if self._num_documents and not any(self._groups.values()):
+    def checked(self, groups: Mapping[str, int]) -> dict[str, int]:
+        """Return how many groups each part got. Raises InputError where no document has the field."""
+        if self._num_documents and not any(groups.values()):
             raise InputError("text.no_such_group", field=self._field, known=", ".join(sorted(self._fields)))
-        return {part: len(groups) for part, groups in self._groups.items()}
+        return dict(groups)
 
     def _group(self, meta: Mapping[str, str | int | float]) -> str | None:
         if self._field in meta:

@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from hanlin.base.engines import Processes
 from hanlin.base.progress import Progress
 from hanlin.base.tasks import Engine
@@ -34,7 +37,8 @@ SETTINGS: dict[str, Any] = {
 
 
 def write_messy(folder: Path, num: int = 90) -> None:
-    """Files of rows, one larger than a piece can be; plain text, a hidden file, one that is none."""
+    """Files of rows, of which three are larger than a piece can be: one that is cut where its lines begin, one cut
+    where its row groups do, one that has to be read as a whole; plain text, a hidden file, one that is none."""
     draw = random.Random(5)
     pages = [document(draw, number) for number in range(num)]
     for number in range(0, num, 5):
@@ -42,8 +46,12 @@ def write_messy(folder: Path, num: int = 90) -> None:
     pages += [f"Quoted {number}:\n{pages[number + 1]}" for number in range(4)]
     rows = [json.dumps({"text": page, "book": f"book {draw.randrange(9)}"}, ensure_ascii=False) for page in pages]
     folder.mkdir(parents=True)
-    (folder / "large.jsonl").write_text("\n".join(rows[: num // 2]), "utf-8")
-    for start in range(num // 2, len(rows), 6):
+    third = num // 3
+    (folder / "large.jsonl").write_text("\n".join(rows[:third]), "utf-8")
+    (folder / "marked.jsonl").write_text("\n".join(rows[third : 2 * third]), "utf-8-sig")
+    table = pa.table({"text": pages[2 * third : num], "book": ["book 9"] * (num - 2 * third)})
+    pq.write_table(table, folder / "large.parquet", row_group_size=4, compression="none")
+    for start in range(num, len(rows), 6):
         (folder / f"rows-{start:03}.jsonl").write_text("\n".join([*rows[start : start + 6], "{bad"]), "utf-8")
     (folder / "a.txt").write_bytes(
         "今天天气很好，我们一起去公园里走走，看看花，再回家吃饭，晚上一起看书，第二天再出发。".encode("gb18030")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +18,9 @@ from hanlin.base.engines import Processes, Ranks, RayTasks
 from hanlin.base.errors import InputError, MachineError
 from hanlin.base.files import FolderLock
 from hanlin.text import reading
+from hanlin.text.building import compare
 from hanlin.text.config import CorpusConfig
-from hanlin.text.corpus import build_corpus, read_corpus
+from hanlin.text.corpus import FILES, build_corpus, read_corpus
 from hanlin.text.ledger import LEDGER, REMOVED, documents_of, path_of, rows_of
 from hanlin.text.reading import pieces_of
 
@@ -54,7 +58,8 @@ def test_the_example_meets_every_step_in_many_pieces(texts: Path, alone: Path) -
     kept = sum(part["documents"] for part in figures["splits"].values())
     unread = sum(figures["dropped"][name] for name in ("hidden", "binary", "not_json"))
     assert figures["read"] == kept + sum(figures["dropped"].values()) - unread
-    assert (texts / "large.jsonl").stat().st_size > LARGE_BYTES
+    sizes = {path.name: path.stat().st_size for path in texts.iterdir()}
+    assert min(sizes[name] for name in ("large.jsonl", "large.parquet", "marked.jsonl")) > PIECE_BYTES
     assert digest_of(texts.parent / "seen") == digest_of(alone)
 
 
@@ -85,11 +90,29 @@ def test_ranks_build_what_one_process_builds(texts: Path, alone: Path, tmp_path:
     assert figures[0] == figures[1], "every rank knows what came of it"
 
 
-def test_tasks_may_meet_at_an_address(texts: Path, alone: Path, tmp_path: Path) -> None:
+@pytest.mark.story
+def test_torchrun_starts_ranks_that_build_what_one_process_builds(texts: Path, tmp_path: Path) -> None:
+    """The real launcher with two ranks, each a program of its own."""
+    shutil.copy(texts / "large.jsonl", tmp_path / "large.jsonl")
+    build_corpus(CorpusConfig(sources=(str(tmp_path / "large.jsonl"),)), tmp_path / "alone", engine=Processes(1))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--no-python"]
+    command = [sys.executable, str(Path(__file__).with_name("small_pieces.py")), "data", "build"]
+    job = [str(tmp_path / "large.jsonl"), "--engine", "rank", "--out", str(tmp_path / "out")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([*torchrun, *command, *job], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    for name in FILES:
+        assert path_of(tmp_path / "out", name).read_bytes() == path_of(tmp_path / "alone", name).read_bytes()
+
+
+def test_tasks_may_meet_at_an_address(texts: Path, tmp_path: Path) -> None:
+    """At one that two processes see, and at one that is no folder of any disk, which only this process sees."""
     config = CorpusConfig(sources=(str(texts),), near_dup={"action": "drop"})
     one = build_corpus(config, tmp_path / "one", engine=Processes(1))
     two = build_corpus(config, tmp_path / "two", engine=Processes(2), work=f"file://{tmp_path}/shared")
-    assert one.figures == two.figures and digest_of(tmp_path / "one") == digest_of(tmp_path / "two")
+    far = build_corpus(config, tmp_path / "far", engine=Processes(1), work=f"memory://{tmp_path}/bucket")
+    assert one.figures == two.figures == far.figures
+    assert digest_of(tmp_path / "one") == digest_of(tmp_path / "two") == digest_of(tmp_path / "far")
 
 
 def test_pieces_change_no_document_and_no_row_of_the_ledger(
@@ -106,6 +129,12 @@ def test_pieces_change_no_document_and_no_row_of_the_ledger(
     for part in ("train", "validation"):
         assert list(read_corpus(tmp_path / "whole", part)) == list(read_corpus(alone, part)) != []
     assert list(documents_of(path_of(tmp_path / "whole", REMOVED))) == list(documents_of(path_of(alone, REMOVED)))
+
+
+def test_portions_change_nothing(texts: Path, alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "PAIRS_PER_PORTION", 1)
+    build(texts, tmp_path / "out", Processes(1))
+    assert digest_of(tmp_path / "out") == digest_of(alone)
 
 
 def test_an_earlier_build_in_pieces_is_taken_again_piece_by_piece(texts: Path, alone: Path, tmp_path: Path) -> None:

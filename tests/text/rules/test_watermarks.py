@@ -6,10 +6,12 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import zstandard
 
-from hanlin.text.rules.watermarks import WatermarkFinder, Watermarks
+from hanlin.text.rules import watermarks
+from hanlin.text.rules.watermarks import WatermarkFinder, Watermarks, many_spellings, watermarks_of
 
 PROSE = "他慢慢地走回家去，一路上想着白天的事情，谁也没有说话。"
 MARKS = "*.-~/|+`'，。_ !"
@@ -98,6 +100,25 @@ def test_too_few_spellings_prove_nothing() -> None:
     texts = [f"{PROSE}\n{disguised('bookheavencom', draw)}" for _ in range(6)]
     assert cleaned(texts, least_spellings=30)[1] == []
     assert Watermarks(frozenset()).remove(texts[0]) == (texts[0], [])
+
+
+@pytest.mark.parametrize("at_hand", [2, 1 << 15])
+def test_what_is_learned_apart_is_what_is_learned_together(at_hand: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pieces of a corpus do it: the spellings of each by way of the disk, none of which tells enough."""
+    draw = random.Random(8)
+    texts = [f"{PROSE}\n{disguised('bookheavencom', draw)}\n{disguised('小说天堂书海阁', draw)}" for _ in range(40)]
+    together = WatermarkFinder()
+    for text in texts:
+        together.learn(text)
+    expected = together.found().stretches
+    monkeypatch.setattr(watermarks, "MOST_AT_HAND", at_hand)
+    apart = [WatermarkFinder() for _ in range(20)]
+    for number, text in enumerate(texts):
+        apart[number % 20].learn(text)
+    records = np.concatenate([finder.records() for finder in apart])
+    assert not any(finder.found().stretches for finder in apart)
+    assert watermarks_of(many_spellings(records, 5)).stretches == expected != frozenset()
+    assert watermarks_of(many_spellings(records[:0], 5)).stretches == frozenset()
 
 
 @pytest.mark.parametrize(

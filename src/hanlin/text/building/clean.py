@@ -1,8 +1,8 @@
-"""The steps that need to see one document at a time, as tasks: a piece of the sources in, a shelf of fates out.
+"""The step that needs to see one document at a time, as a task: a piece of the sources in, a shelf of fates out.
 
     read -> too much personal data? -> edit -> too short? -> beyond a threshold? -> train | validation
 
-Where watermarks have to be learned from all documents first, reading is a task of its own (`draft`).
+Where rules have to learn from all documents first, reading is a task of its own (`learning.py`).
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from hanlin.base.files import read_json
 from hanlin.base.seeds import Seeds
 from hanlin.base.storage import Storage
+from hanlin.text.building.learning import LEARNED
+from hanlin.text.building.parts import write_by_key
 from hanlin.text.building.shelf import ShelfWriter
 from hanlin.text.building.survivors import GONE, TRAIN, VALIDATION, Survivors
 from hanlin.text.config import CorpusConfig
 from hanlin.text.document import Document, Dropped
 from hanlin.text.ledger import REMOVED, UNREAD, Entry, place_of, row
 from hanlin.text.privacy.treat import Privacy, in_words, is_too_much, total, treated
-from hanlin.text.reading import Draft, Event, events_of, set_down
+from hanlin.text.reading import Draft, Event, events_of
 from hanlin.text.rules.rulebook import Rulebook, kind_of
 from hanlin.text.split import Splitter
 from hanlin.text.tally import Tally, count
@@ -31,20 +34,12 @@ from hanlin.text.work import Refusal, Work
 CODES = {"train": TRAIN, "validation": VALIDATION}
 
 
-def draft(job: Mapping[str, Any], folder: Path, storage: Storage) -> dict[str, Any]:
-    """Task: read a piece, set its documents down, and note what the rules learn from them."""
-    config = CorpusConfig(**job["config"])
-    rules = Rulebook(config.rules, config.quality)
-    for one in set_down(events_of(job["piece"], config, storage), folder / "drafts"):
-        rules.learn(one.document)
-    return {"learned": rules.so_far()}
-
-
 def clean(job: Mapping[str, Any], folder: Path, storage: Storage) -> dict[str, Any]:
     """Task: take the documents of a piece through the steps, and leave what the later steps ask for."""
     config = CorpusConfig(**job["config"])
     cleaner = Cleaner(config)
-    cleaner.rules.recall(job["learned"])
+    if job["learned"]:
+        cleaner.rules.recall(read_json(storage.folder(job["learned"]) / LEARNED))
     survivors = Survivors(config, folder, job["parts"])
     rows: list[tuple[int, ...]] = []
     with ShelfWriter(folder / "documents") as shelf:
@@ -56,6 +51,8 @@ def clean(job: Mapping[str, Any], folder: Path, storage: Storage) -> dict[str, A
                 survivors.add(now)
     np.save(folder / "fates.npy", np.array(rows, np.int64).reshape(-1, 6))
     survivors.write()
+    if config.split_by:
+        write_by_key(folder / "split", cleaner.splitter.records(), job["parts"])
     return cleaner.counters(len(survivors))
 
 
@@ -121,7 +118,7 @@ class Cleaner:
             "first_drop": asdict(self.losses.first) if self.losses.first else None,
             "first_file": self._first_file,
             "last_path": self._last_path,
-            "groups": self.splitter.table(),
+            "split": self.splitter.table(),
         }
 
     # ------------------------------------------------------------ the steps: each may alter the work or refuse it

@@ -1,12 +1,13 @@
 """The steps that look at all documents, as tasks: a part of the keys in, decisions by piece out.
 
+    split      groups of all pieces -> how many each part got       by part of the keys
     exact      equal digests -> the later ones                      by part of the keys
     bands      equal bands, agreeing signatures -> candidates       by part of the keys
     groups     candidates -> whole groups in portions               one task
     clusters   true similarity -> which go, which stays             by portion
     lines      equal lines, paragraphs, windows -> what to cut      by part of the keys
 
-Memory: a part of the records, a bit for each document, and (in `groups`) 16 bytes for each pair of candidates.
+Memory: a part of the records, a byte for each document, in `groups` 24 for each.
 """
 
 from __future__ import annotations
@@ -30,16 +31,25 @@ from hanlin.text.building.survivors import FATE, GONE, Ints, Numbering, asked_of
 from hanlin.text.config import CorpusConfig
 from hanlin.text.document import Document
 from hanlin.text.duplicates.candidates import grouped, promising, sharing, unique
+from hanlin.text.duplicates.forest import ends_of, join
 from hanlin.text.duplicates.near import Cluster, Similarity, clusters_among, shingling_of
 from hanlin.text.duplicates.records import in_order
 from hanlin.text.duplicates.repeated import PLACE_BITS, in_common, later, twin_windows
 from hanlin.text.folding import Hashes
+from hanlin.text.ledger import KEPT
 
 Job = Mapping[str, Any]
 
 SHOWN_CHARS = 120
 PAIRS_PER_PORTION = 20_000
 OPEN_SHELVES = 16
+
+
+def split(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
+    """Task: count the groups that are kept together, each once."""
+    folders = [storage.folder(f"clean/{piece:06}") / "split" for piece in range(len(job["bases"]) - 1)]
+    records = np.unique(gathered(folders, job["part"], 3, job["parts"]), axis=0)
+    return {part: int(np.count_nonzero(records[:, 2] == place)) for place, part in enumerate(KEPT)}
 
 
 def exact(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
@@ -72,24 +82,27 @@ def bands(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
 
 
 def groups(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
-    """Task: put the candidates of all parts together, and cut them into portions of whole groups."""
-    found = [np.load(storage.folder(f"bands/{part:06}") / "pairs.npy") for part in range(job["parts"])]
-    pairs, roots = grouped(unique(found))
-    is_border = np.concatenate(([False], roots[1:] != roots[:-1]))[: len(pairs)]
-    borders, start = [0], 0
-    for border in np.flatnonzero(is_border).tolist():
-        if border - start >= PAIRS_PER_PORTION:
-            borders.append(start := border)
-    with disk_errors(folder):
-        for number, portion in enumerate(np.split(pairs, borders[1:])):
-            np.save(folder / f"{number:06}.npy", portion)
-    return {"portions": len(borders)}
+    """Task: find which candidates of all parts belong together, and cut them into portions of whole groups."""
+    paths = [storage.folder(f"bands/{part:06}") / "pairs.npy" for part in range(job["parts"])]
+    roots, counts = np.arange(job["bases"][-1]), np.zeros(job["bases"][-1], np.int64)
+    for path in paths:
+        join(roots, np.load(path))
+    for path in paths:
+        np.add.at(counts, ends_of(roots, np.load(path)[:, 0]), 1)
+    portions = (np.cumsum(counts) - counts) // PAIRS_PER_PORTION  # of a group: by the pairs that stand before it
+    num_portions = int(portions[-1]) + 1 if len(portions) else 1
+    for part, path in enumerate(paths):
+        pairs = np.load(path)
+        write_parts(folder / f"{part:06}", pairs, portions[ends_of(roots, pairs[:, 0])], num_portions)
+    return {"portions": num_portions}
 
 
 def clusters(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
     """Task: compare the candidates of a portion by their true similarity, and settle who stays."""
     config, numbering = CorpusConfig(**job["config"]), Numbering(job["bases"])
-    pairs = np.load(storage.folder("groups/000000") / f"{job['portion']:06}.npy")
+    paths = [storage.folder("groups/000000") / f"{part:06}" for part in range(job["parts"])]
+    candidates = gathered(paths, job["portion"], 2, job["portions"]).astype(np.int64)
+    pairs, _ = grouped(unique([candidates]))  # those of one group one after the other: their texts stay at hand
     numbers = np.unique(pairs)
     ranks = dict(zip(numbers.tolist(), _ranks(storage, numbering, numbers).tolist(), strict=True))
     told = _ClusterFigures(config.max_examples)

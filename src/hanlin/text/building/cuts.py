@@ -16,6 +16,7 @@ from hanlin.text.config import LinesConfig
 from hanlin.text.document import Document
 from hanlin.text.duplicates.repeated import PLACE_BITS, Span, line_spans, passages, places_of, twins_of, without
 from hanlin.text.folding import Hashes
+from hanlin.text.tally import added
 from hanlin.text.work import Outcome, Refusal
 
 
@@ -85,9 +86,15 @@ class Cutter:
         return {kind: {**counts, "examples": self._examples[kind]} for kind, counts in self._counts.items()}
 
 
-def cut_figures(found: Mapping[str, Any], most: int) -> dict[str, Any]:
+def cuts_added(one: Mapping[str, Any], other: Mapping[str, Any], most: int) -> dict[str, Any]:
+    """Return what was cut in one part of the corpus and another, with the first examples."""
+    both = added(one, other, most)
+    return {kind: {**found, "examples": dict(list(found["examples"].items())[:most])} for kind, found in both.items()}
+
+
+def cut_figures(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was cut in all pieces."""
     return {
-        kind: {**counts, "examples": [{"text": text, "id": id} for text, id in list(counts["examples"].items())[:most]]}
+        kind: {**counts, "examples": [{"text": text, "id": id} for text, id in counts["examples"].items()]}
         for kind, counts in found.items()
     }

@@ -17,13 +17,13 @@ import numpy.typing as npt
 from hanlin.base.files import disk_errors
 from hanlin.text.folding import Hashes
 
-MOST_PARTS = 256
+MOST_PARTS = 1024
 _HIGH = np.uint64(32)
 
 
 def num_parts_for(num_pieces: int) -> int:
     """Return into how many parts the keys of so many pieces are cut: a part weighs as much as the keys of two pieces
-    (5 MB where documents are of 2,000 characters), until there are so many that the files of all could not be kept."""
+    (2.5 MB where documents are of 2,000 characters), up to 16 GB of text: each writer's file has a border for each."""
     return max(1, min(MOST_PARTS, num_pieces // 2))
 
 

@@ -24,8 +24,8 @@ TextOf = Callable[[int], str]
 SimilarityOf = Callable[[int, int], float]
 Pair = tuple[int, int, float]
 
-CACHED_SHINGLES = 1 << 22
-"""Hashes of texts that are kept at hand while pairs are compared: 32 MB."""
+CACHED_SHINGLES = 1 << 20
+"""Hashes of texts that are kept at hand while pairs are compared: 8 MB. Those of one group come one after the other."""
 LONGEST = 1 << 40
 
 

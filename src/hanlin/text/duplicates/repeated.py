@@ -16,7 +16,7 @@ import numpy as np
 from hanlin.text.config import LinesConfig
 from hanlin.text.dedup import text_digest
 from hanlin.text.duplicates.records import runs
-from hanlin.text.folding import Codes, Hashes, codes_of, simplified, windows
+from hanlin.text.folding import Codes, Hashes, codes_of, mixed, simplified, windows
 
 Span = tuple[int, int]
 TextOf = Callable[[int], str]
@@ -116,7 +116,8 @@ def window_records(least: int, number: int, text: str) -> Hashes:
     gap = least // 2
     hashes = windows(simplified(codes_of(text)), least - gap + 1)
     places = _minima(hashes, gap)
-    return np.stack((hashes[places], (np.uint64(number) << PLACE_BITS) | places.astype(np.uint64)), axis=1)
+    keys = mixed(hashes[places])  # the smallest of hashes are small: as keys they would all lie in the first part
+    return np.stack((keys, (np.uint64(number) << PLACE_BITS) | places.astype(np.uint64)), axis=1)
 
 
 def twin_windows(records: Hashes) -> Hashes:
@@ -147,11 +148,20 @@ def twins_of(twins: Hashes, number: int) -> list[tuple[int, int, int]]:
 
 
 def _minima(hashes: Hashes, gap: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Places of the smallest of every `gap` neighbours (of all, where there are fewer)."""
-    if len(hashes) <= gap:
-        return np.array([hashes.argmin()] if len(hashes) else [], np.int64)
-    views = np.lib.stride_tricks.sliding_window_view(hashes, gap)
-    return np.unique(views.argmin(axis=1) + np.arange(len(views)))
+    """Places of the smallest of every `gap` neighbours (of all, where there are fewer), the first of equal ones.
+
+    The least of a window is that of the end of one block or of the beginning of the next (van Herk 1992): two passes,
+    however wide the window. Places ride in the low bits, so that hashes count by their upper 36.
+    """
+    if not len(hashes):
+        return np.empty(0, np.int64)
+    gap, mask = min(gap, len(hashes)), (np.uint64(1) << PLACE_BITS) - np.uint64(1)
+    blocks = np.full((-(-len(hashes) // gap), gap), np.iinfo(np.uint64).max)
+    blocks.ravel()[: len(hashes)] = (hashes & ~mask) | np.arange(len(hashes), dtype=np.uint64)
+    to_end = np.minimum.accumulate(blocks[:, ::-1], axis=1)[:, ::-1].ravel()
+    from_start = np.minimum.accumulate(blocks, axis=1).ravel()
+    least = np.minimum(to_end[: len(hashes) - gap + 1], from_start[gap - 1 : len(hashes)])
+    return np.unique(least & mask).astype(np.int64)
 
 
 def _common_run(one: Codes, place: int, other: Codes, there: int) -> Span:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hanlin.text.formats.content import Content, Fault, Item, Row
@@ -31,13 +32,26 @@ def read_parquet(content: Content) -> Iterator[Item]:
             yield from _row_groups(file, content)
 
 
+def row_groups_of(path: Path, column: str) -> list[tuple[int, int]]:
+    """Return rows and bytes of each row group of a Parquet file; none where it is damaged or lacks the column."""
+    import pyarrow.parquet as pq  # as above
+
+    try:
+        with pq.ParquetFile(path) as file:
+            groups = [file.metadata.row_group(group) for group in range(file.num_row_groups)]
+            is_there = column in file.schema_arrow.names
+            return [(group.num_rows, group.total_byte_size) for group in groups] if is_there else []
+    except Exception:  # whatever it is, the reader will tell
+        return []
+
+
 def _row_groups(file: pq.ParquetFile, content: Content) -> Iterator[Item]:
     names = file.schema_arrow.names
     if fault := content.lacking(names, ":1"):
         yield fault
         return
-    first = 1
-    for group in range(file.num_row_groups):
+    start, end, first = content.stretch or (0, file.num_row_groups, 1)
+    for group in range(start, end):
         num_rows = file.metadata.row_group(group).num_rows
         batches = file.iter_batches(BATCH_ROWS, row_groups=[group], columns=_wanted(names, content))
         yield from _rows(batches, first, first + num_rows - 1)

@@ -22,7 +22,7 @@ from hanlin.base.files import disk_errors
 from hanlin.text.config import ReadConfig
 from hanlin.text.encodings import decoded_stream
 from hanlin.text.families import MARKS
-from hanlin.text.files import chunks_of, is_packed, suffixes_of
+from hanlin.text.files import chunks_between, chunks_of, is_packed, suffixes_of
 
 KEPT_COLUMNS = ("id", "source", "url", "title", "date", "licence", "license", "book", "site", "group", "label", *MARKS)
 """Columns of a row that stay with its document."""
@@ -102,6 +102,7 @@ class Content:
 
     `columns` are the columns wanted of a row, the first of them needed; None wants all and needs none. `encoding` is
     that of its text, "" as long as nobody asked; `num_faults` counts the places where the text does not keep to it.
+    `stretch` is the part of it that is read: its first byte (or row group), its end, and the number of its first row.
     """
 
     path: Path
@@ -111,9 +112,12 @@ class Content:
     columns: tuple[str, ...] | None = None
     encoding: str = ""
     num_faults: int = 0
+    stretch: tuple[int, int, int] | None = None
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the unpacked bytes. Raises one of UNREADABLE, or UnpacksTooMuch."""
+        if self.stretch:
+            return chunks_between(self.path, *self.stretch[:2])
         chunks = chunks_of(self.path)
         return self.guard.watched(chunks, self.name) if is_packed(self.path) else chunks
 

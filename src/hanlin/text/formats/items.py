@@ -15,7 +15,7 @@ from typing import Literal
 
 from hanlin.text.config import Format, ReadConfig
 from hanlin.text.encodings import HEAD_BYTES, doubtful_part, encoding_of
-from hanlin.text.files import UNREADABLE
+from hanlin.text.files import UNREADABLE, is_packed
 from hanlin.text.formats.archives import BETWEEN, is_archive, members_of
 from hanlin.text.formats.content import Content, Fault, Guard, Item, Text, UnpacksTooMuch
 from hanlin.text.formats.table import BINARY, READERS, format_of
@@ -25,15 +25,16 @@ Found = tuple[Content, Item]
 
 
 def items_of(
-    path: Path, options: ReadConfig, *, form: Literal["auto", Format] = "auto", columns: Sequence[str] | None = None
-) -> Iterator[Found]:
+    path: Path, options: ReadConfig, *, form: Literal["auto", Format] = "auto", columns: Sequence[str] | None = None,
+    stretch: tuple[int, int, int] | None = None,
+) -> Iterator[Found]:  # fmt: skip
     """Yield everything in a file. Whatever is wrong with it is a Fault; only a full disk is an error (DiskFull).
 
     `columns` are those wanted of a row, the first of them needed; None wants all. `form` is that of the file, or of
-    all members of an archive.
+    all members of an archive. Of a file that was looked at before a `stretch` may be asked for (`Content`).
     """
     wanted = None if columns is None else tuple(columns)
-    content = Content(path, str(path), options, Guard(0, options), wanted)
+    content = Content(path, str(path), options, Guard(0, options), wanted, stretch=stretch)
     try:
         content.guard = Guard(path.stat().st_size, options)
         yield from _items(content, form, depth=0)
@@ -62,7 +63,26 @@ def _members(content: Content, form: Literal["auto", Format], depth: int) -> Ite
             yield from _items(inside, form, depth + 1)
 
 
+def form_and_encoding(
+    path: Path, options: ReadConfig, form: Literal["auto", Format] = "auto"
+) -> tuple[Format | None, str | None]:
+    """Return what a file is by its name and its first bytes; None for what is packed, an archive or cannot be read."""
+    content = Content(path, str(path), options, Guard(0, options))
+    if is_packed(path) or is_archive(content.name):
+        return None, None
+    try:
+        head = _head(content)
+    except UNREADABLE:
+        return None, None
+    found = format_of(content, head) if form == "auto" else form
+    return found, found if found in BINARY else encoding_of(head)
+
+
 def _of_file(content: Content, chosen: Literal["auto", Format]) -> Iterator[Found]:
+    if content.stretch and chosen != "auto":
+        content.encoding = chosen if chosen in BINARY else "utf-8"
+        yield from _read(content, chosen)
+        return
     head = _head(content)
     form = format_of(content, head) if chosen == "auto" else chosen
     encoding = form if form in BINARY else _encoding(content, head)

@@ -17,7 +17,8 @@ def read_text(content: Content) -> Iterator[Item]:
 
 def read_jsonl(content: Content) -> Iterator[Item]:
     """Yield one row for each line. Faults: row_too_long, not_json, not_object."""
-    for number, line in enumerate(lines_of(content.decoded(), content.options.max_row_chars), start=1):
+    first = content.stretch[2] if content.stretch else 1
+    for number, line in enumerate(lines_of(content.decoded(), content.options.max_row_chars), start=first):
         if line is None:
             yield Fault("row_too_long", f":{number}")
         elif line.strip():

@@ -11,6 +11,7 @@ from hanlin.base.errors import ConfigError, Problem
 from hanlin.base.messages import say
 from hanlin.text.config import QualityConfig, RulesConfig
 from hanlin.text.document import Document
+from hanlin.text.folding import Hashes
 from hanlin.text.rules.badwords import read_bad_words
 from hanlin.text.rules.debris import remove_debris
 from hanlin.text.rules.lines import remove_lines
@@ -32,7 +33,7 @@ from hanlin.text.rules.presets import (
     threshold_names,
 )
 from hanlin.text.rules.scores import Scores
-from hanlin.text.rules.watermarks import WatermarkFinder, Watermarks
+from hanlin.text.rules.watermarks import WatermarkFinder, Watermarks, watermarks_of
 
 SETTINGS = "settings"
 _OF_THE_USER = frozenset(["bad_words", *SCORED, *(f"{name}_by" for name in SCORED)])
@@ -112,18 +113,21 @@ class Rulebook:
         if self._needs_percentiles:
             self.scores.learn(document)
 
+    def spellings(self) -> Hashes:
+        """Return how the stretches that may be watermarks were spelled, as records by key (`watermarks.py`)."""
+        return self._finder.records()
+
     def so_far(self) -> dict[str, Any]:
-        """Return what was learned, as plain data for `learn_from`."""
-        return {"watermarks": self._finder.so_far(), "perplexities": self.scores.percentiles.so_far()}
+        """Return what else was learned, as plain data for `learn_from`."""
+        return {"perplexities": self.scores.percentiles.so_far()}
 
     def learn_from(self, learned: Mapping[str, Any]) -> None:
         """Add what the rules learned from other documents."""
-        self._finder.take(learned["watermarks"])
         self.scores.percentiles.take(learned["perplexities"])
 
-    def learned(self) -> None:
-        """From now on remove what was learned."""
-        self.watermarks = self._finder.found()
+    def learned(self, stretches: Hashes) -> None:
+        """From now on remove the watermarks among the stretches of many spellings, and tell places."""
+        self.watermarks = watermarks_of(stretches)
         self.scores.percentiles.settle()
 
     def recall(self, learned: Mapping[str, Any]) -> bool:

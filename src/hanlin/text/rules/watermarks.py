@@ -15,9 +15,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
+
+from hanlin.text.dedup import text_key
+from hanlin.text.duplicates.records import runs
+from hanlin.text.folding import Hashes, mixed
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WIDE = "\uff21-\uff3a\uff41-\uff5a"
@@ -51,7 +56,11 @@ REACH = 40
 """Characters to each side of an odd place that are looked at."""
 WEIGHT = 8
 """What a stretch must weigh: a Latin letter 1, a Han character 2, which says as much."""
-MOST_STRETCHES = 1_000_000
+MOST_AT_HAND = 1 << 15
+"""Spellings that are held as text; as numbers they take a tenth of that."""
+LETTERS = WEIGHT // 2
+"""64-bit numbers that hold the letters of any stretch, 32 bits each."""
+RECORD = LETTERS + 3
 EDGE = 4
 """How much more frequent the neighbour of a stretch is where a watermark ends."""
 LEFT_OVER = 6
@@ -67,12 +76,16 @@ class _Letters:
 
 
 class WatermarkFinder:
-    """Learns from texts, one after the other, which letters are spelled in too many ways."""
+    """Learns from texts, one after the other, which letters are spelled in too many ways.
+
+    Memory: 56 bytes for each spelling of each stretch; a corpus, which learns from all of its pieces, lets them go by
+    way of the disk (`records`, `many_spellings`, `watermarks_of`).
+    """
 
     def __init__(self, least_spellings: int = 5) -> None:
         self.least_spellings = least_spellings
-        self._spellings: dict[str, set[str]] = {}
-        self._counts: Counter[str] = Counter()
+        self._at_hand: Counter[tuple[str, str]] = Counter()  # stretch, spelling
+        self._put_by = [np.empty((0, RECORD), np.uint64)]
 
     def learn(self, text: str) -> None:
         """Note how the stretches around the odd places of a text are spelled."""
@@ -81,33 +94,59 @@ class WatermarkFinder:
             for start, end in _stretches(letters.text):
                 spelled = window[letters.places[start] : letters.places[end - 1] + 1]
                 if _DISGUISE.search(spelled) and not _FORMULA.search(spelled):
-                    self._counts[letters.text[start:end]] += 1
-                    known = self._spellings.setdefault(letters.text[start:end], set())
-                    if len(known) < self.least_spellings:
-                        known.add(spelled)
-        self._forget_some()
+                    self._at_hand[letters.text[start:end], spelled] += 1
+        if len(self._at_hand) > MOST_AT_HAND:
+            self._put_by.append(_records_of(self._at_hand))
+            self._at_hand.clear()
 
-    def _forget_some(self) -> None:
-        if len(self._spellings) > MOST_STRETCHES:  # what was met in one spelling only has the least to lose
-            self._spellings = {key: known for key, known in self._spellings.items() if len(known) > 1}
-            self._counts = Counter({key: self._counts[key] for key in self._spellings})
-
-    def so_far(self) -> dict[str, list[Any]]:
-        """Return what was learned, as plain data for `take`: how often each stretch was met, and its spellings."""
-        return {key: [self._counts[key], *sorted(known)] for key, known in self._spellings.items()}
-
-    def take(self, learned: Mapping[str, Sequence[Any]]) -> None:
-        """Add what another finder learned from other texts."""
-        for key, (number, *spellings) in learned.items():
-            self._counts[key] += number
-            known = self._spellings.setdefault(key, set())
-            known.update(spellings[: self.least_spellings - len(known)])
-        self._forget_some()
+    def records(self) -> Hashes:
+        """Return (n, RECORD): key and letters of a stretch, hash of a spelling, how often; sorted, each once."""
+        self._put_by = [_added_up(np.concatenate([*self._put_by, _records_of(self._at_hand)]))]
+        self._at_hand.clear()
+        return self._put_by[0]
 
     def found(self) -> Watermarks:
         """The watermarks learned so far."""
-        found = {key: self._counts[key] for key, known in self._spellings.items() if len(known) >= self.least_spellings}
-        return Watermarks(frozenset(found) - _edges(found))
+        return watermarks_of(many_spellings(self.records(), self.least_spellings))
+
+
+def many_spellings(records: Hashes, least: int) -> Hashes:
+    """Return (n, LETTERS + 1): letters and number of the stretches that records have in so many spellings or more.
+
+    All records of a stretch must be among those given.
+    """
+    records = _added_up(records)
+    starts, ends = runs(records[:, 0])
+    many = ends - starts >= least
+    counts = np.add.reduceat(records[:, -1], starts)[many] if len(starts) else np.empty(0, np.uint64)
+    return np.column_stack((records[starts[many], 1 : 1 + LETTERS], counts))
+
+
+def watermarks_of(found: Hashes) -> Watermarks:
+    """Return the watermarks among the stretches of many spellings."""
+    texts = (letters.tobytes().decode("utf-32-le", "surrogatepass").rstrip("\0") for letters in found[:, :LETTERS])
+    counts = dict(zip(texts, found[:, LETTERS].tolist(), strict=True))
+    return Watermarks(frozenset(counts) - _edges(counts))
+
+
+def _records_of(counts: Counter[tuple[str, str]]) -> Hashes:
+    letters = b"".join(stretch.encode("utf-32-le", "surrogatepass").ljust(8 * LETTERS, b"\0") for stretch, _ in counts)
+    words = np.frombuffer(letters, np.uint64).reshape(-1, LETTERS)
+    keys = np.zeros(len(words), np.uint64)
+    for place in range(LETTERS):
+        keys = mixed(keys + words[:, place] + np.uint64(place + 1))
+    spellings = np.array([text_key(spelled) for _, spelled in counts], np.uint64)
+    return np.column_stack((keys, words, spellings, np.array([*counts.values()], np.uint64)))
+
+
+def _added_up(records: Hashes) -> Hashes:
+    """Records sorted by stretch and spelling, those of the same spelling as one."""
+    records = records[np.lexsort((records[:, -2], records[:, 0]))]
+    if not len(records):
+        return records
+    is_new = np.concatenate(([True], (records[1:, [0, -2]] != records[:-1, [0, -2]]).any(axis=1)))
+    starts = np.flatnonzero(is_new)
+    return np.column_stack((records[starts, :-1], np.add.reduceat(records[:, -1], starts)))
 
 
 def _edges(found: dict[str, int]) -> set[str]:

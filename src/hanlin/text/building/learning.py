@@ -1,0 +1,63 @@
+"""The steps before cleaning where a rule has to learn from all documents first, as tasks.
+
+    draft    a piece -> its documents, what was learned of them; spellings of what may be watermarks, by their key
+    marks    a part of the keys, of all pieces -> stretches of many spellings
+    learned  what all of these found -> `LEARNED`, which every task of cleaning reads
+
+Memory: the spellings of one piece, or those of one part of the keys; in `learned` what is told of all pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hanlin.base.files import disk_errors, write_json
+from hanlin.base.storage import Storage
+from hanlin.base.tasks import counters_of
+from hanlin.text.building.parts import gathered, write_by_key
+from hanlin.text.config import CorpusConfig
+from hanlin.text.reading import events_of, set_down
+from hanlin.text.rules.rulebook import Rulebook
+from hanlin.text.rules.watermarks import LETTERS, RECORD, many_spellings
+
+LEARNED = "learned.json"
+
+Job = Mapping[str, Any]
+
+
+def draft(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
+    """Task: read a piece, set its documents down, and note what the rules learn from them."""
+    config = CorpusConfig(**job["config"])
+    rules = Rulebook(config.rules, config.quality)
+    for one in set_down(events_of(job["piece"], config, storage), folder / "drafts"):
+        rules.learn(one.document)
+    write_by_key(folder / "spellings", rules.spellings(), job["parts"])
+    return {"learned": rules.so_far()}
+
+
+def marks(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
+    """Task: find the stretches that all pieces together spell in many ways."""
+    least = CorpusConfig(**job["config"]).rules.least_spellings
+    paths = [storage.folder(f"draft/{piece:06}") / "spellings" for piece in range(job["num_tasks"]["draft"])]
+    with disk_errors(folder):
+        np.save(folder / "found.npy", many_spellings(gathered(paths, job["part"], RECORD, job["parts"]), least))
+    return {}
+
+
+def learned(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
+    """Task: put together what was learned of all pieces, or take what an earlier build had learned."""
+    known = job["known"]
+    if not known:
+        config = CorpusConfig(**job["config"])
+        rules = Rulebook(config.rules, config.quality)
+        for piece in range(job["num_tasks"]["draft"]):
+            rules.learn_from(counters_of(storage, f"draft/{piece:06}")["learned"])
+        found = [np.load(storage.folder(f"marks/{part:06}") / "found.npy") for part in range(job["parts"])]
+        rules.learned(np.concatenate([np.empty((0, LETTERS + 1), np.uint64), *found]))
+        known = rules.to_recall()
+    write_json(folder / LEARNED, known)
+    return {}

@@ -135,6 +135,25 @@ def test_freed_memory_is_kept_for_the_next_step() -> None:
     assert faults < 5 * 8 * 2**24 // 4096 // 10, "pages of 5 x 128 MB must not be asked for again"
 
 
+def test_what_was_kept_goes_back_when_asked() -> None:
+    program = (
+        "import pathlib, resource, torch\n"
+        "from hanlin.base.device import keep_freed_memory, return_freed_memory\n"
+        "def held():\n"
+        "    return int(pathlib.Path('/proc/self/statm').read_text().split()[1]) * resource.getpagesize()\n"
+        "kept = keep_freed_memory()\n"
+        "parts = [torch.ones(2**22) for _ in range(16)]\n"
+        "del parts\n"
+        "before = held() if kept else 0\n"
+        "print(int(kept), before, int(return_freed_memory()), held() if kept else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    kept, before, gone, after = map(int, done.stdout.split())
+    if not kept:
+        pytest.skip("not glibc")
+    assert gone and before - after > 200_000_000
+
+
 def test_peak_memory_sees_a_large_tensor() -> None:
     before = peak_memory_bytes()
     size = max(0, before - current_bytes()) + 64_000_000

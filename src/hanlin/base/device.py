@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import gc
 import os
 import platform
 import sys
@@ -107,6 +108,14 @@ def keep_freed_memory() -> bool:
         return False
     largest_in_heap, never_trim = 32 * 2**20, 2**31 - 1  # glibc accepts no more for the first
     return bool(libc.mallopt(_M_MMAP_THRESHOLD, largest_in_heap) and libc.mallopt(_M_TRIM_THRESHOLD, never_trim))
+
+
+def return_freed_memory() -> bool:
+    """Hand back to the system what `keep_freed_memory` kept, when training is over; return whether any of it went."""
+    gc.collect()
+    if not sys.platform.startswith("linux") or not hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        return False
+    return bool(libc.malloc_trim(0))
 
 
 def peak_memory_bytes(device: torch.device | str = "cpu") -> int:

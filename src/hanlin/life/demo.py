@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from hanlin.base.device import return_freed_memory
 from hanlin.base.files import read_json
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text
@@ -105,6 +106,7 @@ def finished(where: Path) -> Path | None:
 
 def _opened(report: Report, bundle: Path, job: DemoConfig, progress: Progress) -> Served | Talk:
     """The finished model, on its page or in the terminal."""
+    return_freed_memory()  # without a compiler a server that has just trained held 2.6 GB
     if job.terminal:
         return Talk(report, _session(bundle))
     server = open_server(ServeJob(model=str(bundle), port=job.port), progress=progress)

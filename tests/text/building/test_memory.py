@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 SIZES_MB = (50, 300)
-MOST = 0.06
-"""MB of memory for each MB of text, 15 MB from the first size to the last: a step that held keys of documents or lines
-alone would need 0.1 to 1, one that held texts more than 1."""
+MOST = 0.1
+"""MB of memory for each MB of text, 25 MB from the first size to the last: a step that held keys of lines or documents
+would need 0.1 to 1, one that held texts more than 1."""
 LINES, PAGE_BYTES = 48, 9200
 BUILD = """
 import os, sys, threading, time

@@ -1,4 +1,4 @@
-"""Memory flat in the size of the corpus, every step on: the slope of the peak against the size, from 50 to 300 MB."""
+"""Memory flat in the size of the corpus, every step on: the slope of the peak against the size, from 30 to 300 MB."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-SIZES_MB = (50, 300)
-MOST = 0.06
-"""MB of memory for each MB of text, 15 MB from the first size to the last: a step that held keys of documents or lines
-alone would need 0.1 to 1, one that held texts more than 1."""
-LINES, PAGE_BYTES = 48, 9200
+SIZES_MB = (30, 300)
+MOST = 0.12
+"""MB of memory for each MB of text, which is what 10 GB in 1.5 GB allows. A step that held keys of lines or documents
+would need up to 1, one that held texts more."""
+LINES, PAGE_BYTES = 100, 9200
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 BUILD = """
 import os, sys, threading, time
 from pathlib import Path
@@ -53,7 +54,7 @@ def write(folder: Path, megabytes: int) -> None:
     draw = random.Random(3)
     words = ["".join(draw.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(draw.randint(2, 9))) for _ in range(3000)]
     words += ["the", "of", "and", "to", "in", "it", "was", "that", "he", "she", "with"] * 100
-    lines = [" ".join(draw.choices(words, k=30)).capitalize() for _ in range(20_000)]
+    lines = [" ".join(draw.choices(words, k=14)).capitalize() for _ in range(20_000)]
     folder.mkdir()
     number = 0
     for name, share in (("large.jsonl", 0.9), ("small.jsonl", 1.0)):
@@ -67,7 +68,7 @@ def page(draw: random.Random, lines: list[str], number: int) -> str:
     """A page of `PAGE_BYTES`."""
     twin = number - 3000 if number % 10 == 0 and number > 3000 else number
     draw = random.Random(twin)
-    text = [f"{line} {draw.getrandbits(48):x}." for line in draw.choices(lines, k=LINES)]
+    text = [f"{line} {f'{draw.getrandbits(48):x}'.translate(_LETTERS)}." for line in draw.choices(lines, k=LINES)]
     mark = draw.choice("*.-~/").join(["w*w*w.ｂook", "ＨeaVen", "c-o-m"]) if number % 100 == 1 else ""
     return "\n".join([*text, f"Page {number}.", "Copyright of this page, all rights reserved.", mark])
 

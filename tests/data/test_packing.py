@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanlin.data.packing import Piece, best_fit, cut, fill_ratio
+from hanlin.data.packing import Piece, best_fit, by_length, cut, fill_ratio
 
 LENGTHS = st.lists(st.integers(0, 50), max_size=60)
 CAPACITY = st.integers(1, 24)
@@ -66,3 +66,13 @@ def test_fill_ratio_counts_what_is_held() -> None:
 def test_a_row_must_hold_something() -> None:
     with pytest.raises(AssertionError):
         best_fit([1], 0)
+
+
+@given(lengths=st.lists(st.integers(1, 40), max_size=60), positions=st.integers(1, 200))
+def test_groups_of_like_length_hold_everything_once_and_fit(lengths: list[int], positions: int) -> None:
+    items = list(enumerate(lengths))
+    groups = list(by_length(items, lambda item: item[1], positions))
+    assert sorted(item for group in groups for item in group) == items
+    assert all(len(group) == 1 or len(group) * group[0][1] <= positions for group in groups)
+    flat = [item[1] for group in groups for item in group]
+    assert flat == sorted(flat, reverse=True)

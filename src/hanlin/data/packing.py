@@ -9,8 +9,10 @@ is therefore a target exactly once.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Piece(NamedTuple):
@@ -67,3 +69,18 @@ def fill_ratio(rows: Sequence[Sequence[Piece]], capacity: int) -> float:
 
 def _longest_first(piece: Piece) -> int:
     return -piece.length
+
+
+def by_length(items: Iterable[T], length: Callable[[T], int], positions: int) -> Iterator[list[T]]:
+    """Items of like length together, so that little is padding; the longest first, so that memory fails early.
+
+    Padded to its longest a group has at most `positions`, unless it is one item alone.
+    """
+    group: list[T] = []
+    for item in sorted(items, key=length, reverse=True):
+        if group and (len(group) + 1) * length(group[0]) > positions:
+            yield group
+            group = []
+        group.append(item)
+    if group:
+        yield group

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from hanlin.base.errors import RequestTooLong
+from hanlin.data.packing import by_length
 from hanlin.model.heads import TokenScores, token_scores
 from hanlin.model.transformer import Transformer
 
@@ -131,7 +132,7 @@ def score_documents(
     windows = [w for number, ids in enumerate(id_lists) for w in windows_of(number, ids, seq_len, step)]
     nats, correct = [0.0] * len(id_lists), 0
     with evaluating(model):
-        for group in _batches(windows, batch):
+        for group in by_length(windows, lambda window: len(window.ids), batch):
             scores = _score_windows(model, group)
             correct += int(scores.correct.sum())
             for window, row in zip(group, scores.logprobs.double().sum(dim=1).tolist(), strict=True):
@@ -180,7 +181,7 @@ def log_likelihoods(
         windows.append(Window(number, ids, len(context) - 1))
     totals = [0.0] * len(pairs)
     with evaluating(model):
-        for group in _batches(windows, batch):
+        for group in by_length(windows, lambda window: len(window.ids), batch):
             scores = _score_windows(model, group)
             for window, row in zip(group, scores.logprobs.double().sum(dim=1).tolist(), strict=True):
                 totals[window.document] = row
@@ -199,18 +200,6 @@ def evaluating(model: Transformer) -> Iterator[None]:
     finally:
         if was_training:
             model.train()
-
-
-def _batches(windows: Iterable[Window], batch: int) -> Iterator[list[Window]]:
-    """Windows of like length together, so that little is padding; the longest first, so that memory fails early."""
-    group: list[Window] = []
-    for window in sorted(windows, key=lambda w: len(w.ids), reverse=True):
-        if group and (len(group) + 1) * len(group[0].ids) > batch:
-            yield group
-            group = []
-        group.append(window)
-    if group:
-        yield group
 
 
 def _score_windows(model: Transformer, group: Sequence[Window]) -> TokenScores:

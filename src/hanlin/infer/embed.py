@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hanlin.base.errors import InputError, RequestTooLong, UsageError
+from hanlin.data.packing import by_length
 from hanlin.model.transformer import EncoderDecoder, Transformer
 from hanlin.text.tokenizer import Tokenizer
 
@@ -102,7 +103,7 @@ class Embedder:
         """(N, D): parts of a text count by their tokens."""
         sums = np.zeros((num_texts, self._model.config.hidden_size), dtype=np.float32)
         weights = np.zeros((num_texts, 1), dtype=np.float32)
-        for group in _groups(rows, batch_tokens):
+        for group in by_length(rows, lambda row: len(row.ids), batch_tokens):
             tokens, real = _padded([row.ids for row in group])
             pooled = self._pool(_states(self._model, tokens, real), real).cpu().numpy()
             for row, vector in zip(group, pooled, strict=True):
@@ -112,18 +113,6 @@ class Embedder:
         if self._normalise:
             values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
         return values
-
-
-def _groups(rows: Sequence[_Row], batch_tokens: int) -> Iterator[list[_Row]]:
-    """Rows of like length, as many as fit."""
-    group: list[_Row] = []
-    for row in sorted(rows, key=lambda row: len(row.ids), reverse=True):
-        if group and (len(group) + 1) * len(group[0].ids) > batch_tokens:
-            yield group
-            group = []
-        group.append(row)
-    if group:
-        yield group
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor | None]:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from hanlin.bundle.bundle import Bundle
+from hanlin.data.packing import by_length
 from hanlin.evaluate.metrics import evaluating
 
 Window = tuple[int, Sequence[int]]
@@ -27,7 +28,7 @@ def mean_hidden(bundle: Bundle, texts: Sequence[str], *, batch: int = 8192) -> N
     windows = list(_windows(bundle.tokenizer.encode_batch(texts), bos, longest))
     sums, counts = np.zeros((len(texts), bundle.config.hidden_size)), np.zeros(len(texts))
     with evaluating(bundle.model):
-        for group in _groups(windows, batch):
+        for group in by_length(windows, lambda window: len(window[1]), batch):
             for (number, ids), total in zip(group, _sums(bundle, group), strict=True):
                 sums[number] += total
                 counts[number] += len(ids) - 1
@@ -39,18 +40,6 @@ def _windows(encoded: Sequence[Sequence[int]], bos: int, longest: int) -> Iterat
     for number, ids in enumerate(encoded):
         for start in range(0, len(ids), longest - 1):
             yield number, [bos, *ids[start : start + longest - 1]]
-
-
-def _groups(windows: Sequence[Window], batch: int) -> Iterator[list[Window]]:
-    """Windows of like length together, so that little is padding."""
-    group: list[Window] = []
-    for window in sorted(windows, key=lambda one: len(one[1]), reverse=True):
-        if group and (len(group) + 1) * len(group[0][1]) > batch:
-            yield group
-            group = []
-        group.append(window)
-    if group:
-        yield group
 
 
 def _sums(bundle: Bundle, group: Sequence[Window]) -> NDArray[np.float64]:

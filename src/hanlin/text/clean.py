@@ -56,14 +56,15 @@ def normalise(text: str, config: NormaliseConfig | None = None, *, lang: str = "
     changes: Counter[str] = Counter()
     rules = _rules(config)
     while True:  # again after changes: a removal, or NFC, may complete a pair of wrongly read letters
-        made: dict[str, int] = {}
-        if config.mojibake:  # before all: a byte read wrongly may look like the end of a line, or a control character
-            text, made = _applied(text, [("mojibake", repaired)])
-        if changes and not made:
+        # Before all: a byte read wrongly may look like the end of a line, or a control character.
+        text, num_mended = repaired(text) if config.mojibake else (text, 0)
+        if changes and not num_mended:
             break
-        text, more = _applied(text, rules)
-        changes.update(made | more)
-        if not (made or more):
+        if num_mended:
+            changes["mojibake"] += num_mended
+        text, made = _applied(text, rules)
+        changes.update(made)
+        if not (num_mended or made):
             break
     if config.script != "keep" and lang == "zh":
         text, made = _applied(text, [("script", _converted(config.script))])

@@ -7,18 +7,10 @@ from typing import Any
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import mistral
 from hanlin.model.families.family import Family, HfConfig
-from hanlin.model.families.rules import Rule, gate_up_parts
-
-_THEIRS, _OURS = "model.layers.{n}.block_sparse_moe.", "stack.blocks.{n}.mlp."
+from hanlin.model.families.rules import expert_rules
 
 RULES = (
-    Rule(f"{_OURS}router.weight", (f"{_THEIRS}gate.weight",)),
-    Rule(
-        f"{_OURS}experts.{{name}}.gate_up.weight",
-        (f"{_THEIRS}experts.{{name}}.w1.weight", f"{_THEIRS}experts.{{name}}.w3.weight"),
-        gate_up_parts,
-    ),
-    Rule(f"{_OURS}experts.{{name}}.down.weight", (f"{_THEIRS}experts.{{name}}.w2.weight",)),
+    *expert_rules("model.layers.{n}.block_sparse_moe.", gate="w1", up="w3", down="w2"),
     *mistral.FAMILY.rules,
 )
 

@@ -7,18 +7,10 @@ from typing import Any
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import qwen3
 from hanlin.model.families.family import Family, HfConfig
-from hanlin.model.families.rules import Rule, gate_up_parts
-
-_THEIRS, _OURS = "model.layers.{n}.mlp.", "stack.blocks.{n}.mlp."
+from hanlin.model.families.rules import expert_rules
 
 RULES = (
-    Rule(f"{_OURS}router.weight", (f"{_THEIRS}gate.weight",)),
-    Rule(
-        f"{_OURS}experts.{{name}}.gate_up.weight",
-        (f"{_THEIRS}experts.{{name}}.gate_proj.weight", f"{_THEIRS}experts.{{name}}.up_proj.weight"),
-        gate_up_parts,
-    ),
-    Rule(f"{_OURS}experts.{{name}}.down.weight", (f"{_THEIRS}experts.{{name}}.down_proj.weight",)),
+    *expert_rules("model.layers.{n}.mlp.", gate="gate_proj", up="up_proj", down="down_proj"),
     *qwen3.RULES,
 )
 

@@ -100,6 +100,19 @@ def _find(name: str, rules: Sequence[Rule]) -> tuple[Rule, tuple[str, ...]]:
     raise AssertionError(f"no rule for parameter {name}: the family's table is incomplete")
 
 
+def expert_rules(theirs: str, *, gate: str, up: str, down: str) -> tuple[Rule, ...]:
+    """The router and the experts of an MLP that a family keeps under `theirs`, its products called as given."""
+    expert = f"{theirs}experts.{{name}}."
+    ours = "stack.blocks.{n}.mlp."
+    return (
+        Rule(f"{ours}router.weight", (f"{theirs}gate.weight",)),
+        Rule(
+            f"{ours}experts.{{name}}.gate_up.weight", (f"{expert}{gate}.weight", f"{expert}{up}.weight"), gate_up_parts
+        ),
+        Rule(f"{ours}experts.{{name}}.down.weight", (f"{expert}{down}.weight",)),
+    )
+
+
 def qkv_parts(config: ModelConfig) -> tuple[int, ...]:
     """Rows of queries, keys and values in the fused projection."""
     rows = config.num_kv_heads * config.head_dim

@@ -67,7 +67,7 @@ def test_a_long_text_is_an_error_cut_or_read_in_parts(tokenizer, lang):
     predictor, long = Predictor(made("sequence", ("a", "b")), tokenizer), " ".join(f"w{number}" for number in range(23))
     with pytest.raises(RequestTooLong) as error:
         predictor.predict(["w1", long])
-    assert (error.value.code, error.value.values["number"], error.value.values["num_tokens"]) == ("E471", 2, 23)
+    assert (error.value.code, error.value.values["number"], error.value.values["num_tokens"]) == ("E441", 2, 23)
     cut, words = predictor.scores([long, "w1"], overflow="cut"), long.split()
     assert (cut.num_cut, cut.num_split) == (1, 0)
     np.testing.assert_allclose(cut.values[0], predictor.scores([" ".join(words[:10])]).values[0], atol=1e-6)
@@ -81,7 +81,7 @@ def test_a_long_text_is_an_error_cut_or_read_in_parts(tokenizer, lang):
 def test_a_blank_text_and_another_task_are_refused(tokenizer, lang):
     with pytest.raises(InputError) as error:
         Predictor(made("sequence", ("a", "b")), tokenizer).predict(["w1", " \n"])
-    assert (error.value.code, error.value.values["number"]) == ("E470", 2)
+    assert (error.value.code, error.value.values["number"]) == ("E440", 2)
     with pytest.raises(UsageError) as other:
         Tagger(made("sequence", ("a", "b")), tokenizer)
     assert other.value.code == "E615"

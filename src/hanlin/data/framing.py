@@ -60,7 +60,7 @@ class Framer:
         self.tokenizer, self.max_tokens, self.overlap = tokenizer, max_tokens, overlap
 
     def frame(self, texts: Sequence[Text], overflow: Overflow = "error") -> Rows:
-        """Rows of texts. Raises InputError E470 for a blank text, RequestTooLong E471 for the first that is too
+        """Rows of texts. Raises InputError E440 for a blank text, RequestTooLong E441 for the first that is too
         long."""
         rows: list[Row] = []
         num_long = 0

@@ -107,7 +107,7 @@ class Predictor:
         self, texts: Sequence[Text], *, overflow: Overflow = "error", batch_tokens: int = BATCH_TOKENS
     ) -> Predictions:
         """Probabilities of texts, in their order. Raises UsageError E616 for a model that gives numbers, InputError
-        E470 for a blank text, RequestTooLong E471 for one that is too long."""
+        E440 for a blank text, RequestTooLong E441 for one that is too long."""
         if self.task.problem == "value":
             raise UsageError("infer.gives_numbers")
         scores = self.scores(texts, overflow=overflow, batch_tokens=batch_tokens)
@@ -176,7 +176,7 @@ class Tagger:
     def predict(
         self, texts: Sequence[str], *, overflow: Overflow = "error", batch_tokens: int = BATCH_TOKENS
     ) -> list[list[Entity]]:
-        """The parts of every text, in order. Raises InputError E470, RequestTooLong E471."""
+        """The parts of every text, in order. Raises InputError E440, RequestTooLong E441."""
         rows = self.framer.frame(texts, overflow)
         found: list[list[Entity]] = [[] for _ in texts]
         read = {id(row): scores for row, scores in judged(self.model, rows.rows, batch_tokens)}
@@ -229,7 +229,7 @@ class Extractor:
         overflow: Overflow = "windows",
         batch_tokens: int = BATCH_TOKENS,
     ) -> list[Answer]:
-        """The best answer to each question in its passage. Raises InputError E470, RequestTooLong E471."""
+        """The best answer to each question in its passage. Raises InputError E440, RequestTooLong E441."""
         rows = self.framer.frame(list(zip(questions, contexts, strict=True)), overflow)
         best: list[Answer | None] = [None] * len(questions)
         for row, scores in judged(self.model, rows.rows, batch_tokens):

@@ -15,8 +15,7 @@ class _Opened:
     """A bundle of a task. `exact` computes in float32 even where the processor has something faster."""
 
     def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
-        is_open = isinstance(model, Bundle)
-        self.bundle = model if is_open else open_bundle(model, device=device, exact=exact)
+        self.bundle = model if isinstance(model, Bundle) else open_bundle(model, device=device, exact=exact)
         assert self.bundle.tokenizer is not None
         self.tokenizer = self.bundle.tokenizer
 
@@ -49,7 +48,7 @@ class Classifier(_Opened):
     def predict(self, texts: Sequence[Text], *, overflow: Overflow = "error") -> Predictions:
         """Probabilities (N, L), in the order of the texts; iterating gives a Prediction of each.
 
-        Raises InputError E470 for a blank text, RequestTooLong E471 for one that is too long unless `overflow` is
+        Raises InputError E440 for a blank text, RequestTooLong E441 for one that is too long unless `overflow` is
         "windows" or "cut", UsageError E616 for a model that gives numbers.
         """
         return self.predictor.predict(texts, overflow=overflow)

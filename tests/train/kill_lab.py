@@ -2,14 +2,16 @@
 
     kill_lab.py FOLDER SETTINGS KILL...     KILL = none | step:N | save:N    SETTINGS = {"steps": 30, "save_steps": 6, …}
 
-It loads torch once and forks a child for every run, because starting torch costs more than the run. `step:N` kills in
-the middle of the N-th step, `save:N` at the N-th write, fsync or rename of the second save. After a kill the run is
-resumed in another child. Prints one JSON line per KILL: what was compared with the uninterrupted run.
+It loads torch once, with what an optimizer loads late, and forks a child for every run, because starting torch costs
+more than the run. `step:N` kills in the middle of the N-th step, `save:N` at the N-th write, fsync or rename of the
+second save. After a kill the run is resumed in another child. Prints one JSON line per KILL: what was compared with the
+uninterrupted run.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import signal
@@ -21,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch._dynamo  # 1.4 s of the first optimizer
 
 from hanlin.base import files
 from hanlin.base.log import Run, read_metrics
@@ -169,6 +172,8 @@ def picture(folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     home, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
+    if settings.get("compile"):
+        importlib.import_module("torch._inductor.compile_fx")  # once, not in every child
     whole = home / "whole"
     assert in_child(lambda: run_once(whole, settings, "none")) == 0
     expected = picture(whole)

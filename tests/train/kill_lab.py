@@ -1,6 +1,6 @@
 """Runs that are killed with -9 at chosen moments, and resumed. Started as a process of its own:
 
-    kill_lab.py FOLDER SETTINGS KILL...     KILL = none | step:N | save:N    SETTINGS = {"steps": 30, "save_steps": 6, …}
+    kill_lab.py FOLDER SETTINGS KILL...     KILL = none | step:N | save:N    SETTINGS = {"steps": 30, …}
 
 It loads torch once, with what an optimizer loads late, and forks a child for every run, because starting torch costs
 more than the run. `step:N` kills in the middle of the N-th step, `save:N` at the N-th write, fsync or rename of the
@@ -94,8 +94,11 @@ def run_once(folder: Path, settings: dict[str, Any], kill: str) -> None:
             objective=Ticking(clock, 2 * int(number) if kind == "step" else -1),
             loader=loader,
             config=LoopSettings(
-                horizon=horizon, learning_rate=1e-2, micro_batches=2,
-                save_steps=settings.get("save_steps", SAVE_STEPS), keep_checkpoints=99,
+                horizon=horizon,
+                learning_rate=1e-2,
+                micro_batches=2,
+                save_steps=settings.get("save_steps", SAVE_STEPS),
+                keep_checkpoints=99,
             ),
             run=run,
             clock=clock,

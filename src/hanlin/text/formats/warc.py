@@ -44,8 +44,9 @@ def row_files_of(content: Content, kinds: tuple[str, ...]) -> Iterator[Member | 
     pass unseen. Faults: records (the rest of the file). Raises UnpacksTooMuch, DiskFull."""
     with tempfile.TemporaryDirectory(prefix="hanlin-") as folder:
         made = functools.partial(_row_file, content=content, kinds=kinds, folder=Path(folder))
-        for member in filter(None, _of_records(content, made)):
-            yield member
+        for member in _of_records(content, made):
+            if member is not None:
+                yield member
             if isinstance(member, Member):
                 member.path.unlink(missing_ok=True)
 

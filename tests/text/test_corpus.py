@@ -135,6 +135,20 @@ def test_documents_come_back_as_they_were(texts: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_the_language_is_that_of_the_repaired_text(tmp_path: Path) -> None:
+    """Chinese that had been read as Latin-1 stayed "other", and kept from the rules for Chinese and from its script."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text((CHINESE * 3).encode().decode("latin-1"), "utf-8")
+    (folder / "b.txt").write_text(CHINESE, "utf-8")
+    build(folder, tmp_path / "out", normalise={"script": "traditional"}, validation_fraction=0.0)
+    first, second = read_corpus(tmp_path / "out")
+    assert first.lang == second.lang == "zh" and first.text == second.text * 3
+    named = CorpusConfig(sources=[{"path": str(folder), "language": "other"}], validation_fraction=0.0)
+    build_corpus(named, tmp_path / "named")
+    assert {one.lang for one in read_corpus(tmp_path / "named")} == {"other"}, "what the user says is believed"
+
+
 def test_progress_is_told(texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     build_corpus(CorpusConfig(sources=[str(texts)]), tmp_path / "out", progress=Progress("json"))
     last = json.loads(capsys.readouterr().err.splitlines()[-1])

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from benchmarks.proofs.rows import Places, Question, Summary
+from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -47,6 +48,30 @@ def linear(texts: Sequence[str], labels: Sequence[str], asked: Sequence[str], *,
         return model.fit(texts, labels).predict(asked)
     search = GridSearchCV(model, {"logisticregression__C": [1.0, 3.0, 10.0, 30.0]}, cv=folds, scoring="f1_macro")
     return search.fit(list(texts), list(labels)).predict(list(asked))
+
+
+def linear_with_others(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    other_texts: Sequence[str],
+    other_labels: Sequence[str],
+    asked: Sequence[str],
+    *,
+    seed: int = 1,
+) -> Any:
+    """The same with one feature more: what a linear model of the other rows, which have two labels, says of a text."""
+    counted = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True, min_df=2)
+    judge = LogisticRegression(C=10, max_iter=1000, random_state=seed)
+    judge.fit(counted.fit_transform(other_texts), other_labels)
+
+    def read(rows: Sequence[str]) -> Any:
+        judged = judge.decision_function(counted.transform(rows))[:, None]
+        return hstack([words.transform(rows), csr_matrix(judged)]).tocsr()
+
+    words = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, min_df=2).fit(texts)
+    strengths = {"C": [0.3, 1.0, 3.0, 10.0]}
+    search = GridSearchCV(LogisticRegression(max_iter=1000, random_state=seed), strengths, cv=3, scoring="f1_macro")
+    return search.fit(read(texts), list(labels)).predict(read(asked))
 
 
 # ---------------------------------------------------------------- translation

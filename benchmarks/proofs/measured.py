@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -73,11 +72,10 @@ class Measured:
             "date": time.strftime("%Y-%m-%d"),
             "command": f"python -m benchmarks.proofs.{self.proof} " + " ".join(sys.argv[1:]),
             "revision": source_revision(),
-            "machine": {**describe_machine(), "python": platform.python_version(), "torch": torch.__version__,
-                        "threads": torch.get_num_threads()},
+            "machine": describe_machine(),
             "notes": self.notes,
             "figures": [asdict(one) for one in self.figures],
-        }  # fmt: skip
+        }
         for table in dict.fromkeys(one.table for one in self.figures):
             print("\n".join(table_lines(table, self.figures)), end="\n\n")
         print(json.dumps(record, ensure_ascii=False, default=str))
@@ -118,10 +116,12 @@ def options(proof: str, *, minutes: float, description: str) -> argparse.Namespa
     return given
 
 
-def interval(score: Callable[[Any], float], number: int, seed: int = 1) -> tuple[float, float]:
+def interval(
+    score: Callable[[Any], float], number: int, *, seed: int = 1, resamples: int = RESAMPLES
+) -> tuple[float, float]:
     """The 95 % interval of `score(places of rows)` over resampled rows (percentiles; Efron 1979)."""
     random = np.random.default_rng(seed)
-    spread = [score(random.integers(0, number, number)) for _ in range(RESAMPLES)]
+    spread = [score(random.integers(0, number, number)) for _ in range(resamples)]
     low, high = np.percentile([one for one in spread if not math.isnan(one)], [2.5, 97.5])
     return float(low), float(high)
 

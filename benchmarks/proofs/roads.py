@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -79,13 +79,22 @@ class Judge(nn.Module):
 # ---------------------------------------------------------------- training
 
 
-def learn_next(model: Lstm, stream: Tensor, *, seconds: float, rate: float = 3e-3, rows: int = 32, length: int = 128,
-               seed: int = 1) -> int:  # fmt: skip
+def learn_next(
+    model: Lstm,
+    stream: Tensor,
+    *,
+    seconds: float,
+    rate: float = 3e-3,
+    rows: int = 32,
+    length: int = 128,
+    seed: int = 1,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
     """Predict every next token of a stream (N,) for so long; the rate falls to nothing. Returns the tokens read."""
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
-    began, num_tokens = time.monotonic(), 0
-    while (gone := (time.monotonic() - began) / seconds) < 1:
+    began, num_tokens = clock(), 0
+    while (gone := (clock() - began) / seconds) < 1:
         starts = torch.randint(0, len(stream) - length - 1, (rows,), generator=generator)
         read = stream[starts[:, None] + torch.arange(length + 1)]
         loss = model.next_loss(read[:, :-1], read[:, 1:]).mean()

@@ -42,7 +42,7 @@ def main() -> None:
         result.note(parameters=figures["parameters"])
         tuning = TuneRecipe(minutes=given.minutes)
         for method, start in (("untrained", untrained(room, bundle, seed=given.seed)), ("bert", bundle)):
-            told(result, method, answered(room, f"{method}-questions", start, train, test, tuning), test)
+            told(result, method, answered(start, train, test, tuning), test)
     result.finish(given.keep)
 
 

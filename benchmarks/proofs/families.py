@@ -57,7 +57,7 @@ def main() -> None:
                 room, method, objective, RECIPES[method], minutes=given.minutes, own=own, seed=given.seed
             )
             result.note(**{f"{method}_parameters": figures["parameters"], f"{method}_tokens": figures["tokens"]})
-            hanlins(result, room, method, bundle, known, asked, twins)
+            hanlins(result, method, bundle, known, asked, twins)
         result.note(parameters=figures["parameters"], vocabulary=RECIPES["bert"].vocabulary)
         torch.manual_seed(given.seed)
         roads(result, room, own, given.minutes, known, asked, twins)
@@ -87,16 +87,12 @@ def paired(result: Measured, method: str, said: Sequence[float], twins: PairRows
 # ---------------------------------------------------------------- Hanlin's own
 
 
-def hanlins(
-    result: Measured, room: Room, method: str, bundle: Path, known: Reviews, asked: Reviews, twins: PairRows
-) -> None:
+def hanlins(result: Measured, method: str, bundle: Path, known: Reviews, asked: Reviews, twins: PairRows) -> None:
     """One family on the three tasks; an encoder predicts no next word."""
-    said, _ = classified(room, f"{method}-reviews", bundle, *known, asked[0], TUNING)
+    said, _ = classified(bundle, *known, asked[0], TUNING)
     reviewed(result, method, said, asked[1])
     learned = [(first, second) for first, second, _ in twins.train]
     scores = valued(
-        room,
-        f"{method}-pairs",
         bundle,
         learned,
         [score for *_, score in twins.train],

@@ -44,8 +44,9 @@ def main() -> None:
         counted(result, splits)
         encoders = encoders_of(result, room, splits, given.minutes, given.seed)
         for method, bundle in encoders.items():
-            tune_all(result, room, method, bundle, splits, short=given.minutes < WHOLE / 3)
-        after_others(result, room, encoders["bert"], splits, short=given.minutes < WHOLE / 3)
+            tune_all(result, method, bundle, splits, short=given.minutes < WHOLE / 3)
+        if given.minutes >= WHOLE / 3:
+            after_others(result, encoders["bert"], splits)
     result.finish(given.keep)
 
 
@@ -93,33 +94,31 @@ def columns(rows: Sequence[Review]) -> tuple[list[str], list[str]]:
 # ---------------------------------------------------------------- encoders
 
 
-def tune_all(
-    result: Measured, room: Room, method: str, bundle: Path, splits: dict[str, Split[Review]], *, short: bool
-) -> None:
+def tune_all(result: Measured, method: str, bundle: Path, splits: dict[str, Split[Review]], *, short: bool) -> None:
     """One encoder on every set, and along the curve; of a try only the set with three labels and one size."""
     for size in SIZES[:1] if short else SIZES:
-        said = tuned(room, f"{method}-{size}", bundle, splits[THREE].train[:size], splits[THREE])
-        score(result, "curve", method, str(size), said, splits[THREE])
+        score(
+            result, "curve", method, str(size), tuned(bundle, splits[THREE].train[:size], splits[THREE]), splits[THREE]
+        )
     for name in (THREE,) if short else SETS:
-        said = tuned(room, f"{method}-{name}", bundle, splits[name].train, splits[name])
+        said = tuned(bundle, splits[name].train, splits[name])
         score(result, "sets", method, name, said, splits[name])
         if name == THREE:
             score(result, "curve", method, str(len(splits[name].train)), said, splits[name])
 
 
-def after_others(result: Measured, room: Room, bundle: Path, splits: dict[str, Split[Review]], *, short: bool) -> None:
+def after_others(result: Measured, bundle: Path, splits: dict[str, Split[Review]]) -> None:
     """Tuned on the reviews with two labels, then on those with three."""
-    if short:
-        return
     others = [row for name, split in splits.items() if name != THREE for row in split.train]
-    _, first = classified(room, "others", bundle, *columns(others), [], TUNING)
-    said = tuned(room, f"others-{THREE}", first, splits[THREE].train, splits[THREE])
-    score(result, "sets", "bert_reviews", THREE, said, splits[THREE])
+    _, model = classified(bundle, *columns(others), [], TUNING)
+    split = splits[THREE]
+    said, _ = classified(bundle, *columns(split.train), [row.text for row in split.test], TUNING, start=model)
+    score(result, "sets", "bert_reviews", THREE, said, split)
 
 
-def tuned(room: Room, name: str, bundle: Path, rows: Sequence[Review], split: Split[Review]) -> list[str]:
+def tuned(bundle: Path, rows: Sequence[Review], split: Split[Review]) -> list[str]:
     """The labels of the test rows."""
-    said, _ = classified(room, name, bundle, *columns(rows), [row.text for row in split.test], TUNING)
+    said, _ = classified(bundle, *columns(rows), [row.text for row in split.test], TUNING)
     return said
 
 

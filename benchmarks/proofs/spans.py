@@ -43,7 +43,7 @@ def main() -> None:
         result.note(parameters=figures["parameters"])
         asked = [row.text for row in split.test]
         for method, start in (("untrained", untrained(room, bundle, seed=given.seed)), ("bert", bundle)):
-            told(result, method, labelled(room, f"{method}-places", start, split.train, asked, TUNING), split.test)
+            told(result, method, labelled(start, split.train, asked, TUNING), split.test)
     result.finish(given.keep)
 
 

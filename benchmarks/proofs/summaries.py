@@ -51,7 +51,7 @@ def main() -> None:
         asked = [PREFIXES[lang] + row.document for lang, rows in tests.items() for row in rows]
         tuning = TuneRecipe(minutes=given.minutes, longest=READ)
         for method, start in (("untrained", untrained(room, bundle, seed=given.seed)), ("t5", bundle)):
-            said = iter(written(room, f"{method}-summaries", start, prompts, answers, asked, tuning))
+            said = iter(written(start, prompts, answers, asked, tuning))
             for lang, rows in tests.items():
                 told(result, method, lang, [next(said) for _ in rows], rows)
     result.finish(given.keep)

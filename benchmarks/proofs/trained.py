@@ -17,7 +17,7 @@ from benchmarks.proofs.rows import data, part_of
 
 import hanlin
 from hanlin.base.progress import Progress
-from hanlin.bundle.bundle import load_bundle, save_bundle
+from hanlin.bundle.bundle import load_bundle, read_info, save_bundle
 from hanlin.bundle.lineage import record_lineage
 from hanlin.data.config import ShardConfig
 from hanlin.life.tokenise import tokenise
@@ -99,7 +99,14 @@ def pretrained(
         **recipe.settings,
     )
     assert report.path is not None
-    found = {"bundle": str(report.path / "bundle"), "tokens": report.report["tokens"], "steps": report.report["steps"]}
+    shape = read_info(report.path / "bundle").config
+    found = {
+        "bundle": str(report.path / "bundle"),
+        "tokens": report.report["tokens"],
+        "steps": report.report["steps"],
+        "parameters": shape.num_parameters(),
+        "shape": f"{shape.num_layers} x {shape.hidden_size}",
+    }
     kept.write_text(json.dumps(found), encoding="utf-8")
     return report.path / "bundle", found
 

@@ -47,13 +47,13 @@ def main() -> None:
         )
         result.note(parameters=figures["parameters"], t5_tokens=figures["tokens"])
         for method, start in (("untrained", untrained(room, bundle, seed=given.seed)), ("t5", bundle)):
-            for way, said in translated(room, method, start, split.train, asked, given.minutes).items():
+            for way, said in translated(start, split.train, asked, given.minutes).items():
                 told(result, method, way, said, asked)
     result.finish(given.keep)
 
 
 def translated(
-    room: Room, method: str, bundle: Path, train: Sequence[Translation], asked: Sequence[Translation], minutes: float
+    bundle: Path, train: Sequence[Translation], asked: Sequence[Translation], minutes: float
 ) -> dict[str, list[str]]:
     """Both ways by one model, tuned for as long as it was pre-trained."""
     prompts, answers = [], []
@@ -62,7 +62,7 @@ def translated(
         prompts += [prefix + text for text in known]
         answers += wanted
     wanted_prompts = [PREFIXES[way] + text for way in WAYS for text in sides(asked, way)[0]]
-    said = written(room, f"{method}-tatoeba", bundle, prompts, answers, wanted_prompts, TuneRecipe(minutes=minutes))
+    said = written(bundle, prompts, answers, wanted_prompts, TuneRecipe(minutes=minutes, rate=1e-3, rows=64), most=48)
     return {way: said[place * len(asked) : (place + 1) * len(asked)] for place, way in enumerate(WAYS)}
 
 

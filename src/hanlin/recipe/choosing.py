@@ -85,10 +85,11 @@ class Figure:
 
 def ways() -> list[Way]:
     """All of choosing.toml."""
-    rows = tomllib.loads(_file("choosing.toml"))["way"]
-    return [
-        Way(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}) for row in rows
-    ]
+    return [_way(row) for row in tomllib.loads(_file("choosing.toml"))["way"]]
+
+
+def _way(row: dict[str, Any]) -> Way:
+    return Way(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
 
 
 def choose(task: Task, means: Means) -> list[Choice]:

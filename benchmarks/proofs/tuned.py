@@ -127,8 +127,11 @@ def labelled(
     learn(tuned, rows, lambda found, batch: F.cross_entropy(found.flatten(0, 1), aims(batch).flatten()), recipe)
     read = [placed(opened, text) for text in asked]
     scores = judged(tuned, [Row(ids, [0] * len(ids)) for ids, _ in read])
-    return [spans_of([names[int(one)] for one in found.argmax(dim=1)], places)
-            for found, (_, places) in zip(scores, read, strict=True)]  # fmt: skip
+    found = []
+    for text, one, (_, places) in zip(asked, scores, read, strict=True):
+        spans = spans_of([names[int(name)] for name in one.argmax(dim=1)], places)
+        found.append([(end - len(text[start:end].lstrip()), end, kind) for start, end, kind in spans])
+    return found
 
 
 def answered(bundle: Path, known: Sequence[Question], asked: Sequence[Question], recipe: TuneRecipe) -> list[str]:
@@ -239,7 +242,7 @@ def bio(places: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int, str]]
 
 
 def spans_of(names: Sequence[str], places: Sequence[tuple[int, int]]) -> list[tuple[int, int, str]]:
-    """Runs of one kind as places; white space that a token begins with is none of it."""
+    """Runs of one kind as places."""
     found: list[tuple[int, int, str]] = []
     open_kind = ""
     for name, (start, end) in zip(names, places, strict=True):

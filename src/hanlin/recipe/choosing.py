@@ -89,7 +89,8 @@ def ways() -> list[Way]:
 
 
 def _way(row: dict[str, Any]) -> Way:
-    return Way(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    return Way(**fields)
 
 
 def choose(task: Task, means: Means) -> list[Choice]:

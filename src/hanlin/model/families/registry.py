@@ -12,6 +12,7 @@ from hanlin.model.config import ModelConfig, parse_size, shape_for
 from hanlin.model.families import (
     baichuan,
     bert,
+    chatglm,
     chatglm2,
     codegen,
     gemma,
@@ -33,13 +34,14 @@ from hanlin.model.families import (
     roberta,
     t5,
     xlm_roberta,
+    xlnet,
 )
 from hanlin.model.families.family import Family
 
 # In the order in which "auto" tries them; `own` can hold everything, what follows it must be asked for by name.
 _MODULES = (
-    *(llama, mistral, qwen2, qwen3, mixtral, qwen3_moe, gemma, gemma2, gemma3, glm, glm4, chatglm2, baichuan),
-    *(gpt2, gpt1, codegen, bert, roberta, xlm_roberta, t5, mt5, own, original),
+    *(llama, mistral, qwen2, qwen3, mixtral, qwen3_moe, gemma, gemma2, gemma3, glm, glm4, chatglm, chatglm2, baichuan),
+    *(gpt2, gpt1, codegen, bert, roberta, xlm_roberta, xlnet, t5, mt5, own, original),
 )
 FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
 AUTO = "auto"

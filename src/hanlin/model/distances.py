@@ -38,8 +38,7 @@ class Distances:
 
     def __call__(self, layout: Layout, dtype: torch.dtype) -> Layout:
         """The layout with what lies between its tokens."""
-        keys = layout.positions
-        queries = keys if layout.asking is None else torch.cat((keys.expand(len(layout.asking), -1), layout.asking), 1)
+        keys, queries = layout.positions, _asked(layout.positions, layout.asking)
         away = queries[:, :, None] - keys[:, None, :]  # (B or 1, T, S)
         farthest = int(away.abs().max())
         angles = torch.arange(-farthest, farthest + 1, device=keys.device).float()[:, None] * self._radians.to(
@@ -53,10 +52,15 @@ def _kinds(layout: Layout) -> Tensor | None:
     """(B, T, S) int64: 0 where query and key are of one kind, else 1."""
     if layout.kinds is None:
         return None
-    asked = (
-        layout.kinds if layout.asking is None else torch.cat((layout.kinds, layout.kinds.gather(1, layout.asking)), 1)
-    )
-    return (asked[:, :, None] != layout.kinds[:, None, :]).long()
+    return (_asked(layout.kinds, layout.asking)[:, :, None] != layout.kinds[:, None, :]).long()
+
+
+def _asked(of_keys: Tensor, asking: Tensor | None) -> Tensor:
+    """(B or 1, S) -> (B, T): the same of all queries, those that ask behind the last key taking it from their place."""
+    if asking is None:
+        return of_keys
+    of_keys = of_keys.expand(len(asking), -1)
+    return torch.cat((of_keys, of_keys.gather(1, asking)), dim=1)
 
 
 class DistanceAttention(Attention):
@@ -79,8 +83,8 @@ class DistanceAttention(Attention):
         q, k, v = self._project(x, layout)
         num_keys = between.places.shape[2]
         bias = self._scores(q, between) * self.scale
-        if layout.slots is not None:
-            bias = bias + torch.where(layout.slots, 0.0, HIDDEN).to(bias.dtype)
+        if (mask := layout.mask) is not None:
+            bias = bias + torch.where(mask, 0.0, HIDDEN).to(bias.dtype)
         asked, dropout = q + self._heads(self.content_bias, q.dtype), self.dropout if self.training else 0.0
         k, v, seen = k[:, :num_keys], v[:, :num_keys], replace(layout, bias=bias)
         return self.out(self.compute(asked, k, v, seen, scale=self.scale, dropout=dropout).flatten(2))

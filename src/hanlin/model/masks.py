@@ -46,7 +46,7 @@ class Layout:
     window: a token sees that many tokens, itself included; 0: no limit. A mask of a cache holds it already.
     sliding: the same tokens as layers with a window see them, where the model has such layers.
     kinds: (B, S) kinds of the keys, where attention asks whether two are of one kind (distances.py).
-    asking: (B, T - S) places of what is guessed: queries behind the last key, in the order of `slots` (streams.py).
+    asking: (B, T - S) which keys are guessed: queries behind the last key (streams.py).
     distances: what attention knows of the distances from queries to keys (distances.py).
     """
 

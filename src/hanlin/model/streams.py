@@ -12,8 +12,6 @@ Legend: B batch, T tokens, M targets.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -22,15 +20,14 @@ from hanlin.model.masks import Layout
 
 def two_streams(layout: Layout, unseen: Tensor | None, targets: Tensor | None) -> Layout:
     """A full layout with `unseen` (B, T, T) bool hidden, and targets (B, M), places in the row, that ask."""
-    num_tokens = layout.positions.shape[1]
-    itself = torch.eye(num_tokens, dtype=torch.bool, device=layout.positions.device)
-    seen = torch.ones_like(itself)[None] if layout.slots is None else layout.slots[:, 0]
+    places, mask = layout.positions, layout.mask
+    itself = torch.eye(places.shape[1], dtype=torch.bool, device=places.device)
+    seen = torch.ones_like(itself)[None] if mask is None else mask[:, 0]
     if unseen is not None:
         seen = seen & ~unseen
     rows = seen | itself  # (B or 1, T, T)
     if targets is None:
-        return replace(layout, slots=rows[:, None])
-    asking = seen.expand(len(targets), -1, -1).gather(1, targets[:, :, None].expand(-1, -1, num_tokens))
+        return Layout(places, causal=False, slots=rows[:, None], kinds=layout.kinds)
+    asking = seen.expand(len(targets), -1, -1).gather(1, targets[:, :, None].expand(-1, -1, len(itself)))
     slots = torch.cat((rows.expand(len(targets), -1, -1), asking), dim=1)[:, None]
-    places = layout.positions.expand(len(targets), -1).gather(1, targets)
-    return replace(layout, slots=slots, asking=places)
+    return Layout(places, causal=False, slots=slots, kinds=layout.kinds, asking=targets)

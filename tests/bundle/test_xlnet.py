@@ -110,6 +110,17 @@ def test_a_guess_does_not_know_the_token(pair, batch):
 
 
 @torch.no_grad()
+def test_masks_are_guessed_as_its_card_shows(pair, batch):
+    (theirs, folder), ids = pair, batch[0]
+    places = torch.tensor([[3, 7], [5, 0], [18, 17]])
+    hidden = torch.zeros(3, 19).scatter_(1, places, torch.ones(3, 2))[:, None].expand(-1, 19, -1)
+    mapping = torch.nn.functional.one_hot(places, 19).float()
+    found = load(folder, torch.float32).guessed(ids, places)
+    base = getattr(theirs, "transformer", theirs)
+    check(found, base(ids, perm_mask=hidden, target_mapping=mapping)[0], torch.float32)
+
+
+@torch.no_grad()
 def test_import_export_import_keeps_every_bit(pair, batch, tmp_path):
     theirs, folder = pair
     first = load(folder, torch.float32)

@@ -5,6 +5,7 @@ All choices of a ModelConfig are made here, so that no forward pass has one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -113,7 +114,8 @@ def _block(config: ModelConfig, layer: int, *, crossed: bool) -> nn.Module:
 
 
 def _attention(config: ModelConfig, layer: int) -> Attention:
-    width, said, kind = config.hidden_size, config.attention, Attention
+    width, said = config.hidden_size, config.attention
+    kind: Callable[..., Attention] = Attention
     q_rows, kv_rows = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
     if config.positions.kind == "distance":
         kind = partial(DistanceAttention, distance=Linear(width, q_rows, bias=False))

@@ -100,6 +100,10 @@ class Transformer(nn.Module):
         logits: Tensor = self.head(self.hidden(tokens, **reading))
         return logits
 
+    def guessed(self, tokens: Tensor, places: Tensor) -> Tensor:
+        """Ids (B, T) of texts with masks at `places` (B, M) -> the states (B, M, D) that say what stands there."""
+        return self.hidden(tokens).take_along_dim(places[:, :, None], dim=1)
+
     def new_cache(self, batch_size: int, capacity: int) -> DenseCache:
         """An empty cache for `batch_size` rows of up to `capacity` tokens."""
         config = self.config
@@ -171,8 +175,9 @@ class TwoStream(Transformer):
     ) -> Tensor:
         """Ids (B, T) -> states (B, T, D), or with targets (B, M), places in the row, the states of these (B, M, D).
 
-        unseen (B, T, T) bool: [i, j] True where token i may not look at j. A token always sees itself, a target never
-        but as its `unseen` says (streams.py). segments, types: as in Transformer. Raises RequestTooLong.
+        unseen (B, T, T) bool, or what broadcasts to it: [i, j] True where token i may not look at j. A token always
+        sees itself, a target only if `unseen` lets it (streams.py). segments, types: as in Transformer.
+        Raises RequestTooLong.
         """
         assert not any(reading.get(name) is not None for name in ("cache", "prefix", "memory")), "read at once"
         self._check_length(tokens.shape[1])
@@ -185,6 +190,11 @@ class TwoStream(Transformer):
             x = torch.cat((x, blank), dim=1)
         x = self.stack(x, layout)
         return x if targets is None else x[:, tokens.shape[1] :]
+
+    def guessed(self, tokens: Tensor, places: Tensor) -> Tensor:
+        """See Transformer: the second stream, which no mask disturbs."""
+        masked = torch.zeros_like(tokens, dtype=torch.bool).scatter(1, places, True)
+        return self.hidden(tokens, targets=places, unseen=masked[:, None])
 
 
 def build_model(

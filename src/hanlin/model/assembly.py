@@ -28,6 +28,7 @@ from hanlin.model.norms import LayerNorm, OffsetRMSNorm, RMSNorm
 from hanlin.model.positions import LearnedPositions, SinusoidalPositions
 from hanlin.model.relative import RelativePositions
 from hanlin.model.stack import Relative, Stack
+from hanlin.model.tasks import build_task_head
 
 
 def common_parts(config: ModelConfig, compute_dtype: torch.dtype) -> dict[str, Any]:
@@ -44,6 +45,7 @@ def common_parts(config: ModelConfig, compute_dtype: torch.dtype) -> dict[str, A
         "sliding": partial(causal_layout, window=config.attention.window) if any(config.sliding_layers()) else None,
         "sliding_rotary": near_rotary(config),
         "pooler": Pooler(dense=Linear(width, width, bias=True)) if head.pooler else None,
+        "task": build_task_head(config),
         "next_sentence": Linear(width, 2, bias=True) if head.next_sentence else None,
     }
 

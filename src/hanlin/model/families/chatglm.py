@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from hanlin.model.config import ModelConfig
-from hanlin.model.families.bert import both
 from hanlin.model.families.family import Family, HfConfig
-from hanlin.model.families.rules import Rule
+from hanlin.model.families.rules import Rule, both
 
 _LAYER, _OURS = "transformer.layers.{n}.", "stack.blocks.{n}."
 _PARTS = {

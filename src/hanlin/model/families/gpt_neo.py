@@ -6,10 +6,9 @@ from typing import Any
 
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import gpt2
-from hanlin.model.families.bert import both
 from hanlin.model.families.family import Family, HfConfig
 from hanlin.model.families.layers import pattern_of
-from hanlin.model.families.rules import Rule, qkv_parts
+from hanlin.model.families.rules import Rule, both, qkv_parts
 
 _LAYER, _OURS = "transformer.h.{n}.", "stack.blocks.{n}."
 _KINDS = {"local": "sliding", "global": "full"}

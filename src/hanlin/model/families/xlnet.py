@@ -12,7 +12,7 @@ from typing import Any
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import bert
 from hanlin.model.families.family import Family, HfConfig, Told
-from hanlin.model.families.rules import Rule, qkv_parts
+from hanlin.model.families.rules import Rule, both, qkv_parts
 
 _OURS, _LAYER = "stack.blocks.{n}.", "transformer.layer.{n}."
 _BIASES = {"content_bias": "r_w_bias", "distance_bias": "r_r_bias", "kind_bias": "r_s_bias"}
@@ -47,11 +47,11 @@ RULES = (
     Rule("blank", ("transformer.mask_emb",), shape=lambda config: (1, 1, config.hidden_size)),
     Rule("embeddings.tokens.weight", ("transformer.word_embedding.weight",)),
     *_attention_rules(),
-    *bert.both(f"{_OURS}attention_norm", f"{_LAYER}rel_attn.layer_norm"),
-    *bert.both(f"{_OURS}mlp.up", f"{_LAYER}ff.layer_1"),
-    *bert.both(f"{_OURS}mlp.down", f"{_LAYER}ff.layer_2"),
-    *bert.both(f"{_OURS}mlp_norm", f"{_LAYER}ff.layer_norm"),
-    *bert.both("head", "lm_loss"),
+    *both(f"{_OURS}attention_norm", f"{_LAYER}rel_attn.layer_norm"),
+    *both(f"{_OURS}mlp.up", f"{_LAYER}ff.layer_1"),
+    *both(f"{_OURS}mlp.down", f"{_LAYER}ff.layer_2"),
+    *both(f"{_OURS}mlp_norm", f"{_LAYER}ff.layer_norm"),
+    *both("head", "lm_loss"),
 )
 
 PRESET: dict[str, Any] = {

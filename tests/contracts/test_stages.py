@@ -39,6 +39,7 @@ PYTHON_NAMES = {
     "task predict": "predict_task",
     "eval": "eval",
     "chat": "chat",
+    "models choose": "choose_model",
     "ask": "ask",
     "doctor": "doctor",
 }

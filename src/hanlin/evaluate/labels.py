@@ -5,6 +5,7 @@ Legend: N texts, L labels.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,7 +44,7 @@ def score_labels(
     figures = {"accuracy": Figure(right / max(1, len(wanted)), *wilson(right, len(wanted)), float(commonest))}
     for place, name in enumerate(("macro_precision", "macro_recall", "macro_f1")):
         figures[name] = figure(
-            lambda rows, place=place: macro(confusion(wanted[rows], found[rows], size))[place],  # type: ignore[misc]
+            functools.partial(_drawn_macro, wanted, found, size, place),
             len(wanted),
             chance,
             seed=seed,
@@ -70,6 +71,10 @@ def macro(table: Ints) -> tuple[float, float, float]:
     occur = (table.sum(axis=0) + table.sum(axis=1)) > 0
     precision, recall, f1 = (part[occur] for part in parts_of(table))
     return (float(precision.mean()), float(recall.mean()), float(f1.mean())) if occur.any() else (0.0, 0.0, 0.0)
+
+
+def _drawn_macro(true: Ints, said: Ints, size: int, place: int, drawn: NDArray[np.intp]) -> float:
+    return macro(confusion(true[drawn], said[drawn], size))[place]
 
 
 def score_many(

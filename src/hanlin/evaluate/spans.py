@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import string
 import unicodedata
@@ -48,13 +49,7 @@ def score_spans(
     """Entities that are right in both borders and label, over all texts together. Guessing finds next to none: 0."""
     rows = np.array([_counted(one, other) for one, other in zip(true, said, strict=True)], np.int64).reshape(-1, 3)
     figures = {
-        name: figure(
-            lambda drawn, place=place: _parts(rows[drawn].sum(axis=0))[place],
-            len(rows),
-            0.0,
-            seed=seed,
-            resamples=resamples,
-        )  # type: ignore[misc]
+        name: figure(functools.partial(_whole, rows, place), len(rows), 0.0, seed=seed, resamples=resamples)
         for place, name in enumerate(("precision", "recall", "f1"))
     }
     return SpanScores(figures, dict(_by_label(true, said)))
@@ -64,6 +59,15 @@ def _counted(true: Sequence[Found], said: Sequence[Found]) -> tuple[int, int, in
     """Right, true and said of one text."""
     wanted, found = set(true), set(said)
     return len(wanted & found), len(wanted), len(found)
+
+
+def _whole(rows: NDArray[np.int64], place: int, drawn: NDArray[np.intp]) -> float:
+    """Precision, recall or F1 of some texts together."""
+    return _parts(rows[drawn].sum(axis=0))[place]
+
+
+def _mean(values: NDArray[np.float64], drawn: NDArray[np.intp]) -> float:
+    return float(values[drawn].mean())
 
 
 def _parts(counts: NDArray[np.int64]) -> tuple[float, float, float]:
@@ -108,9 +112,8 @@ def words(text: str) -> list[str]:
 def answer_scores(said: str, right: Sequence[str]) -> tuple[float, float]:
     """Exact match and F1 against the right answer that fits best; none at all counts as the answer ""."""
     answers = [one for one in right if plain(one)] or [""]
-    return max(float(plain(said) == plain(one)) for one in answers), max(
-        _overlap(words(said), words(one)) for one in answers
-    )
+    exact = max(float(plain(said) == plain(one)) for one in answers)
+    return exact, max(_overlap(words(said), words(one)) for one in answers)
 
 
 def _overlap(said: Sequence[str], right: Sequence[str]) -> float:
@@ -128,12 +131,8 @@ def score_answers(
     silent = np.array([answer_scores("", answers) for answers in right]).reshape(-1, 2).mean(axis=0)
     figures = {
         name: figure(
-            lambda drawn, place=place: float(rows[drawn, place].mean()),
-            len(rows),
-            float(silent[place]),
-            seed=seed,
-            resamples=resamples,
-        )  # type: ignore[misc]
+            functools.partial(_mean, rows[:, place]), len(rows), float(silent[place]), seed=seed, resamples=resamples
+        )
         for place, name in enumerate(("exact_match", "f1"))
     }
     return SpanScores(figures, {})

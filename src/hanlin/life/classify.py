@@ -18,8 +18,8 @@ from hanlin.life.open import open_bundle
 from hanlin.life.predict_file import Row, beside, read_texts, write_rows
 
 
-class _Opened:
-    """A bundle of a task. `exact` computes in float32 even where the processor has something faster."""
+class Face:
+    """A bundle that says something of texts. `exact` computes in float32 even where the processor has something faster."""
 
     def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model, device=device, exact=exact)
@@ -54,7 +54,7 @@ class _Opened:
         return rows
 
 
-class Classifier(_Opened):
+class Classifier(Face):
     """Labels of texts, or numbers: `classifier("…").label`, `classifier.predict(["…", "…"]).probabilities`.
 
     Opens a bundle, a run or a name, as `hanlin.load` does. Raises InputError, BundleError; UsageError E615 for a model
@@ -97,7 +97,7 @@ class Classifier(_Opened):
         return self.predictor.scores(texts, overflow=overflow).values
 
 
-class TokenClassifier(_Opened):
+class TokenClassifier(Face):
     """Labelled parts of texts: `tagger("…")` gives entities with their places. Raises as Classifier."""
 
     def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
@@ -118,7 +118,7 @@ class TokenClassifier(_Opened):
             yield {"entities": [asdict(one) for one in entities]}
 
 
-class QuestionAnswerer(_Opened):
+class QuestionAnswerer(Face):
     """Answers that stand in passages: `extractor(question, passage).text`. Raises as Classifier."""
 
     def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
@@ -142,7 +142,7 @@ class QuestionAnswerer(_Opened):
             yield {"answer": answer.text, "start": answer.start, "score": round(answer.score, 6)}
 
 
-class SentenceEmbedder(_Opened):
+class SentenceEmbedder(Face):
     """Vectors of texts: `embedder("…")` (D,), `embedder.predict(["…", "…"])` (N, D), as the folder says."""
 
     def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
@@ -168,10 +168,7 @@ class SentenceEmbedder(_Opened):
             yield {"vector": one.tolist()} if isinstance(text, str) else {"cosine": round(cosine, 6)}
 
 
-def opened(bundle: Bundle) -> Classifier | TokenClassifier | QuestionAnswerer | SentenceEmbedder:
+def opened(bundle: Bundle) -> Face:
     """A bundle by what it was fine-tuned for; one without a head of a task gives vectors."""
-    faces: Mapping[str, Any] = {"sequence": Classifier, "tokens": TokenClassifier, "spans": QuestionAnswerer}
-    face: Classifier | TokenClassifier | QuestionAnswerer | SentenceEmbedder = faces.get(
-        bundle.config.head.task.kind, SentenceEmbedder
-    )(bundle)
-    return face
+    faces: Mapping[str, type[Face]] = {"sequence": Classifier, "tokens": TokenClassifier, "spans": QuestionAnswerer}
+    return faces.get(bundle.config.head.task.kind, SentenceEmbedder)(bundle)

@@ -125,7 +125,7 @@ def task_tables(figures: Mapping[str, Any]) -> tuple[Table, ...]:
 
 def _figure_row(name: str, one: Mapping[str, Any]) -> tuple[str, ...]:
     chance = "–" if one["chance"] is None else f"{one['chance']:.3f}"
-    return say(f"life.figure_{name}"), f"{one['value']:.3f}", f"{one['low']:.3f}–{one['high']:.3f}", chance
+    return say(f"evaluate.figure_{name}"), f"{one['value']:.3f}", f"{one['low']:.3f}–{one['high']:.3f}", chance
 
 
 def calibration_lines(figures: Mapping[str, Any]) -> tuple[str, ...]:

@@ -135,8 +135,10 @@ class ExampleBatch:
         return int((self.targets != IGNORE).sum()) if self.tagged else len(self.targets)
 
     def to(self, device: torch.device | str) -> ExampleBatch:
-        parts = (part.to(device) for part in (self.tokens, self.segments, self.types, self.targets))
-        return ExampleBatch(*parts, self.tagged)
+        tokens, segments, types, targets = (
+            part.to(device) for part in (self.tokens, self.segments, self.types, self.targets)
+        )
+        return ExampleBatch(tokens, segments, types, targets, self.tagged)
 
 
 def collate(examples: Sequence[Example], *, pad: int, tagged: bool) -> ExampleBatch:

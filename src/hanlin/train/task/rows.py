@@ -63,7 +63,7 @@ def _task_of(placed: Sequence[Placed]) -> TaskName:
     """The task that the records are for; several labels of one text make it one of many labels."""
     kind = type(placed[0].record)
     if kind is Classified:
-        records = [cast(Classified, one.record) for one in placed if isinstance(one.record, Classified)]
+        records = [one.record for one in placed if isinstance(one.record, Classified)]
         return "multilabel" if any(len(one.labels) > 1 for one in records) else "classification"
     tasks: dict[type, TaskName] = {Tagged: "tokens", Extract: "qa", Pair: "embedding"}
     if kind not in tasks:

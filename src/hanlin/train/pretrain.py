@@ -13,6 +13,7 @@ from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.base.seeds import Seeds
 from hanlin.bundle.bundle import Bundle, load_bundle
+from hanlin.data.forms.parts import Parts
 from hanlin.data.shards import ShardSet
 from hanlin.data.sources import ShardSource
 from hanlin.model.config import ModelConfig, shape_for
@@ -21,9 +22,9 @@ from hanlin.model.transformer import Transformer, build_model
 from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import PretrainConfig
+from hanlin.train.kinds import KINDS, check_shape, check_tokenizer, form_of, model_fields
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.mixing import choose, mixed
-from hanlin.train.objectives import CausalLM
 from hanlin.train.plan import ROWS, SEQ_LEN, Plan, plan_loop, plan_shape
 from hanlin.train.probe import measure_speed
 from hanlin.train.session import Material, ancestry, keep_bundle, machine, open_run, run_training, stored_config
@@ -55,6 +56,7 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
     device, dtype = machine(config)
     parent = None if config.from_bundle is None else load_bundle(config.from_bundle, device=device, compute_dtype=dtype)
     tokenizer = _tokenizer(config, parent)
+    check_tokenizer(config, tokenizer)
     shards = [_open(Path(path), tokenizer) for path in config.data]
     chosen = choose(config, shards)
     num_positions = sum(chosen.sizes)
@@ -63,18 +65,24 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
         model = _fresh_model(config, shape, device=device, dtype=dtype)
     else:
         shape, model = parent.config, parent.model
+        check_shape(config, shape)
     plan = _plan(config, shape, num_positions, continued=parent is not None)
     settled = plan.settled(config)
-    mix = mixed(settled, chosen, plan)
+    assert settled.seq_len is not None
+    form, kind = form_of(config, tokenizer, settled.seq_len), KINDS[config.objective]
+    mix = mixed(settled, chosen.formed(form, settled.seq_len), plan)
+    validation = [ShardSource(_open(path, tokenizer)) for path in config.validation]
     if parent is None:
         settled = settled.replaced(model=shape.model_dump(mode="json"), size="auto")
     material = Material(
         model=model,
         tokenizer=tokenizer,
         template=(parent.template if parent else None) or Template.default(tokenizer.special),
-        objective=CausalLM(),
+        objective=kind.loss,
+        form=form,
+        accuracy=kind.accuracy,
         mix=mix,
-        validation=[ShardSource(_open(path, tokenizer)) for path in config.validation],
+        validation=validation if form is None else [Parts(one, form, seq_len=settled.seq_len) for one in validation],
         data={one.title: one.fingerprint for one in shards},
         **ancestry(parent),
     )
@@ -92,8 +100,15 @@ def _fresh_shape(
         speed = measure_speed(stand_in, batch_size=ROWS, seq_len=SEQ_LEN, compute_dtype=dtype, device=device)
         return speed.flops_per_second
 
-    vocab_size = tokenizer.vocab_size
-    return plan_shape(config, vocab_size=vocab_size, num_positions=num_positions, flops_per_second=flops_per_second)
+    shape = plan_shape(
+        config,
+        vocab_size=tokenizer.vocab_size,
+        num_positions=num_positions,
+        flops_per_second=flops_per_second,
+        fields=model_fields(config),
+    )
+    check_shape(config, shape)
+    return shape
 
 
 def _fresh_model(

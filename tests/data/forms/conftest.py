@@ -23,7 +23,9 @@ from hanlin.text.purposes import Purpose
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.text.tokenizer_train import train_tokenizer
 
-LINE = "第{}行：床前明月光，疑是地上霜。The quick brown fox, number {}, jumps over unbelievable dogs. def f(x): return x\n"
+LINE = (
+    "第{}行：床前明月光，疑是地上霜。The quick brown fox, number {}, jumps over unbelievable dogs. def f(x): return x\n"
+)
 TEXTS = [LINE.format(n, n * n) * (1 + n % 4) for n in range(24)]
 PURPOSES: dict[str, Purpose] = {
     "masked": "masked", "pairs": "masked", "spans": "span_corruption", "blanks": "blank_infilling",

@@ -106,4 +106,4 @@ class MaskedPairs:
 
 def _split(borders: Sequence[int], size: int, rng: np.random.Generator) -> int:
     """Where the second text begins: a border at random, anywhere where there is none."""
-    return borders[rng.integers(len(borders))] if borders else int(rng.integers(1, size))
+    return borders[int(rng.integers(len(borders)))] if borders else int(rng.integers(1, size))

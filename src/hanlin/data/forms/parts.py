@@ -7,7 +7,7 @@ part follows from one number, its key, so the same stream gives the same batches
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -123,7 +123,7 @@ class Piece:
 
     tokens: Ids
     targets: Ids
-    columns: dict[str, Ids]
+    columns: Mapping[str, Ids]
 
 
 def lay_out(rows: Sequence[Sequence[Piece]], *, width: int, fill: dict[str, int]) -> dict[str, npt.NDArray[np.int64]]:

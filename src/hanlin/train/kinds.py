@@ -138,9 +138,15 @@ def _tells_pairs(shape: ModelConfig) -> bool:
     return shape.head.pooler and shape.head.next_sentence and shape.embeddings.types >= 2
 
 
-def form_of(config: PretrainConfig, tokenizer: Tokenizer, seq_len: int) -> Form | None:
-    """How documents become rows of `seq_len`. Raises ConfigError where a row has no room for text."""
-    make = KINDS[config.objective].form
+def row_length(config: PretrainConfig) -> int:
+    """Positions of a row, of settings that are settled."""
+    assert config.seq_len is not None
+    return config.seq_len
+
+
+def form_of(config: PretrainConfig, tokenizer: Tokenizer) -> Form | None:
+    """How documents become rows. Raises ConfigError where a row has no room for text."""
+    make, seq_len = KINDS[config.objective].form, row_length(config)
     if make is None:
         return None
     form = make(tokenizer, config.corruption)

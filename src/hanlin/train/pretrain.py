@@ -13,16 +13,16 @@ from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.base.seeds import Seeds
 from hanlin.bundle.bundle import Bundle, load_bundle
-from hanlin.data.forms.parts import Parts
+from hanlin.data.forms.parts import Form, Parts
 from hanlin.data.shards import ShardSet
-from hanlin.data.sources import ShardSource
+from hanlin.data.sources import ShardSource, Source
 from hanlin.model.config import ModelConfig, shape_for
 from hanlin.model.copying import copying_problems
 from hanlin.model.transformer import Transformer, build_model
 from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import PretrainConfig
-from hanlin.train.kinds import KINDS, check_shape, check_tokenizer, form_of, model_fields
+from hanlin.train.kinds import KINDS, check_shape, check_tokenizer, form_of, model_fields, row_length
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.mixing import choose, mixed
 from hanlin.train.plan import ROWS, SEQ_LEN, Plan, plan_loop, plan_shape
@@ -68,10 +68,8 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
         check_shape(config, shape)
     plan = _plan(config, shape, num_positions, continued=parent is not None)
     settled = plan.settled(config)
-    assert settled.seq_len is not None
-    form, kind = form_of(config, tokenizer, settled.seq_len), KINDS[config.objective]
-    mix = mixed(settled, chosen.formed(form, settled.seq_len), plan)
-    validation = [ShardSource(_open(path, tokenizer)) for path in config.validation]
+    form, kind = form_of(settled, tokenizer), KINDS[config.objective]
+    mix = mixed(settled, chosen.formed(form, row_length(settled)), plan)
     if parent is None:
         settled = settled.replaced(model=shape.model_dump(mode="json"), size="auto")
     material = Material(
@@ -82,11 +80,17 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
         form=form,
         accuracy=kind.accuracy,
         mix=mix,
-        validation=validation if form is None else [Parts(one, form, seq_len=settled.seq_len) for one in validation],
+        validation=_validation(settled, tokenizer, form),
         data={one.title: one.fingerprint for one in shards},
         **ancestry(parent),
     )
     return plan, settled, material
+
+
+def _validation(config: PretrainConfig, tokenizer: Tokenizer, form: Form | None) -> list[Source]:
+    """What is measured on, in the form of what is trained on."""
+    sources: list[Source] = [ShardSource(_open(path, tokenizer)) for path in config.validation]
+    return sources if form is None else [Parts(one, form, seq_len=row_length(config)) for one in sources]
 
 
 def _fresh_shape(

@@ -124,7 +124,9 @@ def save_bundle(
         checksums = {WEIGHTS: write_tensors(temporary / WEIGHTS, weights)}
         _write_text(temporary, model.config, family, tokenizer, template, card)
         if pooling is not None:
-            write_sentence(temporary, Sentence(pooling, True, model.config.max_seq_len), model.config.hidden_size)
+            sentence = Sentence(pooling, True, model.config.max_seq_len)
+            name = write_sentence(temporary, sentence, model.config.hidden_size)
+            checksums[name] = files.sha256_file(temporary / name)
         _seal(temporary, content, checksums)
     return folder
 
@@ -157,8 +159,9 @@ def _link(source: str, target: str) -> None:
 
 
 def _seal(folder: Path, content: Mapping[str, Any], known: Mapping[str, str]) -> None:
-    """Write the manifest over every file of the folder; checksums already `known` are not worked out again."""
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    """Write the manifest over every file of the folder; checksums already `known` are not worked out again, those of
+    files in folders below it must be."""
+    names = sorted({path.name for path in folder.iterdir() if path.is_file()} | known.keys())
     checksums = {name: known.get(name) or files.sha256_file(folder / name) for name in names}
     write_manifest(folder / MANIFEST, content, checksums)
 

@@ -43,8 +43,9 @@ def _max_tokens(folder: Path) -> int | None:
     return settings.get("max_seq_length")
 
 
-def write_sentence(folder: Path, sentence: Sentence, width: int) -> None:
-    """Write modules.json and what it names, for a model whose states are `width` wide."""
+def write_sentence(folder: Path, sentence: Sentence, width: int) -> str:
+    """Write modules.json and what it names, for a model whose states are `width` wide; return the name of the file that
+    lies in a folder of its own."""
     names = ["Transformer", "Pooling", *["Normalize"] * sentence.normalise]
     paths = ["", *(f"{number}_{name}" for number, name in enumerate(names[1:], start=1))]
     modules = [
@@ -56,3 +57,4 @@ def write_sentence(folder: Path, sentence: Sentence, width: int) -> None:
     chosen = {key: name == sentence.pooling for key, name in _POOLINGS.items()}
     files.write_json(folder / paths[1] / "config.json", {"word_embedding_dimension": width, **chosen})
     files.write_json(folder / _SETTINGS, {"max_seq_length": sentence.max_tokens, "do_lower_case": False})
+    return f"{paths[1]}/config.json"

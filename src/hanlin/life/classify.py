@@ -19,7 +19,7 @@ from hanlin.life.predict_file import Row, beside, read_texts, write_rows
 
 
 class Face:
-    """A bundle that says something of texts. `exact` computes in float32 even where the processor has something faster."""
+    """A bundle that says something of texts. `exact` computes in float32 even where something faster is there."""
 
     def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model, device=device, exact=exact)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
     from hanlin.life.finetune import finetune as finetune
+    from hanlin.life.inspect import inspect as inspect
     from hanlin.life.load import Model as Model
     from hanlin.life.load import load as load
     from hanlin.life.pretrain import pretrain as pretrain
@@ -64,6 +65,7 @@ _NAMES = {
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
     "eval": "hanlin.life.evaluate:evaluate",
     "finetune": "hanlin.life.finetune:finetune",
+    "inspect": "hanlin.life.inspect:inspect",
     "load": "hanlin.life.load:load",
     "pretrain": "hanlin.life.pretrain:pretrain",
     "run": "hanlin.life.run:run",
@@ -106,6 +108,7 @@ __all__ = [
     "doctor",
     "eval",
     "finetune",
+    "inspect",
     "load",
     "pretrain",
     "run",

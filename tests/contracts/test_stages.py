@@ -35,6 +35,7 @@ PYTHON_NAMES = {
     "pretrain": "pretrain",
     "finetune": "finetune",
     "eval": "eval",
+    "inspect": "inspect",
     "chat": "chat",
     "ask": "ask",
     "doctor": "doctor",

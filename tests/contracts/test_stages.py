@@ -37,6 +37,7 @@ PYTHON_NAMES = {
     "eval": "eval",
     "inspect": "inspect",
     "chat": "chat",
+    "models choose": "choose_model",
     "ask": "ask",
     "doctor": "doctor",
 }

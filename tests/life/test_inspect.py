@@ -22,6 +22,7 @@ from hanlin.model.families.registry import FAMILIES
 from hanlin.model.inspection.attention import attention_maps
 from hanlin.model.inspection.reading import Reading
 from hanlin.model.transformer import build_model
+from hanlin.text.chat import Template, conversation
 from hanlin.text.config import TokenizerConfig
 from hanlin.text.tokenizer_train import train_tokenizer
 
@@ -30,23 +31,24 @@ VIEWS = ("attention", "rollout", "lens", "tokens", "attribution")
 TEXTS = {"decoder": "猫 $a$ <b>", "bert": "w1 [MASK] w3", "t5": "w1 w2", "prefix": "w1 w2"}
 
 
-def saved(folder, tokenizer, **fields):
+def saved(folder, tokenizer, *, template=None, **fields):
     shape = ModelConfig(**{**SIZES, "vocab_size": max(45, tokenizer.vocab_size), **fields})
     model = build_model(shape, seed=2)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(4 if parameter.dim() == 2 else 1)
-    return save_bundle(folder, model=model, tokenizer=tokenizer, lineage=Lineage("pretrain", 2))
+    return save_bundle(folder, model=model, tokenizer=tokenizer, template=template, lineage=Lineage("pretrain", 2))
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     home = tmp_path_factory.mktemp("inspect")
     bytewise = train_tokenizer(["the cat sat"] * 5, TokenizerConfig(vocab_size=268))
+    chats = {name: Template.default(one.special) for name, one in (("own", bytewise), ("t5", vocabulary.t5()))}
     return {
-        "decoder": saved(home / "decoder", bytewise),
+        "decoder": saved(home / "decoder", bytewise, template=chats["own"]),
         "bert": saved(home / "bert", vocabulary.bert(), **FAMILIES["bert"].preset),
-        "t5": saved(home / "t5", vocabulary.t5(), **FAMILIES["t5"].preset),
+        "t5": saved(home / "t5", vocabulary.t5(), template=chats["t5"], **FAMILIES["t5"].preset),
         "prefix": saved(home / "prefix", vocabulary.bert(), arch="prefix"),
     }
 
@@ -177,6 +179,17 @@ def test_one_token_and_control_tokens(folders, tmp_path):
     assert len(read) > 2  # typed text is text
 
 
+def test_a_question_is_read_as_the_chat_reads_it(folders, tmp_path):
+    figures = numbers(inspect(folders["decoder"], text="hi <|eos|>", question=True, out=tmp_path))
+    model = load(folders["decoder"], exact=True)
+    prompt = model.bundle.template.render(
+        conversation([{"role": "user", "content": "hi <|eos|>"}]), tokenizer=model.tokenizer, add_generation_prompt=True
+    )
+    assert [token["id"] for token in figures["tokens"]] == list(prompt.ids)
+    (after,) = figures["chances"][-1:]
+    assert after["alternatives"][0]["id"] == int(model.logits([prompt.ids])[0, -1].argmax())
+
+
 def test_what_cannot_be_looked_at_is_said(folders, tmp_path, lang):
     def refused(kind, code, shape="decoder", **asked):
         with pytest.raises(kind) as error:
@@ -188,6 +201,8 @@ def test_what_cannot_be_looked_at_is_said(folders, tmp_path, lang):
     refused(InputError, "E740", shape="bert", text="  ")
     refused(RequestTooLong, "E301", text="猫" * 30)
     refused(UsageError, "E743", what="attention", parts=("cross",))
+    refused(UsageError, "E747", shape="t5", question=True)
+    refused(InputError, "E247", shape="prefix", question=True)
     refused(UsageError, "E744", what="attribution", position=99)
     refused(UsageError, "E745", what="attribution", token="猫猫")
     refused(UsageError, "E340", what="lens", layers=(3,))
@@ -208,3 +223,47 @@ def test_an_encoder_without_a_mask_is_told(tmp_path, lang):
     with pytest.raises(UsageError) as error:
         inspect(folder, text="w1", out=tmp_path)
     assert error.value.code == "E741"
+
+
+JUDGES = {"decoder": ("own", {}), "bert": ("bert", FAMILIES["bert"].preset), "t5": ("t5", FAMILIES["t5"].preset)}
+
+
+@pytest.fixture(scope="module", params=JUDGES)
+def judge(request, tmp_path_factory):
+    name, preset = JUDGES[request.param]
+    made = {"bert": vocabulary.bert, "t5": vocabulary.t5}.get(name)
+    tokenizer = made() if made else vocabulary.bert()
+    task = {"kind": "sequence", "labels": ("neg", "pos"), "problem": "one"}
+    head = {
+        **preset.get("head", {}),
+        "kind": "none",
+        "transform": False,
+        "bias": False,
+        "next_sentence": False,
+        "task": task,
+    }
+    return saved(tmp_path_factory.mktemp("judge") / "bundle", tokenizer, **{**preset, "head": head})
+
+
+@pytest.mark.parametrize("score", ["logit", "logprob"])
+def test_a_label_is_explained_as_the_classifier_reads(judge, score, tmp_path):
+    report = inspect(judge, text="w1 w2 w3", what="attribution", score=score, label="pos", out=tmp_path)
+    figures = numbers(report)
+    shares = hanlin.Classifier(judge, exact=True)("w1 w2 w3").probabilities
+    assert figures["explained"]["piece"] == "pos"
+    assert figures["explained"]["probability"] == pytest.approx(shares["pos"], rel=1e-4)
+    if score == "logprob":
+        assert figures["score"] == pytest.approx(math.log(shares["pos"]), rel=1e-4)
+    total = sum(figures["shares"]) + sum(figures["source_shares"] or ())
+    change = figures["score"] - figures["base"]
+    assert abs(total - change) <= 1e-3 * max(1, abs(change)) + 1e-5
+
+
+def test_other_views_of_a_classifier_and_labels_it_lacks(judge, tmp_path, lang):
+    inspect(judge, text="w1 w2 w3", what="rollout", out=tmp_path)
+    with pytest.raises(UsageError) as error:
+        inspect(judge, text="w1", what="attribution", label="middling", out=tmp_path)
+    assert error.value.code == "E746"
+    with pytest.raises(UsageError) as error:
+        inspect(judge, text="w1", what="lens", out=tmp_path)
+    assert error.value.code == "E303"

@@ -31,6 +31,8 @@ from hanlin.life.open import open_bundle
 from hanlin.life.places import expanded, name_of
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
+from hanlin.life.talk import chat_ids
+from hanlin.text.chat import Message
 from hanlin.text.pieces import readable
 from hanlin.text.tokenizer import Tokenizer
 
@@ -41,7 +43,7 @@ def inspect(config: Given[InspectConfig] = None, *, progress: Progress | None = 
     """Look inside a model while it reads a text; page, pictures and numbers lie under `out`.
 
     The model computes in float32 whatever the processor can. Raises InputError (E740, E343 and those of opening a
-    model), RequestTooLong, UsageError (E303, E340, E341, E741 to E745), CheckFailed E342, DiskFull.
+    model), RequestTooLong, UsageError (E303, E340, E341, E741 to E747), CheckFailed E342, DiskFull.
     """
     job, progress = settled(InspectConfig, config, settings, first="model").value, progress or Progress("none")
     bundle = open_bundle(job.model, device=job.device, exact=True)
@@ -61,11 +63,13 @@ def inspect(config: Given[InspectConfig] = None, *, progress: Progress | None = 
 def _subject(bundle: Bundle, job: InspectConfig) -> Subject:
     assert bundle.tokenizer is not None
     start = start_token(bundle.path)
+    rendered = chat_ids(bundle, [Message("user", job.text)]) if job.question and job.text else ()
     asked = Asked(
         job.text,
         target=job.target,
         control=job.control,
         start=bundle.tokenizer.special.pad if start is None else start,
+        rendered=tuple(rendered),
     )
     return Subject(bundle.model, bundle.tokenizer, read_passage(bundle.model, bundle.tokenizer, asked))
 
@@ -88,7 +92,7 @@ def _tokens(subject: Subject, job: InspectConfig) -> Figures:
 
 def _attribution(subject: Subject, job: InspectConfig) -> Figures:
     token = one_token(subject.tokenizer, job.token) if job.token else None
-    explained = Explained(job.position, token, job.score, job.baseline, job.tolerance, job.max_steps)
+    explained = Explained(job.position, token, job.label, job.score, job.baseline, job.tolerance, job.max_steps)
     return attribution_figures(subject, explained)
 
 

@@ -21,6 +21,7 @@ _OF_VIEWS = {
     "top": ("lens", "tokens"),
     "position": ("attribution",),
     "token": ("attribution",),
+    "label": ("attribution",),
     "score": ("attribution",),
     "baseline": ("attribution",),
     "tolerance": ("attribution",),
@@ -46,6 +47,9 @@ class InspectConfig(Config):
         max_length=10_000_000,
         description="What an encoder-decoder or prefix model says to the text; if empty, it writes that itself.",
     )
+    question: bool = Field(
+        default=False, description="The text is a question, read in the model's chat template; next comes its answer."
+    )
     control: bool = Field(
         default=False, description="Names of control tokens in the text mean those tokens; for encoders they always do."
     )
@@ -65,6 +69,9 @@ class InspectConfig(Config):
     )
     token: str = Field(
         default="", max_length=1000, description="Token that is explained; if empty, the one there or the likeliest."
+    )
+    label: str = Field(
+        default="", max_length=1000, description="Label of a classifier that is explained; if empty, the likeliest."
     )
     score: Literal["logit", "logprob", "probability"] = Field(
         default="logit", description="What of the explained token is shared out among the tokens read."

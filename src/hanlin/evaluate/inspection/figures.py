@@ -17,7 +17,7 @@ from hanlin.base.errors import UsageError
 from hanlin.evaluate.inspection.chances import Chance, entropy_bits, token_chances
 from hanlin.evaluate.inspection.passage import Passage
 from hanlin.model.inspection.attention import Part, attention_maps, num_weights
-from hanlin.model.inspection.gradients import integrated_gradients, token_score
+from hanlin.model.inspection.gradients import Score, integrated_gradients, label_score, token_score
 from hanlin.model.inspection.lens import lens
 from hanlin.model.inspection.reading import check_finite
 from hanlin.model.inspection.rollout import rollout
@@ -170,11 +170,13 @@ class Explained:
     """What is explained, and how.
 
     position: from 1; none is what comes next, or the first mask. token: none is what stands there, or the likeliest.
+    label: of a model that was fine-tuned to label texts; "" is the likeliest.
     The rest as in integrated_gradients.
     """
 
     position: int | None = None
     token: int | None = None
+    label: str = ""
     score: Literal["logit", "logprob", "probability"] = "logit"
     baseline: Literal["pad", "zero"] = "pad"
     tolerance: float = 1e-3
@@ -182,37 +184,66 @@ class Explained:
 
 
 def attribution_figures(subject: Subject, explained: Explained) -> Figures:
-    """What each token adds to the score of one. Raises UsageError E303, E743, CheckFailed E342, InputError E343."""
-    model, passage, special = subject.model, subject.passage, subject.tokenizer.special
-    number = _explained_number(subject, explained.position)
-    speaks = number - 1 if model.config.arch == "encoder" else number - 2  # the place whose state says it, from 0
-    with torch.no_grad():
-        logits = check_finite(model.head(passage.reading.hidden(model)[:, speaks]), "logits")[0]
-    token = explained.token
-    if token is None:
-        standing = _standing(subject, number)
-        token = int(logits.argmax()) if standing is None else standing
+    """What each token adds to the score of one token, or of a label where the model was fine-tuned to give labels.
+
+    Raises UsageError E303, E744, E746, CheckFailed E342, InputError E343.
+    """
+    judges = subject.model.task is not None
+    told, score = _label(subject, explained) if judges else _token(subject, explained)
+    pad = subject.tokenizer.special.pad
     found = integrated_gradients(
-        model,
-        passage.reading,
-        token_score(model, speaks, token, explained.score),
-        baseline=special.pad if explained.baseline == "pad" else None,
+        subject.model,
+        subject.passage.reading,
+        score,
+        baseline=pad if explained.baseline == "pad" else None,
         stays=_stays(subject),
         tolerance=explained.tolerance,
         max_steps=explained.max_steps,
     )
+    own, source = found.tokens.tolist(), None if found.source is None else found.source.tolist()
     return {
-        "explained": {"number": number, **_guesses(subject, number - 1, [(token, _share(logits, token))])[0]},
+        "explained": told,
         "score_kind": explained.score,
         "baseline": explained.baseline,
-        "baseline_piece": readable(subject.tokenizer, [special.pad])[0] if explained.baseline == "pad" else None,
-        "shares": [digits(share) for share in found.tokens.tolist()],
-        "source_shares": None if found.source is None else [digits(share) for share in found.source.tolist()],
+        "baseline_piece": readable(subject.tokenizer, [pad])[0] if explained.baseline == "pad" else None,
+        "shares": [digits(share) for share in own],
+        "source_shares": None if source is None else [digits(share) for share in source],
         "score": digits(found.score),
         "base": digits(found.base),
         "error": digits(found.error),
         "num_steps": found.num_steps,
     }
+
+
+def _token(subject: Subject, explained: Explained) -> tuple[Figures, Score]:
+    """Which token is explained, and its score."""
+    model, number = subject.model, _explained_number(subject, explained.position)
+    speaks = number - 1 if model.config.arch == "encoder" else number - 2  # the place whose state says it, from 0
+    with torch.no_grad():
+        logits = check_finite(model.head(subject.passage.reading.hidden(model)[:, speaks]), "logits")[0].float()
+    token = explained.token
+    if token is None:
+        standing = _standing(subject, number)
+        token = int(logits.argmax()) if standing is None else standing
+    (guess,) = _guesses(subject, number - 1, [(token, float(logits.softmax(dim=-1)[token]))])
+    return {"number": number, **guess}, token_score(model, speaks, token, explained.score)
+
+
+def _label(subject: Subject, explained: Explained) -> tuple[Figures, Score]:
+    """Which label is explained, and its score."""
+    model, task = subject.model, subject.model.config.head.task
+    if task.kind != "sequence" or (explained.label and explained.label not in task.labels):
+        raise UsageError("evaluate.no_such_label", label=explained.label, labels=", ".join(task.labels), kind=task.kind)
+    with torch.no_grad():
+        scores = torch.stack(
+            [label_score(model, n, "logit")(subject.passage.reading)[0] for n in range(len(task.labels))]
+        )
+    number = task.labels.index(explained.label) if explained.label else int(scores.argmax())
+    share = (
+        label_score(model, number, "probability")(subject.passage.reading).item() if task.problem != "value" else None
+    )
+    told = {"number": None, "id": number, "piece": task.labels[number], "probability": share}
+    return told, label_score(model, number, explained.score)
 
 
 def _explained_number(subject: Subject, position: int | None) -> int:
@@ -240,10 +271,6 @@ def _stays(subject: Subject) -> list[int]:
     """Control tokens that stand in the text: what frames it, opens it, or hides a word."""
     tokens = {*subject.passage.tokens, *subject.passage.source}
     return sorted(id for id in tokens if not subject.tokenizer.piece_bytes(id))
-
-
-def _share(logits: Tensor, token: int) -> float:
-    return float(logits.float().softmax(dim=-1)[token])
 
 
 def digits(value: float) -> float:

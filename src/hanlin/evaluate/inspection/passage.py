@@ -1,7 +1,8 @@
 """A text as a model of each shape reads it, so that somebody can look inside.
 
 A decoder reads what every document began with, then the text. An encoder reads the text in its frame. An
-encoder-decoder reads the text and is given, or first writes, what it says to it; so does a prefix model, in one row.
+encoder-decoder reads the text and is given, or first writes, what it says to it; so does a prefix model, in one row. A
+model that was fine-tuned for a task reads as it does there.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from hanlin.base.errors import InputError
+from hanlin.base.errors import InputError, UsageError
 from hanlin.infer.config import SamplingParams
 from hanlin.infer.writing import write
 from hanlin.model.inspection.reading import Reading
@@ -27,13 +28,15 @@ MOST_WRITTEN = 64
 class Asked:
     """What the user gave: a text, perhaps what is said to it, and whether names of control tokens mean those tokens.
 
-    start: the token every answer of an encoder-decoder begins with.
+    start: the token every answer of an encoder-decoder begins with. rendered: the ids of the text as a question in a
+    chat template; none where it is not asked as one.
     """
 
     text: str
     target: str = ""
     control: bool = False
     start: int = 0
+    rendered: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,19 @@ class _Ids:
 
 
 def read_passage(model: Transformer, tokenizer: Tokenizer, asked: Asked) -> Passage:
-    """A text ready to be looked at. Raises InputError E740 for a text without a token, RequestTooLong."""
+    """A text ready to be looked at.
+
+    Raises InputError E740 for a text without a token, UsageError E747 for a question to what is no decoder,
+    RequestTooLong.
+    """
     arch = model.config.arch
+    if asked.rendered and (arch != "decoder" or model.task is not None):
+        raise UsageError("evaluate.no_question", arch=arch)
     exact = asked.control or arch == "encoder"  # [MASK] of an encoder, as fill_mask reads it
     ids = tokenizer.encode_template(asked.text) if exact else tokenizer.encode(asked.text)
     if not ids:
         raise InputError("evaluate.nothing_to_inspect")
-    read = _READERS[arch](model, tokenizer, ids, asked)
+    read = (_READERS[arch] if model.task is None else _judged)(model, tokenizer, ids, asked)
     device = model.embeddings.tokens.weight.device
     tokens = torch.tensor([read.tokens], device=device)
     reading = Reading(
@@ -90,13 +99,13 @@ def read_passage(model: Transformer, tokenizer: Tokenizer, asked: Asked) -> Pass
 
 
 def _decoder(model: Transformer, tokenizer: Tokenizer, ids: list[int], asked: Asked) -> _Ids:
-    return _Ids([tokenizer.special.bos, *ids], range(1, len(ids) + 1))
+    tokens = list(asked.rendered) or [tokenizer.special.bos, *ids]
+    return _Ids(tokens, range(1, len(tokens)))
 
 
 def _encoder(model: Transformer, tokenizer: Tokenizer, ids: list[int], asked: Asked) -> _Ids:
-    framed = tokenizer.frame(ids)
-    start = next(n for n in range(tokenizer.num_frame + 1) if framed[n : n + len(ids)] == ids)
-    return _Ids(framed, range(start, start + len(ids)))
+    start, _ = tokenizer.text_places
+    return _Ids(tokenizer.frame(ids), range(start, start + len(ids)))
 
 
 def _encoder_decoder(model: Transformer, tokenizer: Tokenizer, ids: list[int], asked: Asked) -> _Ids:
@@ -110,6 +119,14 @@ def _prefix(model: Transformer, tokenizer: Tokenizer, ids: list[int], asked: Ask
     target, is_written = _target(model, tokenizer, before, asked)
     tokens = [*before, *target]
     return _Ids(tokens, range(len(before), len(tokens)), prefix=len(before), is_written=is_written)
+
+
+def _judged(model: Transformer, tokenizer: Tokenizer, ids: list[int], asked: Asked) -> _Ids:
+    """As a fine-tuned model reads what it labels (model/tasks.py); no token of it is told a probability."""
+    framed = tokenizer.frame(ids)
+    if model.config.arch != "encoder_decoder":
+        return _Ids(framed, range(0))
+    return _Ids([model.config.head.task.start, *framed[:-1]], range(0), source=tuple(framed))
 
 
 _READERS: Mapping[str, Callable[[Transformer, Tokenizer, list[int], Asked], _Ids]] = {

@@ -113,12 +113,20 @@ def _of_tokens(figures: Figures) -> Iterator[str]:
 
 
 def _of_attribution(figures: Figures) -> Iterator[str]:
-    asked, kind = figures["explained"], say(f"evaluate.inspect_score_{figures['score_kind']}")
-    share = f"{asked['probability']:.3g}"
-    yield say("evaluate.inspect_explained", piece=asked["piece"], number=asked["number"], kind=kind, share=share)
+    yield _explained(figures["explained"], say(f"evaluate.inspect_score_{figures['score_kind']}"))
     baseline = say(f"evaluate.inspect_baseline_{figures['baseline']}", piece=figures["baseline_piece"])
     numbers = {name: f"{figures[name]:.4g}" for name in ("score", "base", "error")}
     yield say("evaluate.inspect_complete", baseline=baseline, steps=figures["num_steps"], **numbers)
+
+
+def _explained(asked: Figures, kind: str) -> str:
+    """What is explained: a token at its number, a label, or a number that the model gives."""
+    if asked["probability"] is None:
+        return say("evaluate.inspect_explained_value", piece=asked["piece"])
+    share, piece = f"{asked['probability']:.3g}", asked["piece"]
+    if asked["number"] is None:
+        return say("evaluate.inspect_explained_label", piece=piece, kind=kind, share=share)
+    return say("evaluate.inspect_explained", piece=piece, number=asked["number"], kind=kind, share=share)
 
 
 _SENTENCES: Mapping[str, Callable[[Figures], Iterable[str]]] = {

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,6 +29,8 @@ from hanlin.model.transformer import Transformer
 
 Score = Callable[[Reading], Tensor]
 """What is explained: a number per row (B,), differentiable, of a reading of B rows."""
+
+Kind = Literal["logit", "logprob", "probability"]
 
 NODES, WEIGHTS = (torch.from_numpy(part) for part in np.polynomial.legendre.leggauss(8))
 BATCH_TOKENS = 4096
@@ -167,15 +169,41 @@ class _Way:
             handle.remove()
 
 
-def token_score(model: Transformer, place: int, token: int, kind: Literal["logit", "logprob", "probability"]) -> Score:
+def token_score(model: Transformer, place: int, token: int, kind: Kind) -> Score:
     """What a model gives `token` at `place` of its row, counted from 0: a logit, nats or a share of 1."""
-    of = {"logit": lambda row: row, "logprob": _logprobs, "probability": lambda row: row.softmax(dim=-1)}[kind]
 
     def score(reading: Reading) -> Tensor:
-        return of(model.head(reading.hidden(model)[:, place]))[:, token]
+        return _KINDS[kind](model.head(reading.hidden(model)[:, place]))[:, token]
+
+    return score
+
+
+def label_score(model: Transformer, label: int, kind: Kind) -> Score:
+    """What a model that was fine-tuned to label texts gives label number `label`, several of which may hold at once."""
+    kinds = _SEVERAL if model.config.head.task.problem == "several" else _KINDS
+
+    def score(reading: Reading) -> Tensor:
+        tokens = reading.tokens if reading.source is None else reading.source
+        return kinds[kind](model.judge(tokens))[:, label]
 
     return score
 
 
 def _logprobs(logits: Tensor) -> Tensor:
     return logits.log_softmax(dim=-1)
+
+
+def _shares(logits: Tensor) -> Tensor:
+    return logits.softmax(dim=-1)
+
+
+_KINDS: Mapping[Kind, Callable[[Tensor], Tensor]] = {
+    "logit": torch.Tensor.clone,
+    "logprob": _logprobs,
+    "probability": _shares,
+}
+_SEVERAL: Mapping[Kind, Callable[[Tensor], Tensor]] = {
+    "logit": torch.Tensor.clone,
+    "logprob": torch.nn.functional.logsigmoid,
+    "probability": torch.sigmoid,
+}

@@ -155,3 +155,13 @@ def test_a_model_with_nan_shows_nothing(ids, lang):
         attention_maps(model, Reading(ids))
     assert error.value.code == "E343"
     assert "2" in error.value.values["what"]
+
+
+def test_a_model_of_two_streams_is_theirs(ids, tmp_path):
+    config = transformers.XLNetConfig(vocab_size=VOCAB, d_model=48, n_layer=2, n_head=3, d_inner=40, dropout=0.0)
+    theirs = randomise(transformers.XLNetLMHeadModel(config).eval())
+    theirs.save_pretrained(tmp_path)
+    with torch.no_grad():
+        expected = theirs(ids, output_attentions=True).attentions
+    for one, weights in zip(attention_maps(load(tmp_path, torch.float32), Reading(ids)), expected, strict=True):
+        near(one.weights, weights)

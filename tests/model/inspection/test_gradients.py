@@ -28,7 +28,7 @@ def built(family="llama", dtype=torch.float32, **fields):
 def test_the_shares_add_up(family, baseline, dtype):
     model = built(family, dtype)
     found = integrated_gradients(
-        model, Reading(IDS), token_score(model, 5, 3, "logit"), baseline=baseline, stays=(1,), tolerance=1e-4
+        model, Reading(IDS), token_score(model, 5, 3, "logit"), baseline=baseline, moves=[IDS[0] != 1], tolerance=1e-4
     )
     whole = found.score - found.base
     assert abs(float(found.tokens.sum()) - whole) == pytest.approx(found.error, abs=1e-12)
@@ -80,7 +80,8 @@ def test_an_encoders_tokens_and_a_decoders_share_one_score():
     model = built("t5")
     source = torch.tensor([[5, 6, 7, 1]])
     reading = Reading(torch.tensor([[0, 8, 9]]), source=source)
-    found = integrated_gradients(model, reading, token_score(model, 2, 4, "logit"), baseline=0, stays=(0, 1))
+    moves = [torch.tensor([True, True, True, False]), torch.tensor([False, True, True])]
+    found = integrated_gradients(model, reading, token_score(model, 2, 4, "logit"), baseline=0, moves=moves)
     assert found.tokens.shape == (3,)
     assert found.source.shape == (4,)
     assert found.source[3] == 0

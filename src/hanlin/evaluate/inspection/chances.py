@@ -18,7 +18,7 @@ from torch import Tensor
 from hanlin.base.errors import UsageError
 from hanlin.evaluate.inspection.passage import Passage
 from hanlin.model.heads import CHUNK_COPIED_LOGITS
-from hanlin.model.inspection.reading import Reading, at_rest, check_finite
+from hanlin.model.inspection.reading import at_rest, check_finite
 from hanlin.model.transformer import Transformer
 from hanlin.text.tokenizer import Tokenizer
 
@@ -73,10 +73,10 @@ def _masked(model: Transformer, tokenizer: Tokenizer, passage: Passage, top: int
     found: list[Chance] = []
     known = [None if token == mask else token for token in passage.tokens]
     size = max(1, BATCH_TOKENS // len(passage.tokens))
-    for places in torch.tensor(passage.scored).split(size):
-        rows, here = passage.reading.repeated(len(places)).tokens.clone(), torch.arange(len(places))
-        rows[here, places] = mask
-        states = Reading(rows).hidden(model)[here, places]  # (N, D)
+    scored = torch.tensor(passage.scored, device=passage.reading.tokens.device)
+    for places in scored.split(size):
+        rows = passage.reading.repeated(len(places)).tokens.scatter(1, places[:, None], mask)
+        states = model.guessed(rows, places[:, None])[:, 0]  # (N, D)
         found += _chances(model, states, places.tolist(), known, top)
     return found
 

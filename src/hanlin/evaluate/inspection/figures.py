@@ -196,7 +196,7 @@ def attribution_figures(subject: Subject, explained: Explained) -> Figures:
         subject.passage.reading,
         score,
         baseline=pad if explained.baseline == "pad" else None,
-        stays=_stays(subject),
+        moves=_moves(subject.passage),
         tolerance=explained.tolerance,
         max_steps=explained.max_steps,
     )
@@ -220,7 +220,7 @@ def _token(subject: Subject, explained: Explained) -> tuple[Figures, Score]:
     model, number = subject.model, _explained_number(subject, explained.position)
     speaks = number - 1 if model.config.arch == "encoder" else number - 2  # the place whose state says it, from 0
     with torch.no_grad():
-        logits = check_finite(model.head(subject.passage.reading.hidden(model)[:, speaks]), "logits")[0].float()
+        logits = check_finite(model.head(subject.passage.reading.state(model, speaks)), "logits")[0].float()
     token = explained.token
     if token is None:
         standing = _standing(subject, number)
@@ -267,10 +267,9 @@ def _standing(subject: Subject, number: int) -> int | None:
     return None if tokens[number - 1] == subject.tokenizer.special.mask else tokens[number - 1]
 
 
-def _stays(subject: Subject) -> list[int]:
-    """Control tokens that stand in the text: what frames it, opens it, or hides a word."""
-    tokens = {*subject.passage.tokens, *subject.passage.source}
-    return sorted(id for id in tokens if not subject.tokenizer.piece_bytes(id))
+def _moves(passage: Passage) -> list[Tensor]:
+    """Tokens that leave the baseline, in the order in which the model looks them up."""
+    return [torch.tensor(moves) for moves in (passage.source_moves, passage.moves) if moves]
 
 
 def digits(value: float) -> float:

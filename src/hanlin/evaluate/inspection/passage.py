@@ -7,7 +7,7 @@ model that was fine-tuned for a task reads as it does there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,12 +43,15 @@ class Asked:
 class Passage:
     """One row. tokens: ids of what the model's own stack reads; source: of what an encoder reads under a decoder.
 
+    moves, source_moves: which of them are the text's or the target's own, not what frames it or hides a word.
     scored: places of `tokens` whose probability can be told, from 0. is_written: the model wrote the target itself.
     """
 
     reading: Reading
     tokens: tuple[int, ...]
     source: tuple[int, ...]
+    moves: tuple[bool, ...]
+    source_moves: tuple[bool, ...]
     scored: tuple[int, ...]
     is_written: bool
     pieces: tuple[str, ...]
@@ -57,10 +60,12 @@ class Passage:
 
 @dataclass(frozen=True)
 class _Ids:
-    """tokens, and what of them is known before; source of an encoder; prefix: how many tokens all see."""
+    """tokens; scored: places whose chance is told; own: places of text and target; source of an encoder; prefix: how
+    many tokens all see."""
 
     tokens: list[int]
     scored: range
+    own: range
     source: tuple[int, ...] = ()
     prefix: int = 0
     is_written: bool = False
@@ -91,6 +96,8 @@ def read_passage(model: Transformer, tokenizer: Tokenizer, asked: Asked) -> Pass
         reading,
         tuple(read.tokens),
         read.source,
+        tuple(_moves(tokenizer, read.tokens, read.own)),
+        tuple(_moves(tokenizer, read.source, range(len(read.source)))),
         tuple(read.scored),
         read.is_written,
         tuple(readable(tokenizer, read.tokens)),
@@ -98,35 +105,52 @@ def read_passage(model: Transformer, tokenizer: Tokenizer, asked: Asked) -> Pass
     )
 
 
+def _moves(tokenizer: Tokenizer, tokens: Sequence[int], own: range) -> Iterator[bool]:
+    """Whether each token is the user's own; an unknown word is, although its token is a control token."""
+    special = tokenizer.special
+    framing = {special.pad, special.bos, special.eos, special.im_start, special.im_end, special.mask}
+    return (place in own and token not in framing for place, token in enumerate(tokens))
+
+
 def _decoder(model: Transformer, tokenizer: Tokenizer, ids: list[int], asked: Asked) -> _Ids:
-    tokens = list(asked.rendered) or [tokenizer.special.bos, *ids]
-    return _Ids(tokens, range(1, len(tokens)))
+    if not asked.rendered:
+        return _Ids([tokenizer.special.bos, *ids], range(1, len(ids) + 1), range(1, len(ids) + 1))
+    tokens = list(asked.rendered)
+    whole = range(1, len(tokens))
+    starts = (place for place in whole if tokens[place : place + len(ids)] == ids)
+    own = next((range(start, start + len(ids)) for start in starts), whole)  # a template may have changed the text
+    return _Ids(tokens, whole, own)
 
 
 def _encoder(model: Transformer, tokenizer: Tokenizer, ids: list[int], asked: Asked) -> _Ids:
     start, _ = tokenizer.text_places
-    return _Ids(tokenizer.frame(ids), range(start, start + len(ids)))
+    text = range(start, start + len(ids))
+    return _Ids(tokenizer.frame(ids), text, text)
 
 
 def _encoder_decoder(model: Transformer, tokenizer: Tokenizer, ids: list[int], asked: Asked) -> _Ids:
     source = tokenizer.frame(ids)
     target, is_written = _target(model, tokenizer, source, asked)
-    return _Ids([asked.start, *target], range(1, len(target) + 1), source=tuple(source), is_written=is_written)
+    said = range(1, len(target) + 1)
+    return _Ids([asked.start, *target], said, said, source=tuple(source), is_written=is_written)
 
 
 def _prefix(model: Transformer, tokenizer: Tokenizer, ids: list[int], asked: Asked) -> _Ids:
     before = tokenizer.frame(ids)
     target, is_written = _target(model, tokenizer, before, asked)
     tokens = [*before, *target]
-    return _Ids(tokens, range(len(before), len(tokens)), prefix=len(before), is_written=is_written)
+    told = model.config.positions.start_token >= 0  # the tokens themselves say where the prefix ends
+    said = range(len(before), len(tokens))
+    return _Ids(tokens, said, range(len(tokens)), prefix=0 if told else len(before), is_written=is_written)
 
 
 def _judged(model: Transformer, tokenizer: Tokenizer, ids: list[int], asked: Asked) -> _Ids:
     """As a fine-tuned model reads what it labels (model/tasks.py); no token of it is told a probability."""
     framed = tokenizer.frame(ids)
     if model.config.arch != "encoder_decoder":
-        return _Ids(framed, range(0))
-    return _Ids([model.config.head.task.start, *framed[:-1]], range(0), source=tuple(framed))
+        return _Ids(framed, range(0), range(len(framed)))
+    shifted = [model.config.head.task.start, *framed[:-1]]
+    return _Ids(shifted, range(0), range(1, len(shifted)), source=tuple(framed))
 
 
 _READERS: Mapping[str, Callable[[Transformer, Tokenizer, list[int], Asked], _Ids]] = {

@@ -57,8 +57,8 @@ def _lens(figures: Figures, folder: Path) -> Iterator[Path]:
     with figure_for(path, size=size) as figure:
         axes = figure.add_subplot()
         axes.set_title(say("evaluate.inspect_title_lens"))
-        image = axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1.4, edgecolors="white", linewidth=0.5)
-        image.set_clim(0, 1.4)  # the darkest third would swallow black letters
+        # vmax: the darker half of the colours would swallow black letters
+        axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1.8, edgecolors="white", linewidth=0.5)
         _label(axes, "x", tokens)
         _label(axes, "y", [str(row["layer"]) for row in layers])
         axes.invert_yaxis()

@@ -75,19 +75,20 @@ def integrated_gradients(
     score: Score,
     *,
     baseline: int | None,
-    stays: Sequence[int] = (),
+    moves: Sequence[Tensor] = (),
     tolerance: float = 1e-3,
     max_steps: int = 4096,
 ) -> Attribution:
     """What each token of a reading of one row adds to its score.
 
-    baseline: the token whose embedding all begin at; None begins at zero. stays: tokens that stand in the baseline too,
-    such as control tokens; they add nothing. The error is at most `tolerance`, or `tolerance` x |score - base| where
+    baseline: the token whose embedding all begin at; None begins at zero. moves: which tokens do so, (M,) bool of an
+    encoder's and (T,) bool; the others stand in the baseline too and add nothing; all unless given. The error is at
+    most `tolerance`, or `tolerance` x |score - base| where
     that is larger. Raises CheckFailed E342 where `max_steps` gradients do not suffice, InputError E343 for scores that
     are not finite.
     """
     with at_rest(model):
-        way = _Way(model, reading, score, baseline, stays)
+        way = _Way(model, reading, score, baseline, moves)
         base, whole = way.scores([0.0, 1.0])
         allowed = tolerance * max(1.0, abs(whole - base))
         panels = [way.panel(0.0, 1.0, (base, whole))]
@@ -109,12 +110,12 @@ class _Way:
     a decoder's."""
 
     def __init__(
-        self, model: Transformer, reading: Reading, score: Score, baseline: int | None, stays: Sequence[int]
+        self, model: Transformer, reading: Reading, score: Score, baseline: int | None, moves: Sequence[Tensor]
     ) -> None:
         self.num_steps = 0
         self._table, self._reading, self._score = model.embeddings.tokens, reading, score
         weight = self._table.weight.detach()
-        self._stays = torch.tensor(list(stays), device=weight.device, dtype=torch.int64)
+        self._moves = [some.to(weight.device)[:, None] for some in moves]
         self._origin = torch.zeros_like(weight[0]) if baseline is None else weight[baseline]
         self._batch = max(1, BATCH_TOKENS // reading.tokens.shape[1])
 
@@ -155,8 +156,9 @@ class _Way:
         """Embeddings stand at `places` (B,) of their way; each lookup notes where it stood and its whole way."""
 
         def lead(_: Any, taken: tuple[Tensor], given: Tensor) -> Tensor:
-            stays = torch.isin(taken[0], self._stays)[..., None]
-            way = torch.where(stays, 0, given.detach() - self._origin)
+            way = given.detach() - self._origin
+            if self._moves:
+                way = way * self._moves[len(points)]  # lookups come in the order of the inputs
             back = (1 - places.to(given.device))[:, None, None] * way.double()
             point = (given.detach().double() - back).to(given.dtype).requires_grad_(torch.is_grad_enabled())
             points.append((point, way))
@@ -173,7 +175,7 @@ def token_score(model: Transformer, place: int, token: int, kind: Kind) -> Score
     """What a model gives `token` at `place` of its row, counted from 0: a logit, nats or a share of 1."""
 
     def score(reading: Reading) -> Tensor:
-        return _KINDS[kind](model.head(reading.hidden(model)[:, place]))[:, token]
+        return _KINDS[kind](model.head(reading.state(model, place)))[:, token]
 
     return score
 

@@ -34,6 +34,12 @@ class Reading:
             memory = model.encode(self.source, segments=self.source_segments)
         return model.hidden(self.tokens, segments=self.segments, prefix=self.prefix, memory=memory)
 
+    def state(self, model: Transformer, place: int) -> Tensor:
+        """What says which token stands at `place` of an encoder, else which follows: (B, D). Raises as `hidden`."""
+        if model.config.arch == "encoder":
+            return model.guessed(self.tokens, torch.full_like(self.tokens[:, :1], place))[:, 0]
+        return self.hidden(model)[:, place]
+
     def repeated(self, times: int) -> Reading:
         """The same row `times` times; of readings of one row."""
         rows = (self.tokens, self.segments, self.prefix, self.source, self.source_segments)

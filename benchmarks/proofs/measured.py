@@ -11,7 +11,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,9 @@ def table_lines(table: str, figures: Iterable[Figure], words: Callable[[str], st
     ]
 
 
-def options(proof: str, *, minutes: float, description: str) -> argparse.Namespace:
+def options(
+    proof: str, *, minutes: float, description: str, more: Mapping[str, Mapping[str, Any]] | None = None
+) -> argparse.Namespace:
     """What every proof is asked with; it also settles threads and the seed."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.proofs.{proof}", description=description)
     parser.add_argument("--minutes", type=float, default=minutes, help=f"for each training (whole: {minutes:g})")
@@ -110,6 +112,8 @@ def options(proof: str, *, minutes: float, description: str) -> argparse.Namespa
     parser.add_argument("--room", type=Path, default=None, help="folder for models, taken again when they are there")
     parser.add_argument("--threads", type=int, default=None, help="of the processor; all cores unless given")
     parser.add_argument("--seed", type=int, default=1)
+    for name, settings in (more or {}).items():
+        parser.add_argument(name, **settings)
     given = parser.parse_args()
     set_threads(given.threads)
     torch.manual_seed(given.seed)

@@ -87,7 +87,15 @@ def paired(result: Measured, method: str, said: Sequence[float], twins: PairRows
 # ---------------------------------------------------------------- Hanlin's own
 
 
-def hanlins(result: Measured, method: str, bundle: Path, known: Reviews, asked: Reviews, twins: PairRows) -> None:
+def hanlins(
+    result: Measured,
+    method: str,
+    bundle: Path,
+    known: Reviews,
+    asked: Reviews,
+    twins: PairRows,
+    tuning: TuneRecipe,
+) -> None:
     """One family on the three tasks; an encoder predicts no next word."""
     said, _ = classified(bundle, *known, asked[0], tuning)
     reviewed(result, method, said, asked[1])

@@ -58,7 +58,7 @@ def main() -> None:
             )
             result.note(**{f"{method}_parameters": figures["parameters"], f"{method}_tokens": figures["tokens"]})
             hanlins(result, method, bundle, known, asked, twins, tuning)
-        result.note(parameters=figures["parameters"], vocabulary=RECIPES["bert"].vocabulary)
+        result.note(vocabulary=RECIPES["bert"].vocabulary)
         torch.manual_seed(given.seed)
         roads(result, room, own, given.minutes, known, asked, twins)
     result.finish(given.keep)
@@ -136,7 +136,7 @@ def roads(
     folder, shares = text_of(room, RECIPES["causal"], "text", own)
     tokenizer = Tokenizer.load(folder)
     stream = mixed_stream(shares)
-    lstm = Lstm(vocab_size=tokenizer.vocab_size, width=352, num_layers=1)
+    lstm = Lstm(vocab_size=tokenizer.vocab_size, width=424, num_layers=1)
     result.note(lstm_parameters=sum(one.numel() for one in lstm.parameters()))
     result.note(lstm_tokens=learn_next(lstm, stream, seconds=60 * minutes))
     documents, num_bytes = held_out(tokenizer)
@@ -149,7 +149,7 @@ def roads(
     result.add("next", "ngram", "score", counted["zh"])
     state = {name: tensor.clone() for name, tensor in lstm.state_dict().items()}
     judge_both(result, "lstm", lambda: loaded(lstm, state), tokenizer, known, asked, twins)
-    cnn = {"vocab_size": tokenizer.vocab_size, "width": 256, "num_filters": 256}
+    cnn = {"vocab_size": tokenizer.vocab_size, "width": 256, "num_filters": 640}
     result.note(cnn_parameters=sum(one.numel() for one in Cnn(**cnn).parameters()))
     judge_both(result, "cnn", lambda: Cnn(**cnn), tokenizer, known, asked, twins)
 

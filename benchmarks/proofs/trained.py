@@ -66,7 +66,7 @@ class Room:
     folder: Path
 
     def texts(self, name: str, rows: Iterable[str]) -> Path:
-        """A corpus of some texts, as they are: nothing is dropped as a repetition, for the task repeats them too."""
+        """A corpus built of some texts as users build theirs: evened out, equal ones once."""
         out = self.folder / f"corpus-{name}"
         if not out.is_dir():
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -103,6 +103,7 @@ def pretrained(
     tokenizer, sources = text_of(room, recipe, PURPOSES[objective], own)
     report = hanlin.pretrain(
         data=sources,
+        validation=[path for path in (Path(one).parent / "validation" for one in sources) if path.is_dir()],
         tokenizer=tokenizer,
         objective=objective,
         model=dict(recipe.shape),

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.proofs.baselines import linear, linear_with_others
+from benchmarks.proofs.baselines import linear, linear_with_others, probe
 from benchmarks.proofs.measured import Measured, options, with_interval
 from benchmarks.proofs.rows import Review, Split, reviews
 from benchmarks.proofs.trained import ENCODERS, Recipe, Room, encoder, pretrained, untrained
-from benchmarks.proofs.tuned import TuneRecipe, classified
+from benchmarks.proofs.tuned import TuneRecipe, classified, features
 
 from hanlin.evaluate.embedding import macro_f1
 
@@ -44,6 +44,7 @@ def main() -> None:
         encoders = encoders_of(result, room, splits, given)
         tuning = TuneRecipe(epochs=PASSES, minutes=given.minutes, seed=given.seed)
         for method, bundle in encoders.items():
+            frozen(result, method, bundle, splits[THREE])
             tune_all(result, method, bundle, splits, tuning, short=given.minutes < WHOLE / 3)
         if given.minutes >= WHOLE / 3:
             after_others(result, encoders["bert"], splits, tuning)
@@ -116,6 +117,13 @@ def tune_all(
         score(result, "sets", method, name, said, splits[name])
         if name == THREE:
             score(result, "curve", method, str(len(three.train)), said, three)
+
+
+def frozen(result: Measured, method: str, bundle: Path, split: Split[Review]) -> None:
+    """What reading alone brought: a linear model on the encoder's states, which stay as they are."""
+    texts, labels = columns(split.train)
+    said = probe(features(bundle, texts), labels, features(bundle, [row.text for row in split.test]))
+    score(result, "sets", f"{method}_frozen", THREE, said, split)
 
 
 def after_others(result: Measured, bundle: Path, splits: dict[str, Split[Review]], tuning: TuneRecipe) -> None:

@@ -70,7 +70,7 @@ class Measured:
             "is_whole": self.minutes >= self.whole,
             "seconds": round(time.monotonic() - self.began),
             "date": time.strftime("%Y-%m-%d"),
-            "command": f"python -m benchmarks.proofs.{self.proof} " + " ".join(sys.argv[1:]),
+            "command": f"python -m benchmarks.proofs.{self.proof} --minutes {self.minutes:g}",
             "revision": source_revision(),
             "machine": describe_machine(),
             "notes": self.notes,
@@ -87,9 +87,10 @@ class Measured:
 
 
 def shown(figure: Figure) -> str:
-    """A figure with its interval."""
-    spread = "" if figure.low is None or figure.high is None else f" ({figure.low:.3f}–{figure.high:.3f})"
-    return f"{figure.value:.3f}{spread}" if abs(figure.value) < 10 else f"{figure.value:.1f}{spread}"
+    """A figure with its interval; one decimal where figures go to a hundred."""
+    digits = 3 if abs(figure.value) < 2 and (figure.high or 0) < 2 else 2 if abs(figure.value) < 10 else 1
+    spread = "" if figure.low is None or figure.high is None else f" ({figure.low:.{digits}f}–{figure.high:.{digits}f})"
+    return f"{figure.value:.{digits}f}{spread}"
 
 
 def table_lines(table: str, figures: Iterable[Figure], words: Callable[[str], str] = str) -> list[str]:

@@ -213,10 +213,11 @@ def assemble(config: ModelConfig, *, compute_dtype: torch.dtype = torch.float32)
 
 def _embeddings(config: ModelConfig, dtype: torch.dtype) -> Embeddings:
     types = config.embeddings.types
+    scale = torch.tensor(config.embeddings.scale, dtype=dtype, device="cpu")  # as Gemma was trained: 55.4 is 55.5
     return Embeddings(
         tokens=Embedding(config.vocab_size, config.hidden_size),
         positions=_positions(config),
-        scale=torch.tensor(config.embeddings.scale, dtype=dtype).item(),  # as Gemma was trained: 55.4 is 55.5
+        scale=scale.item(),
         dropout=config.dropout,
         types=Embedding(types, config.hidden_size) if types else None,
         norm=_norm(config) if config.norm.embeddings else None,

@@ -48,6 +48,14 @@ _HARMLESS = frozenset(
 )
 
 
+_KINDS = {bool: "switch", int: "number", float: "number", str: "text", list: "list", dict: "table"}
+
+
+def _kind(value: object) -> str:
+    """What a value of config.json is; "" for null."""
+    return _KINDS.get(type(value), "")
+
+
 @dataclass(frozen=True)
 class Told:
     """A field of ModelConfig that a weight file decides: `present` where it holds the tensor, else `absent`."""
@@ -117,8 +125,18 @@ class Family:
             raise BundleError("model.setting_unbuilt", family=self.name, settings=", ".join(strange))
         try:
             return ModelConfig(family=self.name, **self.from_hf(hf))
-        except (KeyError, TypeError, ZeroDivisionError) as error:
+        except (ConfigError, BundleError):
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise BundleError("model.setting_missing", family=self.name, setting=error) from None
+
+    def mistyped(self, hf: HfConfig) -> dict[str, str]:
+        """Settings of a config.json whose values are of another kind than this family writes, and the kind it writes:
+        a number in quotes would be true where a switch is meant."""
+        written = self._written(ModelConfig(family=self.name, **self.preset))
+        kinds = {name: _kind(value) for name, value in written.items()}
+        given = {name: _kind(value) for name, value in hf.items() if value is not None}
+        return {name: kind for name, kind in kinds.items() if kind and given.get(name, kind) != kind}
 
     def as_found(self, config: ModelConfig, names: Collection[str]) -> ModelConfig:
         """`config` with the fields that the weight files decide, whose tensors have these `names`."""

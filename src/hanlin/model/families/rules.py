@@ -42,13 +42,19 @@ class Place:
         rows = self.rows if self.order is None else self.rows[self.order]
         return rows.T if self.transposed else rows
 
-    def write(self, found: Tensor) -> None:
-        """Take over its numbers."""
-        given = found.T if self.transposed else found
+    @property
+    def is_plain(self) -> bool:
+        """Whether numbers stand here in the order in which they stand there."""
+        return self.order is None and not self.transposed
+
+    def write(self, found: Tensor, part: slice = slice(None)) -> None:
+        """Take over the numbers of a `part` of the foreign tensor's rows."""
         if self.order is None:
-            self.rows.copy_(given)
+            (self.rows[..., part] if self.transposed else self.rows[part]).copy_(found.T if self.transposed else found)
+        elif self.transposed:
+            self.rows[..., part][self.order] = found.T.to(self.rows.dtype)
         else:
-            self.rows[self.order] = given.to(self.rows.dtype)
+            self.rows[self.order[part]] = found.to(self.rows.dtype)
 
 
 @dataclass(frozen=True)

@@ -72,4 +72,8 @@ def _described(folder: Path, family: Family, hf: Mapping[str, Any]) -> ModelConf
             return family.from_hf_config(hf)
     except ConfigError as error:
         lines = list(map(str, error.problems))
+    except BundleError as error:
+        if error.key != "model.setting_missing":
+            raise
+        lines = [say("bundle.setting_missing", name=error.values["setting"])]
     raise BundleError("bundle.config_unusable", path=folder, family=family.name, lines=listed(lines))

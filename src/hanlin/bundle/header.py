@@ -132,7 +132,7 @@ def _entries(path: Path, table: Mapping[str, Any], *, first: int, size: int) -> 
 
 def _span(path: Path, name: str, said: Any) -> tuple[int, int]:
     """First and last byte of a tensor, which must be as many as its shape takes."""
-    if not isinstance(said, dict) or said.keys() != _ENTRY:
+    if not isinstance(said, dict) or not said.keys() >= _ENTRY:
         raise damaged(path, "entry", name=name)
     if not isinstance(said["dtype"], str) or said["dtype"] not in DTYPES:
         raise damaged(path, "dtype", name=name, dtype=str(said["dtype"])[:40])

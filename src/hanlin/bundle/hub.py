@@ -15,11 +15,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import quote
 
 import httpx2
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -118,16 +117,16 @@ def _matching(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
 def _from_hub(model: ModelName, pickles: bool) -> Path:
     """Into the cache that all programs with the Hub's library share."""
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    place: dict[str, Any] = {"revision": model.revision or None, "endpoint": endpoint}
-    try:
-        if is_offline():
-            return Path(snapshot_download(model.name, local_files_only=True, **place))
-    except LocalEntryNotFoundError:
-        raise NetworkError("bundle.hub_offline", model=model) from None
+    if is_offline():
+        kept = try_to_load_from_cache(model.name, "config.json", revision=model.revision or None)
+        if not isinstance(kept, str):
+            raise NetworkError("bundle.hub_offline", model=model)
+        return Path(kept).parent
     info = HfApi(endpoint=endpoint).model_info(model.name, revision=model.revision or None)
     files = wanted([one.rfilename for one in info.siblings or ()], model, pickles=pickles)
     with disk_errors(Path.home()):
-        return Path(snapshot_download(model.name, allow_patterns=files, **place))
+        revision = model.revision or None
+        return Path(snapshot_download(model.name, revision=revision, endpoint=endpoint, allow_patterns=files))
 
 
 class _ModelScope:

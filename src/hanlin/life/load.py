@@ -159,9 +159,7 @@ class Model:
         return chat_ids(self.bundle, turns)
 
 
-def load(
-    model: str | Path = "", *, device: str = "auto", exact: bool = False, pickles: bool = False
-) -> Model:
+def load(model: str | Path = "", *, device: str = "auto", exact: bool = False, pickles: bool = False) -> Model:
     """Open a bundle, a run, a recipe's home, or what has such a name; the newest model where none is named.
 
     A model of a hub (`owner/name`, `modelscope:owner/name@revision`) is fetched where nothing here has the name.

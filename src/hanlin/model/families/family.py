@@ -128,7 +128,9 @@ class Family:
         except (ConfigError, BundleError):
             raise
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-            raise BundleError("model.setting_missing", family=self.name, setting=error) from None
+            empty = ", ".join(name for name, value in hf.items() if value is None)
+            missing = error if isinstance(error, LookupError) or not empty else empty
+            raise BundleError("model.setting_missing", family=self.name, setting=missing) from None
 
     def mistyped(self, hf: HfConfig) -> dict[str, str]:
         """Settings of a config.json whose values are of another kind than this family writes, and the kind it writes:

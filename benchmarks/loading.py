@@ -2,8 +2,9 @@
 
 A LLaMA shape of 250M parameters in bfloat16 (one file, and in shards), the same in float32 with half as many, and a
 sealed bundle of ours, whose checksums are compared on the way. Every measurement is a fresh process that imports
-everything first; the sides take turns, files lie in the page cache. transformers gets
-dtype="auto", with which it maps the file and looks at nothing; we look at every number. Memory is the peak of the process (ru_maxrss) less what it had before loading.
+everything first; the sides take turns, files lie in the page cache. transformers gets dtype="auto", with which it maps
+the file and looks at nothing; we look at every number. Memory is the peak of the process (ru_maxrss) less what it had
+before loading.
 
 Loading alone flatters whoever puts the work off, so both sides are measured a second time up to the first logits.
 

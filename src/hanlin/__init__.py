@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
     from hanlin.life.chatbot import Chatbot as Chatbot
+    from hanlin.life.choose import choose_model as choose_model
+    from hanlin.life.classify import Classifier as Classifier
+    from hanlin.life.classify import QuestionAnswerer as Extractor
+    from hanlin.life.classify import TokenClassifier as TokenClassifier
     from hanlin.life.collect import collect_data as collect_data
     from hanlin.life.compare_tokenizers import compare_tokenizers as compare_tokenizers
     from hanlin.life.convert_data import convert_data as convert_data
@@ -53,6 +57,7 @@ _NAMES = {
     "augment_data": "hanlin.life.augment_data:augment_data",
     "build_data": "hanlin.life.build_data:build_data",
     "chat": "hanlin.life.chat:chat",
+    "choose_model": "hanlin.life.choose:choose_model",
     "collect_data": "hanlin.life.collect:collect_data",
     "compare_tokenizers": "hanlin.life.compare_tokenizers:compare_tokenizers",
     "convert_data": "hanlin.life.convert_data:convert_data",
@@ -76,6 +81,9 @@ _NAMES = {
     "train_tokenizer": "hanlin.life.train_tokenizer:train_tokenizer",
     "word_statistics": "hanlin.life.word_statistics:word_statistics",
     "Chatbot": "hanlin.life.chatbot:Chatbot",
+    "Classifier": "hanlin.life.classify:Classifier",
+    "Extractor": "hanlin.life.classify:QuestionAnswerer",
+    "TokenClassifier": "hanlin.life.classify:TokenClassifier",
     "Model": "hanlin.life.load:Model",
     "Report": "hanlin.life.report:Report",
     "Conversation": "hanlin.text.chat:Conversation",
@@ -86,16 +94,20 @@ _NAMES = {
 
 __all__ = [
     "Chatbot",
+    "Classifier",
     "Conversation",
+    "Extractor",
     "Message",
     "Model",
     "Report",
     "Template",
+    "TokenClassifier",
     "Tokenizer",
     "ask",
     "augment_data",
     "build_data",
     "chat",
+    "choose_model",
     "collect_data",
     "compare_tokenizers",
     "convert_data",

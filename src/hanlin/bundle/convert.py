@@ -23,6 +23,7 @@ from hanlin.model.transformer import Transformer, assemble
 
 def export_weights(model: nn.Module, config: ModelConfig, family: Family) -> dict[str, Tensor]:
     """The model's parameters under the family's names, views wherever no bytes have to move."""
+    family = family.for_task(config.head.task.kind)
     views = foreign_views(parameters(model), family.rules, config)
     return views | {copy: views[whole] for copy, whole in family.copies.items() if whole in views}
 
@@ -46,6 +47,7 @@ def import_weights(
     the model's dtype, for training; without, `make_room` says what stays in the mapped files, and in which dtype.
     Raises BundleError; the model is then of no use.
     """
+    family = family.for_task(config.head.task.kind)
     files = weight_files(folder, pickles=pickles)
     found = _found(files, family)
     found |= {whole: found.pop(copy) for copy, whole in family.copies.items() if copy in found}
@@ -65,6 +67,7 @@ def check_weights(folder: Path, config: ModelConfig, family: Family, *, pickles:
 
     Raises BundleError E455 with all that is missing, E473 where there are fewer tensors than layers.
     """
+    family = family.for_task(config.head.task.kind)
     files = weight_files(folder, pickles=pickles)
     found = _found(files, family)
     if config.num_parameters() <= sum(tensor.shape.numel() for tensor in found.values()):
@@ -152,6 +155,7 @@ def as_found(folder: Path, config: ModelConfig, family: Family, *, pickles: bool
     The head above all: a file without one is tied whatever config.json says, one whose head differs from the
     embeddings is not. transformers 5 reads them so, too.
     """
+    family = family.for_task(config.head.task.kind)
     found = _found(weight_files(folder, pickles=pickles), family)
     if family.told:
         config = family.as_found(config, found.keys())

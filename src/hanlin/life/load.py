@@ -18,12 +18,15 @@ from torch import Tensor
 from hanlin.base.errors import InputError, UsageError
 from hanlin.bundle.bundle import Bundle, start_token
 from hanlin.bundle.sentence import read_sentence
+from hanlin.data.framing import Text
 from hanlin.infer.beams import search as find_beams
 from hanlin.infer.config import BeamParams, EngineConfig, SamplingParams
 from hanlin.infer.embed import Embedder, Guess, Overflow, Vectors, fill_mask
 from hanlin.infer.engine import Engine
+from hanlin.infer.predict import Predictions
 from hanlin.infer.request import Generation, Token
 from hanlin.infer.writing import write
+from hanlin.life.classify import Classifier
 from hanlin.life.open import open_weights
 from hanlin.life.talk import chat_ids, complete_ids
 from hanlin.model.config import ModelConfig
@@ -47,7 +50,7 @@ class Found:
 class Model:
     """A loaded bundle. `generate` continues texts, `chat` answers, `stream` answers piece by piece.
 
-    `embed` makes vectors, `fill_mask` guesses words, `beams` searches.
+    `embed` makes vectors, `fill_mask` guesses words, `beams` searches, `predict` gives labels.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -113,6 +116,11 @@ class Model:
         """What `embed` uses, made on first use."""
         said = read_sentence(self.path)
         return Embedder(self.model, self.tokenizer, **({} if said is None else asdict(said)))
+
+    def predict(self, texts: Text | Sequence[Text], *, overflow: Overflow = "error") -> Predictions:
+        """Labels of texts by a model that was fine-tuned to give them; see `hanlin.Classifier`. Raises UsageError."""
+        listed = [texts] if isinstance(texts, str | tuple) else texts
+        return Classifier(self.bundle).predict(listed, overflow=overflow)
 
     def fill_mask(self, text: str, *, top: int = 5) -> list[list[Guess]]:
         """The most likely tokens of every mask in `text` ("[MASK]", "<mask>"). Raises UsageError, InputError."""

@@ -126,7 +126,8 @@ def _as_it_lies(
 def _take(stored: Stored, place: Place | None, verify: bool) -> bool:
     """Copy one tensor to its place, if it has one, piece by piece; return whether it is finite, if that is asked."""
     finite = True
-    for rows in pieces(stored) if place or verify else ():
+    is_folded = place is not None and place.folded is not None
+    for rows in pieces(stored, whole=is_folded) if place or verify else ():
         piece = stored.look(rows)
         finite = finite and (not verify or is_finite(piece))
         if place is not None:

@@ -154,10 +154,10 @@ def joined(parts: Sequence[Stored]) -> Tensor | None:
     return InFile(own[0].mapped, whole).look(slice(0, num_rows))
 
 
-def pieces(stored: Stored) -> Iterator[slice]:
-    """The rows of a tensor, about PIECE bytes at a time."""
+def pieces(stored: Stored, *, whole: bool = False) -> Iterator[slice]:
+    """The rows of a tensor, about PIECE bytes at a time, or all at once."""
     row_bytes = stored.shape[1:].numel() * stored.dtype.itemsize
-    step = max(1, PIECE // max(1, row_bytes))
+    step = max(1, stored.shape[0] if whole else PIECE // max(1, row_bytes))
     for start in range(0, stored.shape[0], step):
         yield slice(start, min(start + step, stored.shape[0]))
 

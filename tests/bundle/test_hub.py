@@ -205,8 +205,16 @@ def test_names_that_lead_out_of_the_folder_are_not_fetched(hub: Site, tmp_path: 
 
 
 def test_of_a_bundle_of_ours_every_file_is_wanted() -> None:
-    names = ["hanlin.json", "config.json", "model.safetensors", "card.md", "eval/a.json", ".gitattributes"]
-    assert wanted(names, "m") == ["card.md", "config.json", "hanlin.json", "model.safetensors"]
+    names = [
+        "hanlin.json",
+        "config.json",
+        "model.safetensors",
+        "card.md",
+        "eval/a.json",
+        ".gitattributes",
+        "1_Pooling/config.json",
+    ]
+    assert wanted(names, "m") == ["card.md", "config.json", "hanlin.json", "model.safetensors", "1_Pooling/config.json"]
 
 
 def test_shards_come_with_their_index_and_copies_of_other_programs_stay() -> None:

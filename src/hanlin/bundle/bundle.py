@@ -27,6 +27,7 @@ from hanlin.bundle.convert import WEIGHTS, check_weights, export_weights, import
 from hanlin.bundle.foreign import CONFIG, read_foreign
 from hanlin.bundle.lineage import Lineage
 from hanlin.bundle.manifest import Manifest, read_manifest, verify_files, verifying, write_manifest
+from hanlin.bundle.sentence import Pooling, Sentence, write_sentence
 from hanlin.bundle.tensors import check_finite, write_tensors
 from hanlin.bundle.weights import refuse_others
 from hanlin.model.config import ModelConfig
@@ -102,9 +103,11 @@ def save_bundle(
     card: str | None = None,
     resolved: Mapping[str, Any] | None = None,
     transforms: Sequence[Mapping[str, Any]] = (),
+    pooling: Pooling | None = None,
 ) -> Path:
     """Write a bundle whole or not at all, replacing an older one in one step.
 
+    pooling: how a text becomes one vector, in the layout of sentence-transformers.
     Raises BundleError where the weights are not finite (E456), the vocabulary does not fit (E458), or the named family
     cannot hold the shape (E320); DiskFull with the older bundle untouched.
     """
@@ -124,6 +127,10 @@ def save_bundle(
     with files.building_folder(folder) as temporary:
         checksums = {WEIGHTS: write_tensors(temporary / WEIGHTS, weights)}
         _write_text(temporary, model.config, family, tokenizer, template, card)
+        if pooling is not None:
+            sentence = Sentence(pooling, True, model.config.max_seq_len)
+            name = write_sentence(temporary, sentence, model.config.hidden_size)
+            checksums[name] = files.sha256_file(temporary / name)
         _seal(temporary, content, checksums)
     return folder
 
@@ -156,8 +163,9 @@ def _link(source: str, target: str) -> None:
 
 
 def _seal(folder: Path, content: Mapping[str, Any], known: Mapping[str, str]) -> None:
-    """Write the manifest over every file of the folder; checksums already `known` are not worked out again."""
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    """Write the manifest over every file of the folder; checksums already `known` are not worked out again, those of
+    files in folders below it must be."""
+    names = sorted({path.name for path in folder.iterdir() if path.is_file()} | known.keys())
     checksums = {name: known.get(name) or files.sha256_file(folder / name) for name in names}
     write_manifest(folder / MANIFEST, content, checksums)
 
@@ -177,7 +185,7 @@ def load_bundle(
     checksum and looks for numbers that are none in those of others; without it only names and shapes are checked.
     `pickles`: read pytorch_model.bin where a foreign folder has no safetensors; only tensors are unpickled
     (weights_only). `masters`: hold float32 weights, for training; see `import_weights`.
-    Raises BundleError (E450 to E472, E320 to E323) naming file and remedy; nothing half-loaded comes back.
+    Raises BundleError (E450 to E475, E320 to E323) naming file and remedy; nothing half-loaded comes back.
     """
     info = read_info(folder, pickles=pickles)
     _refuse_transforms(info)

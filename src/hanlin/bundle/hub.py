@@ -98,7 +98,8 @@ def wanted(names: Iterable[str], model: object, *, pickles: bool = False) -> lis
     """
     names = sorted(names)
     if _OURS in names:
-        return [name for name in names if "/" not in name and not name.startswith(".")]
+        own = (name for name in names if "/" not in name and not name.startswith("."))
+        return [*own, *_matching(names, ("[0-9]_*/config.json",))]
     weights = _matching(names, _WEIGHTS)
     pickled = _matching(names, _PICKLES)
     if not weights and pickled and not pickles:

@@ -124,7 +124,7 @@ def save_bundle(
         "resolved": dict(resolved or {}),
         "transforms": [dict(transform) for transform in transforms],
     }
-    with files.building_folder(folder) as temporary:
+    with files.building_folder(folder, known_by=MANIFEST) as temporary:
         checksums = {WEIGHTS: write_tensors(temporary / WEIGHTS, weights)}
         _write_text(temporary, model.config, family, tokenizer, template, card)
         if pooling is not None:
@@ -145,7 +145,7 @@ def annotate_bundle(folder: Path | str, *, scores: Mapping[str, Any] | None = No
     files.recover(folder)
     manifest = read_manifest(folder / MANIFEST)
     content = {**manifest.content, "scores": {**manifest.content["scores"], **(scores or {})}}
-    with files.building_folder(folder) as temporary:
+    with files.building_folder(folder, known_by=MANIFEST) as temporary:
         shutil.copytree(folder, temporary, copy_function=_link, dirs_exist_ok=True)
         (temporary / MANIFEST).unlink()  # the link, not the file: what is written next must not reach the old folder
         if card is not None:

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
     from hanlin.life.chatbot import Chatbot as Chatbot
+    from hanlin.life.choose import choose_model as choose_model
+    from hanlin.life.classify import Classifier as Classifier
+    from hanlin.life.classify import QuestionAnswerer as Extractor
+    from hanlin.life.classify import SentenceEmbedder as Embedder
+    from hanlin.life.classify import TokenClassifier as TokenClassifier
     from hanlin.life.collect import collect_data as collect_data
     from hanlin.life.compare_tokenizers import compare_tokenizers as compare_tokenizers
     from hanlin.life.convert_data import convert_data as convert_data
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
     from hanlin.life.finetune import finetune as finetune
+    from hanlin.life.inspect import inspect as inspect
     from hanlin.life.load import Model as Model
     from hanlin.life.load import load as load
     from hanlin.life.pretrain import pretrain as pretrain
@@ -39,6 +45,9 @@ if TYPE_CHECKING:
     from hanlin.life.score_ngram import score_ngram as score_ngram
     from hanlin.life.score_quality import score_quality as score_quality
     from hanlin.life.serve import server as server
+    from hanlin.life.task import evaluate_task as evaluate_task
+    from hanlin.life.task import predict_task as predict_task
+    from hanlin.life.task import train_task as train_task
     from hanlin.life.train_ngram import train_ngram as train_ngram
     from hanlin.life.train_quality import train_quality as train_quality
     from hanlin.life.train_tokenizer import train_tokenizer as train_tokenizer
@@ -53,6 +62,7 @@ _NAMES = {
     "augment_data": "hanlin.life.augment_data:augment_data",
     "build_data": "hanlin.life.build_data:build_data",
     "chat": "hanlin.life.chat:chat",
+    "choose_model": "hanlin.life.choose:choose_model",
     "collect_data": "hanlin.life.collect:collect_data",
     "compare_tokenizers": "hanlin.life.compare_tokenizers:compare_tokenizers",
     "convert_data": "hanlin.life.convert_data:convert_data",
@@ -63,8 +73,11 @@ _NAMES = {
     "doctor": "hanlin.life.doctor:doctor",
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
     "eval": "hanlin.life.evaluate:evaluate",
+    "evaluate_task": "hanlin.life.task:evaluate_task",
     "finetune": "hanlin.life.finetune:finetune",
+    "inspect": "hanlin.life.inspect:inspect",
     "load": "hanlin.life.load:load",
+    "predict_task": "hanlin.life.task:predict_task",
     "pretrain": "hanlin.life.pretrain:pretrain",
     "run": "hanlin.life.run:run",
     "score_ngram": "hanlin.life.score_ngram:score_ngram",
@@ -73,9 +86,14 @@ _NAMES = {
     "server": "hanlin.life.serve:server",
     "train_ngram": "hanlin.life.train_ngram:train_ngram",
     "train_quality": "hanlin.life.train_quality:train_quality",
+    "train_task": "hanlin.life.task:train_task",
     "train_tokenizer": "hanlin.life.train_tokenizer:train_tokenizer",
     "word_statistics": "hanlin.life.word_statistics:word_statistics",
     "Chatbot": "hanlin.life.chatbot:Chatbot",
+    "Classifier": "hanlin.life.classify:Classifier",
+    "Embedder": "hanlin.life.classify:SentenceEmbedder",
+    "Extractor": "hanlin.life.classify:QuestionAnswerer",
+    "TokenClassifier": "hanlin.life.classify:TokenClassifier",
     "Model": "hanlin.life.load:Model",
     "Report": "hanlin.life.report:Report",
     "Conversation": "hanlin.text.chat:Conversation",
@@ -86,16 +104,21 @@ _NAMES = {
 
 __all__ = [
     "Chatbot",
+    "Classifier",
     "Conversation",
+    "Embedder",
+    "Extractor",
     "Message",
     "Model",
     "Report",
     "Template",
+    "TokenClassifier",
     "Tokenizer",
     "ask",
     "augment_data",
     "build_data",
     "chat",
+    "choose_model",
     "collect_data",
     "compare_tokenizers",
     "convert_data",
@@ -105,8 +128,11 @@ __all__ = [
     "demo",
     "doctor",
     "eval",
+    "evaluate_task",
     "finetune",
+    "inspect",
     "load",
+    "predict_task",
     "pretrain",
     "run",
     "score_ngram",
@@ -114,6 +140,7 @@ __all__ = [
     "server",
     "train_ngram",
     "train_quality",
+    "train_task",
     "train_tokenizer",
     "word_statistics",
 ]

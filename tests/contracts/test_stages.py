@@ -34,8 +34,13 @@ PYTHON_NAMES = {
     "quality score": "score_quality",
     "pretrain": "pretrain",
     "finetune": "finetune",
+    "task train": "train_task",
+    "task eval": "evaluate_task",
+    "task predict": "predict_task",
     "eval": "eval",
+    "inspect": "inspect",
     "chat": "chat",
+    "models choose": "choose_model",
     "ask": "ask",
     "doctor": "doctor",
 }

@@ -160,8 +160,9 @@ def fill_mask(model: Transformer, tokenizer: Tokenizer, text: str, *, top: int =
     places = [place for place, id in enumerate(ids) if id == mask]
     if not places:
         raise InputError("infer.nothing_masked", mask=tokenizer.decode([mask], skip_special=False))
-    hidden = model.hidden(torch.tensor([ids], device=model.embeddings.tokens.weight.device))
-    shares = model.head(hidden[0, places]).float()[:, : tokenizer.vocab_size].softmax(dim=-1)
+    device = model.embeddings.tokens.weight.device
+    hidden = model.guessed(torch.tensor([ids], device=device), torch.tensor([places], device=device))
+    shares = model.head(hidden[0]).float()[:, : tokenizer.vocab_size].softmax(dim=-1)
     best = shares.topk(min(top, shares.shape[1]))
     rows = zip(best.indices.tolist(), best.values.tolist(), strict=True)
     return [[Guess(id, tokenizer.decode([id]), share) for id, share in zip(*row, strict=True)] for row in rows]

@@ -48,7 +48,9 @@ class Reader:
             if longest >= model.config.max_seq_len:
                 raise RequestTooLong("infer.too_long", num_tokens=longest, max_seq_len=model.config.max_seq_len)
             self.cache = model.new_cache(len(rows), longest + room)
-            states = model.hidden(tokens, segments=segments, cache=self.cache, prefix=segments != 0)
+            told = model.config.positions.start_token >= 0  # the tokens themselves say where the prefix ends
+            prefix = None if told else segments != 0
+            states = model.hidden(tokens, segments=segments, cache=self.cache, prefix=prefix)
             self.logits = model.head(states[torch.arange(len(rows)), lengths - 1]).float()
 
     def read(self, tokens: Sequence[int]) -> Tensor:

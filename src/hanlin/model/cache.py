@@ -33,7 +33,10 @@ class KVCache(Protocol):
 
 
 class DenseCache:
-    """The plain one: a rectangle allocated at once, rows of different lengths inside."""
+    """The plain one: a rectangle allocated at once, rows of different lengths inside.
+
+    notes (B, N) int64: what a layout must remember of what rows have read (blanks.py); None unless it noted something.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class DenseCache:
         self.values = torch.zeros(shape, dtype=dtype, device=device)
         self.capacity = capacity
         self.lengths = [0] * batch_size
+        self.notes: Tensor | None = None
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """See KVCache. Raises RequestTooLong where a row would pass the capacity."""
@@ -88,3 +92,4 @@ class DenseCache:
         index = torch.tensor(list(rows), device=self.keys.device)
         self.keys, self.values = self.keys[:, index], self.values[:, index]
         self.lengths = [self.lengths[row] for row in rows]
+        self.notes = None if self.notes is None else self.notes[index]

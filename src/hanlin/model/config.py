@@ -73,6 +73,7 @@ class ModelConfig(Config):
         yield from _position_problems(self)
         yield from _part_problems(self)
         yield from _decoder_problems(self)
+        yield from _task_problems(self)
 
     def slides(self, layer: int) -> bool:
         """Whether a layer sees no further back than the window."""
@@ -132,7 +133,9 @@ def _head_problems(config: ModelConfig) -> Iterator[Problem]:
         yield _problem("num_heads", config.num_heads, "heads", hidden_size=config.hidden_size)
     if config.positions.kind == "rope" and config.head_dim % 2:
         yield _problem("head_dim", config.head_dim, "odd_head")
-    if config.positions.kind == "sinusoidal" and config.hidden_size % 2:
+    if config.positions.kind == "rope2d" and config.head_dim % 4:
+        yield _problem("head_dim", config.head_dim, "head_of_fours")
+    if config.positions.kind in ("sinusoidal", "distance") and config.hidden_size % 2:
         yield _problem("hidden_size", config.hidden_size, "odd_width")
 
 
@@ -153,6 +156,12 @@ def _position_problems(config: ModelConfig) -> Iterator[Problem]:
         yield _problem("positions.scaling.original", 0, "scaling_original", kind=scaling.kind)
     if scaling.low >= scaling.high:
         yield _problem("positions.scaling.low", scaling.low, "scaling_order", high=scaling.high)
+    kind, start = config.positions.kind, config.positions.start_token
+    if (kind == "rope2d" or start >= 0) and config.arch != "prefix":
+        name, value = ("start_token", start) if start >= 0 else ("kind", kind)
+        yield _problem(f"positions.{name}", value, "prefix_part", arch=config.arch)
+    if kind == "distance" and (config.arch != "encoder" or config.num_kv_heads != config.num_heads):
+        yield _problem("positions.kind", kind, "distance_part", arch=config.arch, num_kv_heads=config.num_kv_heads)
 
 
 def _part_problems(config: ModelConfig) -> Iterator[Problem]:
@@ -177,6 +186,21 @@ def _decoder_problems(config: ModelConfig) -> Iterator[Problem]:
         yield _problem("norm.place", config.norm.place, "decoder_part", arch=config.arch)
 
 
+def _task_problems(config: ModelConfig) -> Iterator[Problem]:
+    """One head at a time; labels have names of their own, as many as the kind of task needs."""
+    task = config.head.task
+    if task.kind != "none" and config.head.kind != "none":
+        yield _problem("head.kind", config.head.kind, "two_heads", task=task.kind)
+    doubled = [label for number, label in enumerate(task.labels) if label in task.labels[:number]]
+    if doubled:
+        yield _problem("head.task.labels", doubled[0], "label_twice")
+    least = {"sequence": 1 + (task.problem == "one"), "tokens": 2}.get(task.kind, 0)
+    if len(task.labels) < least:
+        yield _problem("head.task.labels", list(task.labels), "labels_few", least=least)
+    if task.labels and not least:
+        yield _problem("head.task.labels", list(task.labels), "labels_unread", kind=task.kind)
+
+
 def _problem(name: str, value: object, rule: str, **values: object) -> Problem:
     """One broken rule in the user's language; its remedy stands beside it in the catalogue."""
     return Problem(name, value, say(f"model.rule_{rule}", **values), say(f"model.remedy_{rule}", **values))
@@ -188,10 +212,8 @@ def _norm(config: ModelConfig) -> int:
 
 def _embedding_parameters(config: ModelConfig) -> int:
     rows = config.max_seq_len + config.positions.offset if config.positions.kind == "learned" else 0
-    return (
-        config.hidden_size * (config.vocab_size + rows + config.embeddings.types)
-        + _norm(config) * config.norm.embeddings
-    )
+    rows += config.vocab_size + config.embeddings.types + (config.positions.kind == "distance")  # its blank
+    return config.hidden_size * rows + _norm(config) * config.norm.embeddings
 
 
 def _head_parameters(config: ModelConfig) -> int:
@@ -200,7 +222,19 @@ def _head_parameters(config: ModelConfig) -> int:
     transform = (width * (width + 1) + _norm(config)) * head.transform
     scores = config.vocab_size * (width * (not config.embeddings.tied) + head.bias) + transform
     pooled = width * (width + 1) * head.pooler + 2 * (width + 1) * head.next_sentence
-    return scores * (head.kind == "tokens") + pooled
+    return scores * (head.kind == "tokens") + pooled + _task_parameters(config)
+
+
+def _task_parameters(config: ModelConfig) -> int:
+    """See tasks.build_task_head."""
+    width, head = config.hidden_size, config.head
+    if head.task.kind == "none":
+        return 0
+    if head.task.kind != "sequence":
+        return (width + 1) * (len(head.task.labels) or 2)
+    if config.arch in ("decoder", "prefix"):
+        return width * len(head.task.labels)
+    return (width + 1) * (len(head.task.labels) + width * (not head.pooler))
 
 
 def _stack_parameters(config: ModelConfig, num_layers: int, *, crossed: bool = False) -> int:
@@ -232,7 +266,8 @@ def _idle_parameters(config: ModelConfig) -> int:
 def _attention_parameters(config: ModelConfig) -> int:
     c, width = config, config.hidden_size
     qkv_rows, out_columns = (c.num_heads + 2 * c.num_kv_heads) * c.head_dim, c.num_heads * c.head_dim
-    return width * (qkv_rows + out_columns) + qkv_rows * c.attention.qkv_bias + width * c.attention.out_bias
+    far = out_columns * (width + 5) * (c.positions.kind == "distance")  # a projection, three biases, two kinds
+    return width * (qkv_rows + out_columns) + qkv_rows * c.attention.qkv_bias + width * c.attention.out_bias + far
 
 
 # Sizes ---------------------------------------------------------------------------------------------------------------

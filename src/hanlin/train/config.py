@@ -15,10 +15,12 @@ from pydantic import BeforeValidator, Field
 from hanlin.base.config import Config
 from hanlin.base.errors import Problem
 from hanlin.base.messages import say
-from hanlin.data.config import MixConfig
+from hanlin.data.config import CorruptionConfig, MixConfig
 from hanlin.text.config import FormatName
 
 Setting = int | float | bool | str
+Table = dict[str, Setting | tuple[str, ...] | dict[str, Setting | tuple[str, ...]]]
+"""Settings of a part of a model, and of a part of that."""
 
 
 class OptimizerConfig(Config):
@@ -74,17 +76,15 @@ Duration = Annotated[float, BeforeValidator(read_duration)]
 DURATIONS = ["90", "10min", "1h30m"]
 
 
-class TrainingConfig(Config):
-    """What pre-training and fine-tuning have in common: the settings of the loop."""
+class LoopConfig(Config):
+    """The settings of the loop that mean the same whatever is trained."""
 
     runs: Path = Field(default=Path("runs"), description="Folder in which the run gets its own.")
     name: str = Field(default="", max_length=80, description="Name of the run; if empty, that of its data.")
     resume: Path | None = Field(default=None, description="Run folder to go on with, exactly where it stopped.")
     seed: int = Field(default=1, ge=0, le=2**63 - 1, description="One seed for first weights, order and dropout.")
-
     epochs: float | None = Field(default=None, gt=0, le=1e6, description="Passes over the data.")
     steps: int | None = Field(default=None, ge=1, le=10**12, description="Updates of the weights.")
-    tokens: int | None = Field(default=None, ge=1, le=10**15, description="Tokens to train on.")
     budget: Duration | None = Field(
         default=None,
         gt=0,
@@ -92,12 +92,7 @@ class TrainingConfig(Config):
         examples=DURATIONS,
         description="Time to train, in seconds or as 10min; the schedule ends with it.",
     )
-
-    seq_len: int | None = Field(default=None, ge=2, le=16_777_216, description="Positions of a row.")
     batch_size: int | None = Field(default=None, ge=1, le=1_000_000, description="Rows of a forward pass.")
-    tokens_per_step: int | None = Field(
-        default=None, ge=2, le=10**10, description="Positions of an update: a multiple of batch_size x seq_len."
-    )
     learning_rate: float | None = Field(
         default=None, gt=0, le=10, description="Peak learning rate, on AdamW's scale for muon too."
     )
@@ -106,24 +101,32 @@ class TrainingConfig(Config):
     clip_norm: float | None = Field(
         default=1.0, gt=0, le=1e6, description="Longest gradient, in L2 norm; a longer one is shortened."
     )
-
     save_steps: int | None = Field(default=None, ge=1, le=10**9, description="Steps between checkpoints.")
     save_minutes: float = Field(default=5.0, gt=0, le=1e5, description="Minutes between checkpoints at most.")
     keep_checkpoints: int = Field(default=2, ge=1, le=1000, description="Last checkpoints to keep, the best apart.")
     eval_steps: int | None = Field(
         default=None, ge=1, le=10**9, description="Steps between evaluations; none: ten in the run."
     )
-    sample_steps: int | None = Field(
-        default=None, ge=1, le=10**9, description="Steps between sample texts; none: with every evaluation."
-    )
     early_stop: int | None = Field(
         default=None, ge=1, le=1000, description="End after so many evaluations without a better validation loss."
     )
-
     device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
     threads: int | None = Field(default=None, ge=1, le=4096, description="Threads of the processor; none: all cores.")
     compute_dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="Type of matrix products; weights are float32. auto: bfloat16 where it is native."
+    )
+
+
+class TrainingConfig(LoopConfig):
+    """What pre-training and fine-tuning on running text have in common."""
+
+    tokens: int | None = Field(default=None, ge=1, le=10**15, description="Tokens to train on.")
+    seq_len: int | None = Field(default=None, ge=2, le=16_777_216, description="Positions of a row.")
+    tokens_per_step: int | None = Field(
+        default=None, ge=2, le=10**10, description="Positions of an update: a multiple of batch_size x seq_len."
+    )
+    sample_steps: int | None = Field(
+        default=None, ge=1, le=10**9, description="Steps between sample texts; none: with every evaluation."
     )
     compile: Literal["auto", "true", "false"] = Field(
         default="auto", description="Compile the model; auto: on CUDA, where it pays."
@@ -141,6 +144,20 @@ class TrainingConfig(Config):
                 )
 
 
+Objective = Literal[
+    "causal", "masked", "masked_next_sentence", "span_corruption", "blank_infilling", "fill_in_the_middle"
+]
+CORRUPTIONS: dict[Objective, tuple[str, ...]] = {
+    "causal": (),
+    "masked": ("share", "whole_words"),
+    "masked_next_sentence": ("share", "whole_words"),
+    "span_corruption": ("share", "mean_span"),
+    "blank_infilling": ("share", "mean_span", "documents"),
+    "fill_in_the_middle": ("rate", "suffix_first", "level"),
+}
+"""Fields of CorruptionConfig that an objective goes by."""
+
+
 class PretrainConfig(TrainingConfig):
     """Train a model from scratch, or on from a bundle, on token shards."""
 
@@ -149,17 +166,26 @@ class PretrainConfig(TrainingConfig):
     data: dict[str, float] | tuple[Path, ...] = Field(
         default=(), description="Folders of token shards; as a table, each with its share of the tokens."
     )
+    objective: Objective = Field(
+        default="causal",
+        description="What is learned: causal, masked, masked_next_sentence, span_corruption, blank_infilling or "
+        "fill_in_the_middle; see docs/objectives.md.",
+    )
+    corruption: CorruptionConfig = Field(
+        default=CorruptionConfig(), description="What the objective hides or turns around."
+    )
     mix: MixConfig = Field(default=MixConfig(), description="Shares of the sources, and the order of their documents.")
     validation: tuple[Path, ...] = Field(default=(), description="Folders of token shards to measure on.")
     tokenizer: Path | None = Field(default=None, description="Tokenizer folder; none: the bundle's.")
     from_bundle: Path | None = Field(default=None, description="Bundle to go on from, instead of fresh weights.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
     size: str = Field(
         default="auto",
         pattern=r"^(auto|\d+(\.\d+)?[kmbKMB])$",
         examples=["800k", "10m"],
         description="Parameters, as 800k or 10m; auto: by the plan.",
     )
-    model: dict[str, Setting | dict[str, Setting | tuple[str, ...] | dict[str, Setting]]] = Field(
+    model: dict[str, Setting | Table] = Field(
         default_factory=dict, description="Fields of the model's shape to set by hand; the others follow from size."
     )
     init: Literal["normal", "copying"] = Field(
@@ -171,6 +197,11 @@ class PretrainConfig(TrainingConfig):
         yield from super().problems()
         if self.mix.is_on and isinstance(self.data, dict):
             yield Problem("data", self.data, say("train.rule_shares_twice"), say("train.remedy_shares_twice"))
+        for name, field in CorruptionConfig.model_fields.items():
+            value = getattr(self.corruption, name)
+            if value != field.default and name not in CORRUPTIONS[self.objective]:
+                rule = say("train.rule_idle_corruption", objective=self.objective)
+                yield Problem(f"corruption.{name}", value, rule, say("train.remedy_idle_corruption"))
 
 
 class FinetuneConfig(TrainingConfig):
@@ -179,6 +210,7 @@ class FinetuneConfig(TrainingConfig):
     section: ClassVar[str] = "finetune"
 
     from_bundle: Path | None = Field(default=None, description="Bundle to fine-tune.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
     data: tuple[str, ...] = Field(
         default=(), description="Files of conversations: OpenAI messages, ShareGPT, Alpaca, prompt and response."
     )

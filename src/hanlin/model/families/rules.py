@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -19,36 +19,50 @@ from hanlin.model.rope import turning_size
 
 Parts = Callable[[ModelConfig], tuple[int, ...]]
 Orders = Callable[[ModelConfig], tuple[Tensor, ...]]
+Shape = Callable[[ModelConfig], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class Place:
     """Where a foreign tensor stands in ours: some rows, which of them is which of theirs, and whether it is turned.
 
-    order: the number of our row for each of theirs, None where they are the same.
+    order: the number of our row for each of theirs, None where they are the same. folded: the foreign tensor's shape
+    where ours, turned or not, holds the same numbers in another.
     """
 
     rows: Tensor
     order: Tensor | None = None
     transposed: bool = False
+    folded: tuple[int, ...] | None = None
 
     @property
     def shape(self) -> torch.Size:
         """Of the foreign tensor."""
-        return self.rows.T.shape if self.transposed else self.rows.shape
+        return torch.Size(self.folded) if self.folded else self._turned(self.rows).shape
 
     def read(self) -> Tensor:
-        """The foreign tensor: a view of ours unless rows change places."""
-        rows = self.rows if self.order is None else self.rows[self.order]
-        return rows.T if self.transposed else rows
+        """The foreign tensor: a view of ours unless rows change places or what is turned is folded."""
+        rows = self._turned(self.rows if self.order is None else self.rows[self.order])
+        return rows.reshape(self.folded) if self.folded else rows
 
-    def write(self, found: Tensor) -> None:
-        """Take over its numbers."""
-        given = found.T if self.transposed else found
+    @property
+    def is_plain(self) -> bool:
+        """Whether numbers stand here in the order in which they stand there."""
+        return self.order is None and not self.transposed and not self.folded
+
+    def write(self, found: Tensor, part: slice = slice(None)) -> None:
+        """Take over the numbers of a `part` of the foreign tensor's rows; of a folded one only all at once."""
+        if self.folded:
+            found, part = found.reshape(self._turned(self.rows).shape), slice(None)
         if self.order is None:
-            self.rows.copy_(given)
+            self._turned(self.rows)[part].copy_(found)
+        elif self.transposed:
+            self.rows[..., part][self.order] = found.T.to(self.rows.dtype)
         else:
-            self.rows[self.order] = given.to(self.rows.dtype)
+            self.rows[self.order[part]] = found.to(self.rows.dtype)
+
+    def _turned(self, tensor: Tensor) -> Tensor:
+        return tensor.T if self.transposed else tensor
 
 
 @dataclass(frozen=True)
@@ -57,7 +71,7 @@ class Rule:
 
     theirs: the foreign tensors that hold it, one below the other (rows).
     parts: rows of each, where there are several. orders: the order of the rows of each (Place).
-    transposed: they are stored as (in, out), not (out, in).
+    transposed: they are stored as (in, out), not (out, in). shape: what they are folded to, each (Place).
     """
 
     ours: str
@@ -65,6 +79,7 @@ class Rule:
     parts: Parts | None = None
     transposed: bool = False
     orders: Orders | None = None
+    shape: Shape | None = None
 
     def match(self, name: str) -> tuple[str, ...] | None:
         """Foreign names of our parameter `name`, or None where the rule is not about it."""
@@ -72,11 +87,17 @@ class Rule:
         found = re.fullmatch(pattern, name)
         return None if found is None else tuple(their.format(**found.groupdict()) for their in self.theirs)
 
+    def moved(self, before: str, prefix: str) -> Rule:
+        """The rule of a file whose names begin with another prefix."""
+        theirs = (prefix + name.removeprefix(before) if name.startswith(before) else name for name in self.theirs)
+        return replace(self, theirs=tuple(theirs))
+
     def places(self, tensor: Tensor, config: ModelConfig) -> list[Place]:
         """Our parameter as the foreign tensors see it."""
         pieces = [tensor] if self.parts is None else list(tensor.split(self.parts(config)))
         orders = [None] * len(pieces) if self.orders is None else list(self.orders(config))
-        return [Place(piece, order, self.transposed) for piece, order in zip(pieces, orders, strict=True)]
+        folded = None if self.shape is None else self.shape(config)
+        return [Place(piece, order, self.transposed, folded) for piece, order in zip(pieces, orders, strict=True)]
 
 
 def foreign_places(tensors: Mapping[str, Tensor], rules: Sequence[Rule], config: ModelConfig) -> dict[str, Place]:
@@ -98,6 +119,11 @@ def _find(name: str, rules: Sequence[Rule]) -> tuple[Rule, tuple[str, ...]]:
         if (theirs := rule.match(name)) is not None:
             return rule, theirs
     raise AssertionError(f"no rule for parameter {name}: the family's table is incomplete")
+
+
+def both(ours: str, theirs: str) -> tuple[Rule, ...]:
+    """Weight and bias of one part."""
+    return tuple(Rule(f"{ours}.{part}", (f"{theirs}.{part}",)) for part in ("weight", "bias"))
 
 
 def expert_rules(theirs: str, *, gate: str, up: str, down: str) -> tuple[Rule, ...]:

@@ -1,4 +1,4 @@
-"""BLEU, chrF and ROUGE against sacreBLEU and rouge-score where they are installed, and against counting by hand."""
+"""BLEU and chrF against sacreBLEU, ROUGE against figures of rouge-score, all against counting by hand."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ CHINESE = (
     ("一", ["二"]),
     ("完全不同的一句话", ["没有任何共同之处"]),
 )
+ROUGE_SCORE = ((1, 1, 1), (5 / 7, 1 / 3, 5 / 7), (0, 0, 0), (2 / 3, 8 / 19, 2 / 3))
+"""What rouge-score 0.1.2, of which there is no wheel, says of ENGLISH without stemming: rouge1, rouge2, rougeL."""
 SETS = {"13a": ENGLISH, "zh": CHINESE}
 
 
@@ -45,12 +47,9 @@ def test_bleu_and_chrf_are_those_of_sacrebleu(cut):
 
 
 def test_rouge_of_english_is_that_of_rouge_score():
-    scorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer(["rouge1", "rouge2", "rougeL"])
-    for text, known in ENGLISH:
-        theirs, ours = scorer.score_multi(known, text), rouge([text], [known])
-        assert ours.rouge1 == pytest.approx(theirs["rouge1"].fmeasure)
-        assert ours.rouge2 == pytest.approx(theirs["rouge2"].fmeasure)
-        assert ours.rouge_l == pytest.approx(theirs["rougeL"].fmeasure)
+    for (text, known), theirs in zip(ENGLISH, ROUGE_SCORE, strict=True):
+        ours = rouge([text], [known])
+        assert (ours.rouge1, ours.rouge2, ours.rouge_l) == pytest.approx(theirs)
 
 
 def test_bleu_counted_by_hand():

@@ -3,7 +3,7 @@
 Rows of like length go together, so that little of a batch is padding. Any shape gives states: encoders and decoders
 their last layer's, an encoder-decoder its encoder's.
 
-Legend: B rows of a batch, N texts, T tokens, D width.
+Legend: N texts, D width.
 """
 
 from __future__ import annotations
@@ -15,19 +15,15 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hanlin.base.errors import InputError, RequestTooLong, UsageError
 from hanlin.data.packing import by_length
-from hanlin.model.transformer import EncoderDecoder, Transformer
+from hanlin.infer.states import make_reader
+from hanlin.model.transformer import Transformer
 from hanlin.text.tokenizer import Tokenizer
 
 Overflow = Literal["error", "cut", "windows"]
 """What becomes of a text that is longer than the model reads: an error, its beginning, or the mean of its parts."""
-
-BATCH_TOKENS = 4096
-"""Positions of one batch: 2 to 8 thousand are equally fast on two cores, more only take memory."""
-
 
 @dataclass(frozen=True)
 class Vectors:
@@ -71,15 +67,20 @@ class Embedder:
         normalise: bool = False,
         max_tokens: int | None = None,
     ) -> None:
-        self._model, self._tokenizer = model, tokenizer
-        self._pool = {"mean": _mean, "cls": _first}[pooling]
+        self._model, self._tokenizer, self._reader = model, tokenizer, make_reader(model)
+        self._pool = {"mean": self._reader.means, "cls": self._reader.firsts}[pooling]
         self._normalise, self.max_tokens = (
             normalise,
             min(max_tokens or model.config.max_seq_len, model.config.max_seq_len),
         )
 
-    def embed(self, texts: Sequence[str], *, overflow: Overflow = "error", batch_tokens: int = BATCH_TOKENS) -> Vectors:
-        """Vectors of texts, in their order. Raises RequestTooLong E610 for the first text that is too long."""
+    def embed(
+        self, texts: Sequence[str], *, overflow: Overflow = "error", batch_tokens: int | None = None
+    ) -> Vectors:
+        """Vectors of texts, in their order; batch_tokens: positions of a batch, what is fastest unless given.
+
+        Raises RequestTooLong E610 for the first text that is too long.
+        """
         encoded = self._tokenizer.encode_batch(texts)
         room = self.max_tokens - self._tokenizer.num_frame
         long = [number for number, ids in enumerate(encoded) if len(ids) > room]
@@ -99,13 +100,12 @@ class Embedder:
             yield self._tokenizer.frame(ids[start : min(start + room, last)])
 
     @torch.inference_mode()
-    def _read(self, rows: Sequence[_Row], num_texts: int, batch_tokens: int) -> NDArray[np.float32]:
+    def _read(self, rows: Sequence[_Row], num_texts: int, batch_tokens: int | None) -> NDArray[np.float32]:
         """(N, D): parts of a text count by their tokens."""
         sums = np.zeros((num_texts, self._model.config.hidden_size), dtype=np.float32)
         weights = np.zeros((num_texts, 1), dtype=np.float32)
-        for group in by_length(rows, lambda row: len(row.ids), batch_tokens):
-            tokens, real = _padded([row.ids for row in group])
-            pooled = self._pool(_states(self._model, tokens, real), real).cpu().numpy()
+        for group in by_length(rows, lambda row: len(row.ids), batch_tokens or self._reader.batch_tokens):
+            pooled = self._pool([row.ids for row in group]).cpu().numpy()
             for row, vector in zip(group, pooled, strict=True):
                 sums[row.text] += vector * len(row.ids)
                 weights[row.text] += len(row.ids)
@@ -113,37 +113,6 @@ class Embedder:
         if self._normalise:
             values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
         return values
-
-
-def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor | None]:
-    """Tokens (B, T), and segments (B, T), 0 for padding; None where all rows are of one length."""
-    longest = max(map(len, rows))
-    tokens = torch.tensor([[*ids, *[0] * (longest - len(ids))] for ids in rows])
-    if all(len(ids) == longest for ids in rows):
-        return tokens, None
-    lengths = torch.tensor([len(ids) for ids in rows])
-    return tokens, (torch.arange(longest) < lengths[:, None]).long()
-
-
-def _states(model: Transformer, tokens: Tensor, real: Tensor | None) -> Tensor:
-    """(B, T, D) of whatever reads."""
-    device = model.embeddings.tokens.weight.device
-    tokens, real = tokens.to(device), None if real is None else real.to(device)
-    if isinstance(model, EncoderDecoder):
-        return model.encode(tokens, segments=real).states
-    return model.hidden(tokens, segments=real)
-
-
-def _mean(states: Tensor, real: Tensor | None) -> Tensor:
-    """(B, T, D) -> (B, D) float32 over real tokens."""
-    if real is None:
-        return states.float().mean(dim=1)
-    counted = real.to(states.device)[:, :, None]
-    return (states.float() * counted).sum(dim=1) / counted.sum(dim=1)
-
-
-def _first(states: Tensor, real: Tensor | None) -> Tensor:
-    return states[:, 0].float()
 
 
 @torch.inference_mode()

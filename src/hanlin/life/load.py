@@ -22,7 +22,6 @@ from hanlin.infer.config import BeamParams, EngineConfig, SamplingParams
 from hanlin.infer.embed import Embedder, Guess, Overflow, Vectors, fill_mask
 from hanlin.infer.engine import Engine
 from hanlin.infer.request import Generation, Token
-from hanlin.infer.writing import write
 from hanlin.life.open import open_bundle
 from hanlin.life.talk import chat_ids, complete_ids
 from hanlin.model.config import ModelConfig
@@ -66,7 +65,7 @@ class Model:
     def engine(self) -> Engine:
         """The engine, made on first use; its weights are the model's own."""
         if self._engine is None:
-            self._engine = Engine(self.model, self.tokenizer, config=EngineConfig())
+            self._engine = Engine(self.model, self.tokenizer, config=EngineConfig(), start=start_token(self.path))
         return self._engine
 
     def generate(self, text: str, **sampling: Any) -> str:
@@ -78,9 +77,6 @@ class Model:
 
         An encoder-decoder or prefix model reads the whole text first, then writes.
         """
-        if self.config.arch in ("encoder_decoder", "prefix"):
-            params, prompts = SamplingParams(**sampling), [self._framed(text)]
-            return write(self.model, self.tokenizer, prompts, params, start=self._start)[0]
         return self.engine.generate(complete_ids(self.bundle, text), SamplingParams(**sampling))
 
     def chat(self, messages: Messages, **sampling: Any) -> str:

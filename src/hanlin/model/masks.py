@@ -32,6 +32,7 @@ class Layout:
     bias: (B or 1, H, T, S) what is added to scores, -inf where a token may not look; None without scores by distance.
     window: a token sees that many tokens, itself included; 0: no limit. A mask of a cache holds it already.
     sliding: the same tokens as layers with a window see them, where the model has such layers.
+    runs: (number, length) each: whole texts one behind the other in a single row, T their sum; a token sees its text.
     """
 
     positions: Tensor
@@ -43,6 +44,7 @@ class Layout:
     bias: Tensor | None = None
     window: int = 0
     sliding: Layout | None = None
+    runs: tuple[tuple[int, int], ...] = ()
     _blocks: dict[torch.dtype, list[Block]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property

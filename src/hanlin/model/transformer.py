@@ -159,6 +159,11 @@ class EncoderDecoder(Transformer):
         states = self.encoder(self.embeddings(tokens, layout.positions, self.compute_dtype), layout)
         return Memory(states, None if segments is None else (segments != 0)[:, None, None])
 
+    def remember(self, memory: Memory) -> None:
+        """Work out what every layer of the decoder will want of a memory, before the first of them looks."""
+        for block in self.stack.blocks:
+            block.cross.remember(memory)
+
     def hidden(self, tokens: Tensor, *, memory: Memory | None = None, **reading: Any) -> Tensor:
         """See Transformer. Raises UsageError E304 without a memory: the decoder would look at nothing."""
         if memory is None:

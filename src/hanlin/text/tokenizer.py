@@ -142,6 +142,11 @@ class Tokenizer:
         config = Path(folder) / TOKENIZER_CONFIG
         return cls(load_core(folder), read_json(config) if config.is_file() else None)
 
+    def control(self, text: str) -> int | None:
+        """Return the id of a control token by its text, None where the vocabulary has no such token."""
+        id = self._core.token_to_id(text)
+        return id if id is not None and self.piece_bytes(id) == b"" else None
+
     def _ids(self, encoder: tokenizers.Tokenizer, text: str) -> list[int]:
         try:
             ids: list[int] = encoder.encode(text, add_special_tokens=False).ids

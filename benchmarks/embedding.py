@@ -53,11 +53,16 @@ def main() -> None:
         peer, ours = Peer(options, folder, texts, Path(room, "vectors.npy")), Ours(folder, texts)
         found = {"machine": describe_machine(), "threads": options.threads, **peer.versions, **ours.lengths()}
         print(json.dumps(found, ensure_ascii=False), flush=True)
-        theirs_best, ours_best = best("sentence-transformers", peer, (16, 32, 64)), best("ours", ours, (512, 1024, 2048))
+        theirs_best, ours_best = (
+            best("sentence-transformers", peer, (16, 32, 64)),
+            best("ours", ours, (512, 1024, 2048)),
+        )
         turns = [(peer(theirs_best), ours(ours_best)) for _ in range(options.rounds)]
         found |= report(turns, ours.lengths()["texts"]) | {"cosine": alikeness(peer.vectors(), ours.vectors)}
         peer.close()
-    print(f"smallest cosine {found['cosine']:.7f}, at least {ALIKE}: {'held' if found['cosine'] >= ALIKE else 'MISSED'}")
+    print(
+        f"smallest cosine {found['cosine']:.7f}, at least {ALIKE}: {'held' if found['cosine'] >= ALIKE else 'MISSED'}"
+    )
     if options.json:
         options.json.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hanlin import course as course
     from hanlin.life.ask import ask as ask
+    from hanlin.life.asked_texts import embed as embed
+    from hanlin.life.asked_texts import score as score
     from hanlin.life.augment_data import augment_data as augment_data
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from hanlin.life.demo import demo as demo
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
+    from hanlin.life.fill import fill_mask as fill_mask
+    from hanlin.life.fill import infill as infill
     from hanlin.life.finetune import finetune as finetune
     from hanlin.life.load import Model as Model
     from hanlin.life.load import load as load
@@ -61,12 +65,16 @@ _NAMES = {
     "data_report": "hanlin.life.data_report:data_report",
     "demo": "hanlin.life.demo:demo",
     "doctor": "hanlin.life.doctor:doctor",
+    "embed": "hanlin.life.asked_texts:embed",
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
     "eval": "hanlin.life.evaluate:evaluate",
+    "fill_mask": "hanlin.life.fill:fill_mask",
     "finetune": "hanlin.life.finetune:finetune",
+    "infill": "hanlin.life.fill:infill",
     "load": "hanlin.life.load:load",
     "pretrain": "hanlin.life.pretrain:pretrain",
     "run": "hanlin.life.run:run",
+    "score": "hanlin.life.asked_texts:score",
     "score_ngram": "hanlin.life.score_ngram:score_ngram",
     "score_quality": "hanlin.life.score_quality:score_quality",
     # Not `serve`, for the same reason.
@@ -104,11 +112,15 @@ __all__ = [
     "data_report",
     "demo",
     "doctor",
+    "embed",
     "eval",
+    "fill_mask",
     "finetune",
+    "infill",
     "load",
     "pretrain",
     "run",
+    "score",
     "score_ngram",
     "score_quality",
     "server",

@@ -37,6 +37,10 @@ PYTHON_NAMES = {
     "eval": "eval",
     "chat": "chat",
     "ask": "ask",
+    "embed": "embed",
+    "score": "score",
+    "infill": "infill",
+    "fill-mask": "fill_mask",
     "doctor": "doctor",
 }
 

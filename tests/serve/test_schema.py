@@ -26,7 +26,7 @@ TEXT: dict[str, Any] = {"model": "m", "prompt": "x"}
         (ChatRequest, {**CHAT, "max_tokens": 1, "max_completion_tokens": 2}, "E966"),
         (CompletionRequest, {**TEXT, "n": 2, "best_of": 1}, "E967"),
         (CompletionRequest, {**TEXT, "best_of": 2, "stream": True}, "E968"),
-        (CompletionRequest, {**TEXT, "echo": True, "logprobs": 0}, "E969"),
+        (CompletionRequest, {**TEXT, "prompt": [5], "suffix": "end"}, "E969"),
     ],
 )
 def test_every_rule_of_our_own_has_its_sentence(cls: type[Record], table: dict[str, Any], code: str) -> None:

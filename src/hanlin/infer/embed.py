@@ -20,10 +20,11 @@ from hanlin.base.errors import InputError, RequestTooLong, UsageError
 from hanlin.data.packing import by_length
 from hanlin.infer.states import make_reader
 from hanlin.model.transformer import Transformer
-from hanlin.text.tokenizer import Tokenizer
+from hanlin.text.tokenizer import CONTINUED, Tokenizer
 
 Overflow = Literal["error", "cut", "windows"]
 """What becomes of a text that is longer than the model reads: an error, its beginning, or the mean of its parts."""
+
 
 @dataclass(frozen=True)
 class Vectors:
@@ -74,14 +75,18 @@ class Embedder:
             min(max_tokens or model.config.max_seq_len, model.config.max_seq_len),
         )
 
-    def embed(
-        self, texts: Sequence[str], *, overflow: Overflow = "error", batch_tokens: int | None = None
-    ) -> Vectors:
+    def embed(self, texts: Sequence[str], *, overflow: Overflow = "error", batch_tokens: int | None = None) -> Vectors:
         """Vectors of texts, in their order; batch_tokens: positions of a batch, what is fastest unless given.
 
         Raises RequestTooLong E610 for the first text that is too long.
         """
         encoded = self._tokenizer.encode_batch(texts)
+        return self.embed_ids(encoded, overflow=overflow, batch_tokens=batch_tokens)
+
+    def embed_ids(
+        self, encoded: Sequence[list[int]], *, overflow: Overflow = "error", batch_tokens: int | None = None
+    ) -> Vectors:
+        """As `embed` for texts that are ids already, control tokens not among them."""
         room = self.max_tokens - self._tokenizer.num_frame
         long = [number for number, ids in enumerate(encoded) if len(ids) > room]
         if long and overflow == "error":
@@ -89,7 +94,7 @@ class Embedder:
                 "infer.text_too_long", number=long[0] + 1, num_tokens=len(encoded[long[0]]), max_seq_len=room
             )
         rows = [_Row(n, part) for n, ids in enumerate(encoded) for part in self._parts(ids, room, overflow)]
-        values = self._read(rows, len(texts), batch_tokens)
+        values = self._read(rows, len(encoded), batch_tokens)
         num_tokens = sum(len(row.ids) for row in rows)
         return Vectors(values, num_tokens, len(long) if overflow == "cut" else 0)
 
@@ -98,6 +103,11 @@ class Embedder:
         last = room if overflow == "cut" else len(ids)
         for start in range(0, max(1, min(last, len(ids))), room):
             yield self._tokenizer.frame(ids[start : min(start + room, last)])
+
+    @property
+    def width(self) -> int:
+        """Numbers of a vector."""
+        return self._model.config.hidden_size
 
     @torch.inference_mode()
     def _read(self, rows: Sequence[_Row], num_texts: int, batch_tokens: int | None) -> NDArray[np.float32]:
@@ -113,6 +123,23 @@ class Embedder:
         if self._normalise:
             values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
         return values
+
+
+@torch.inference_mode()
+def fill_blanks(model: Transformer, tokenizer: Tokenizer, pieces: Sequence[str]) -> list[str]:
+    """The likeliest token for each place between `pieces`, all guessed at once, none of them a control token.
+
+    Raises UsageError E611 where the vocabulary has no mask or the model is no encoder, RequestTooLong.
+    """
+    mask = tokenizer.special.mask
+    if mask is None or model.config.arch != "encoder":
+        raise UsageError("infer.no_mask_token")
+    row = [id for piece in pieces for id in (*tokenizer.encode(piece), mask)][:-1]
+    ids = torch.tensor([tokenizer.frame(row)], device=model.embeddings.tokens.weight.device)
+    scores = model.head(model.hidden(ids)[ids == mask])[:, : tokenizer.vocab_size]
+    control = [id for id in range(tokenizer.vocab_size) if not tokenizer.piece_bytes(id)]
+    scores[:, control] = -torch.inf
+    return [tokenizer.decode([id]).removeprefix(CONTINUED) for id in scores.argmax(dim=-1).tolist()]
 
 
 @torch.inference_mode()

@@ -24,8 +24,8 @@ from hanlin.infer import scheduler
 from hanlin.infer.blocks import BlockTables, num_blocks_for
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.infer.request import Finish, Generation, Reason, Request, Token
-from hanlin.infer.runners import make_runner
 from hanlin.infer.runner import weights_stamp
+from hanlin.infer.runners import make_runner
 from hanlin.infer.sampling import Choice, Row, sample
 from hanlin.infer.scheduler import Scheduler, Work
 from hanlin.infer.stream import TextStream
@@ -56,7 +56,7 @@ class Engine:
             raise UsageError("infer.no_decoder", arch=model.config.arch)
         self.config = config or EngineConfig()
         self._start = tokenizer.special.pad if start is None else start
-        self._encodes = model.config.arch == "encoder_decoder"
+        self.reads_apart = model.config.arch == "encoder_decoder"  # an encoder reads the prompt
         self._model, self._tokenizer, self._max_seq_len = model, tokenizer, model.config.max_seq_len
         # Rows of the embedding without an entry in the vocabulary (padding of foreign models) are never drawn.
         self._vocab_size = min(model.config.vocab_size, tokenizer.vocab_size)
@@ -112,7 +112,7 @@ class Engine:
 
     def room_after(self, num_prompt_tokens: int) -> int:
         """Tokens that can be written for a prompt of so many; none or less where the prompt itself is too long."""
-        if not self._encodes:
+        if not self.reads_apart:
             return self._max_seq_len - num_prompt_tokens
         return self._max_seq_len - 1 if num_prompt_tokens <= self._max_seq_len else 0
 
@@ -283,7 +283,7 @@ class Engine:
         if not ids:
             raise InputError("infer.prompt_empty")
         if self.room_after(len(ids)) < 1:
-            key = "infer.source_too_long" if self._encodes else "infer.too_long"
+            key = "infer.source_too_long" if self.reads_apart else "infer.too_long"
             raise RequestTooLong(key, num_tokens=len(ids), max_seq_len=self._max_seq_len)
         if min(ids) < 0 or max(ids) >= vocab_size:
             place, token_id = next((n, i) for n, i in enumerate(ids) if not 0 <= i < vocab_size)
@@ -294,7 +294,7 @@ class Engine:
             raise RequestTooLong("infer.cache_too_small", num_tokens=limit, max_seq_len=held)
 
     def _limit(self, request: Request) -> int:
-        before = 1 if self._encodes else len(request.prompt_ids)
+        before = 1 if self.reads_apart else len(request.prompt_ids)
         return min(before + request.params.max_tokens, self._max_seq_len)
 
     def _sequence(self, request: Request) -> scheduler.Sequence:
@@ -302,7 +302,7 @@ class Engine:
         if seed is None:
             seed = Seeds(self.config.seed).derive(f"sampling/{next(self._seeds)}")
         stream, limit = TextStream(self._tokenizer, stop=request.params.stop), self._limit(request)
-        if self._encodes:
+        if self.reads_apart:
             return scheduler.Sequence(request, stream, seed, limit, start=(self._start,), source=request.prompt_ids)
         return scheduler.Sequence(request, stream, seed, limit)
 

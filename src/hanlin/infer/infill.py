@@ -1,13 +1,14 @@
 """Filling blanks: what a model of each shape is asked so that it writes what is missing in a text.
 
-    encoder           every blank is one masked token, all guessed at once              BERT
-    encoder_decoder   blanks are sentinels; the answer names each before what fills it  T5: <extra_id_0> …
-    decoder           one blank: prefix, suffix, then what stands between them          <|fim_prefix|> … (Bavarian 2022)
-    prefix            one blank: the text with a mask, then what fills it               GLM: [MASK] … <|bos|>
+encoder           every blank is one masked token, all guessed at once              BERT
+encoder_decoder   blanks are sentinels; the answer names each before what fills it  T5: <extra_id_0> …
+decoder           one blank: prefix, suffix, then what stands between them          <|fim_prefix|> … (Bavarian 2022)
+prefix            one blank: the text with a mask, then what fills it               GLM: [MASK] … <|bos|>
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -33,6 +34,8 @@ ENDS = ("▁<EOT>", "<|fim_pad|>", "<|file_sep|>", "<|endofpiece|>", "<eop>")
 """Tokens that end what fills a blank, where a vocabulary has them beside its eos."""
 
 NUM_SENTINELS = 100
+
+_MARKS = re.compile(r"<extra_id_\d+>|\[[gs]?MASK\]|<mask>")
 
 
 @dataclass(frozen=True)
@@ -122,8 +125,13 @@ def filler_for(tokenizer: Tokenizer, arch: str) -> Filler | None:
 
 
 def pieces_of(text: str, blank: str = BLANK) -> list[str]:
-    """The text around its blanks. Raises InputError E619 where there is none."""
+    """The text around its blanks, which may also be written as vocabularies write them ([MASK], <extra_id_0>).
+
+    Raises InputError E619 where there is none.
+    """
     pieces = text.split(blank)
+    if len(pieces) < 2:
+        pieces = _MARKS.split(text)
     if len(pieces) < 2:
         raise InputError("infer.no_blank", blank=blank)
     return pieces

@@ -21,7 +21,6 @@ from hanlin.model.heads import LmHead
 from hanlin.model.linear import Linear
 from hanlin.model.transformer import Transformer
 
-
 MakeLinear = Callable[[Linear | LmHead], CastLinear | PackedLinear]
 
 

@@ -67,7 +67,9 @@ class _Row:
 class Scorer:
     """Scores texts by one model. start: what a decoder under an encoder begins with."""
 
-    def __init__(self, model: Transformer, tokenizer: Tokenizer, *, start: int, batch_tokens: int = PaddedReader.batch_tokens) -> None:
+    def __init__(
+        self, model: Transformer, tokenizer: Tokenizer, *, start: int, batch_tokens: int = PaddedReader.batch_tokens
+    ) -> None:
         self._model, self._tokenizer, self._start, self._batch_tokens = model, tokenizer, start, batch_tokens
         self._device = model.embeddings.tokens.weight.device
 
@@ -80,7 +82,7 @@ class Scorer:
         arch = self._model.config.arch
         if sources is not None and len(sources) != len(texts):
             raise InputError("infer.sources_differ", sources=len(sources), texts=len(texts))
-        if (sources is None) == (arch == "encoder_decoder") or (sources is not None and arch == "encoder"):
+        if arch == ("encoder_decoder" if sources is None else "encoder"):
             raise UsageError("infer.score_sources", arch=arch)
         ids = self._tokenizer.encode_batch(texts)
         read = [[]] * len(texts) if sources is None else self._tokenizer.encode_batch(sources)
@@ -166,7 +168,7 @@ class Scorer:
 
 
 def _figures(head: LmHead, states: Tensor, ids: Tensor, top: int) -> tuple[list[float], list[Top]]:
-    """Log-probability of each id (N) by the state (N, D) before it, and the `top` likeliest; a part of the N at once."""
+    """Log-probability of each id (N) by the state (N, D) before it, and the `top` likeliest; some of the N at once."""
     logprobs: list[float] = []
     best: list[Top] = []
     size = max(1, CHUNK_COPIED_LOGITS // head.weight.shape[0])

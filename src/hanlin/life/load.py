@@ -19,9 +19,11 @@ from hanlin.bundle.bundle import Bundle, start_token
 from hanlin.bundle.sentence import read_sentence
 from hanlin.infer.beams import search as find_beams
 from hanlin.infer.config import BeamParams, EngineConfig, SamplingParams
-from hanlin.infer.embed import Embedder, Guess, Overflow, Vectors, fill_mask
+from hanlin.infer.embed import Embedder, Guess, Overflow, Vectors, fill_blanks, fill_mask
 from hanlin.infer.engine import Engine
+from hanlin.infer.infill import BLANK, Filled, filled, filler_for, no_filler, parts_of, pieces_of
 from hanlin.infer.request import Generation, Token
+from hanlin.infer.score import Score, Scorer
 from hanlin.life.open import open_bundle
 from hanlin.life.talk import chat_ids, complete_ids
 from hanlin.model.config import ModelConfig
@@ -45,7 +47,8 @@ class Found:
 class Model:
     """A loaded bundle. `generate` continues texts, `chat` answers, `stream` answers piece by piece.
 
-    `embed` makes vectors, `fill_mask` guesses words, `beams` searches.
+    `embed` makes vectors, `score` tells how likely texts are, `fill_mask` guesses words, `infill` fills blanks, `beams`
+    searches.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -79,6 +82,11 @@ class Model:
         """
         return self.engine.generate(complete_ids(self.bundle, text), SamplingParams(**sampling))
 
+    def generations(self, texts: Sequence[str], **sampling: Any) -> list[Generation]:
+        """As `generation` for many texts, written together."""
+        prompts = [complete_ids(self.bundle, text) for text in texts]
+        return self.engine.generate_many(prompts, SamplingParams(**sampling))
+
     def chat(self, messages: Messages, **sampling: Any) -> str:
         """Answer a question, or the last of some messages ({"role": …, "content": …}).
 
@@ -96,7 +104,7 @@ class Model:
 
         A text that is too long is an error unless `overflow` is "cut" or "windows". Raises RequestTooLong, BundleError.
         """
-        return self.embedder.embed([texts] if isinstance(texts, str) else texts, overflow=overflow)
+        return self.embedder.embed(_listed(texts), overflow=overflow)
 
     @functools.cached_property
     def embedder(self) -> Embedder:
@@ -104,17 +112,52 @@ class Model:
         said = read_sentence(self.path)
         return Embedder(self.model, self.tokenizer, **({} if said is None else asdict(said)))
 
+    @property
+    def scorer(self) -> Scorer:
+        """What `score` uses."""
+        return Scorer(self.model, self.tokenizer, start=self._start)
+
     def fill_mask(self, text: str, *, top: int = 5) -> list[list[Guess]]:
         """The most likely tokens of every mask in `text` ("[MASK]", "<mask>"). Raises UsageError, InputError."""
         return fill_mask(self.model, self.tokenizer, text, top=top)
 
-    def beams(self, text: str, **search: Any) -> list[Found]:
-        """The best texts that an encoder-decoder or a prefix model writes for `text`, best first.
+    def score(
+        self, texts: str | Sequence[str], *, sources: str | Sequence[str] | None = None, top: int = 0
+    ) -> list[Score]:
+        """How likely each text is: log-probabilities of its tokens, their sum, its perplexity; see infer/score.py.
 
-        `search` are the fields of BeamParams. Raises UsageError E613 for models of another shape, RequestTooLong.
+        sources: what each text is given after: the encoder's text (needed) or what stands before (decoders). top:
+        alternatives told for every token. Raises RequestTooLong E616, InputError E617, UsageError E618, E611.
         """
-        start, end = self._start, self.tokenizer.special.eos
-        (found,) = find_beams(self.model, [self._framed(text)], BeamParams(**search), start=start, end=end)
+        texts, sources = _listed(texts), None if sources is None else _listed(sources)
+        return self.scorer.score(texts, sources=sources, top=top)
+
+    def infill(self, text: str, suffix: str | None = None, *, blank: str = BLANK, **sampling: Any) -> Filled:
+        """Fill the blanks ("____") of a text, or write what stands between a prefix and a suffix.
+
+        `sampling` are the fields of SamplingParams; the likeliest tokens are taken unless a temperature is given.
+        Raises InputError E619 without a blank, E620 for too many; UsageError E621 for a model that cannot;
+        RequestTooLong.
+        """
+        pieces = pieces_of(text, blank) if suffix is None else [text, suffix]
+        if self.config.arch == "encoder":
+            return filled(pieces, fill_blanks(self.model, self.tokenizer, pieces))
+        filler = filler_for(self.tokenizer, self.config.arch)
+        if filler is None:
+            raise no_filler(self.config.arch)
+        task = filler.task(pieces)
+        params = SamplingParams(**{"temperature": 0.0, **sampling})
+        params = params.replaced(stop_ids=(*task.stop_ids, *params.stop_ids))
+        answer = self.engine.generate(task.prompt, params)
+        return filled(pieces, parts_of(answer.ids, task, self.tokenizer), is_whole=answer.finish_reason == "stop")
+
+    def beams(self, text: str, **search: Any) -> list[Found]:
+        """The best texts that a model writes for `text`, best first.
+
+        `search` are the fields of BeamParams. Raises UsageError E614 for an encoder, RequestTooLong.
+        """
+        start, end, prompt = self._start, self.tokenizer.special.eos, complete_ids(self.bundle, text)
+        (found,) = find_beams(self.model, [prompt], BeamParams(**search), start=start, end=end)
         return [Found(self.tokenizer.decode(beam.ids), beam.score, beam.ids) for beam in found]
 
     @torch.inference_mode()
@@ -138,15 +181,16 @@ class Model:
         said = start_token(self.path)
         return self.tokenizer.special.pad if said is None else said
 
-    def _framed(self, text: str) -> list[int]:
-        return self.tokenizer.frame(self.tokenizer.encode(text))
-
     def _tensor(self, ids: Ids) -> Tensor:
         return torch.as_tensor(ids, dtype=torch.int64, device=self.model.head.weight.device)
 
     def _chat_ids(self, messages: Messages) -> list[int]:
         turns = [Message("user", messages)] if isinstance(messages, str) else conversation(messages).messages
         return chat_ids(self.bundle, turns)
+
+
+def _listed(texts: str | Sequence[str]) -> Sequence[str]:
+    return [texts] if isinstance(texts, str) else texts
 
 
 def load(model: str | Path = "", *, device: str = "auto", exact: bool = False) -> Model:

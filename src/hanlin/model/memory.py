@@ -50,9 +50,7 @@ def joined(memories: Sequence[Memory]) -> Memory:
     states = _stacked([memory.states for memory in memories], longest)
     if min(lengths) == longest and all(memory.real is None for memory in memories):
         return Memory(states, None, kept)
-    real = [
-        F.pad(_real(memory), (0, longest - length)) for memory, length in zip(memories, lengths, strict=True)
-    ]
+    real = [F.pad(_real(memory), (0, longest - length)) for memory, length in zip(memories, lengths, strict=True)]
     return Memory(states, torch.cat(real), kept)
 
 

@@ -161,8 +161,9 @@ class EncoderDecoder(Transformer):
 
     def remember(self, memory: Memory) -> None:
         """Work out what every layer of the decoder will want of a memory, before the first of them looks."""
-        for block in self.stack.blocks:
-            block.cross.remember(memory)
+        for part in self.stack.modules():
+            if isinstance(part, CrossAttention):
+                part.remember(memory)
 
     def hidden(self, tokens: Tensor, *, memory: Memory | None = None, **reading: Any) -> Tensor:
         """See Transformer. Raises UsageError E304 without a memory: the decoder would look at nothing."""

@@ -107,8 +107,8 @@ class CompletionLogprobs(Reply):
     """Tokens, their log-probabilities, alternatives, and where each token begins in the text, in characters."""
 
     tokens: list[str]
-    token_logprobs: list[float]
-    top_logprobs: list[dict[str, float]]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None]
     text_offset: list[int]
 
 
@@ -133,14 +133,39 @@ class Completion(Reply):
     usage: Usage | None = None
 
 
+class Embedding(Reply):
+    """The vector of one text: numbers, or their float32 bytes, the lowest first, in base64."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingUsage(Reply):
+    """Tokens read, control tokens included."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingList(Reply):
+    """POST /v1/embeddings."""
+
+    object: Literal["list"] = "list"
+    data: list[Embedding]
+    model: str
+    usage: EmbeddingUsage
+
+
 class ModelCard(Reply):
-    """One model that is served."""
+    """One model that is served, and what it can be asked."""
 
     id: str
     object: Literal["model"] = "model"
     created: int
     owned_by: Literal["hanlin"] = "hanlin"
     max_model_len: int
+    capabilities: list[str]
 
 
 class ModelList(Reply):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
     from hanlin.life.chatbot import Chatbot as Chatbot
+    from hanlin.life.classify import Classifier as Classifier
+    from hanlin.life.classify import QuestionAnswerer as Extractor
+    from hanlin.life.classify import TokenClassifier as TokenClassifier
     from hanlin.life.collect import collect_data as collect_data
     from hanlin.life.compare_tokenizers import compare_tokenizers as compare_tokenizers
     from hanlin.life.convert_data import convert_data as convert_data
@@ -84,6 +87,9 @@ _NAMES = {
     "train_tokenizer": "hanlin.life.train_tokenizer:train_tokenizer",
     "word_statistics": "hanlin.life.word_statistics:word_statistics",
     "Chatbot": "hanlin.life.chatbot:Chatbot",
+    "Classifier": "hanlin.life.classify:Classifier",
+    "Extractor": "hanlin.life.classify:QuestionAnswerer",
+    "TokenClassifier": "hanlin.life.classify:TokenClassifier",
     "Model": "hanlin.life.load:Model",
     "Report": "hanlin.life.report:Report",
     "Conversation": "hanlin.text.chat:Conversation",
@@ -94,11 +100,14 @@ _NAMES = {
 
 __all__ = [
     "Chatbot",
+    "Classifier",
     "Conversation",
+    "Extractor",
     "Message",
     "Model",
     "Report",
     "Template",
+    "TokenClassifier",
     "Tokenizer",
     "ask",
     "augment_data",

@@ -102,7 +102,7 @@ def test_writing_ends_where_the_model_ends(tokenizer, lang):
     assert len(engine_for(model, tokenizer).generate([5] * 10, GREEDY).ids) <= 9
     with pytest.raises(RequestTooLong) as error:
         engine_for(model, tokenizer).generate([5] * 11)
-    assert error.value.code == "E615" and "11" in str(error.value) and "10" in str(error.value)
+    assert error.value.code == "E622" and "11" in str(error.value) and "10" in str(error.value)
     with pytest.raises(RequestTooLong) as error:
         engine_for(wide("prefix", max_seq_len=10), tokenizer).generate([5] * 10)
     assert error.value.values == {"num_tokens": 10, "max_seq_len": 10}

@@ -88,7 +88,7 @@ def test_ids_are_scored_as_they_are(tokenizer):
 def test_what_cannot_be_scored_is_said(tokenizer, lang):
     with pytest.raises(RequestTooLong) as error:
         Scorer(wide("decoder", max_seq_len=4), tokenizer, start=0).score(["w1", "w1 w2 w3 w4 w5"])
-    assert error.value.code == "E616" and error.value.values["number"] == 2
+    assert error.value.code == "E623" and error.value.values["number"] == 2
     with pytest.raises(InputError) as wrong:
         Scorer(wide("decoder"), tokenizer, start=0).score(["w1"], sources=["w1", "w2"])
     assert wrong.value.code == "E617"

@@ -23,6 +23,7 @@ _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 def export_weights(model: nn.Module, config: ModelConfig, family: Family) -> dict[str, Tensor]:
     """The model's parameters under the family's names, views wherever no bytes have to move."""
+    family = family.for_task(config.head.task.kind)
     views = foreign_views(_parameters(model), family.rules, config)
     return views | {copy: views[whole] for copy, whole in family.copies.items() if whole in views}
 
@@ -36,6 +37,7 @@ def import_weights(
     Everything is checked before the model is touched: files present and sound (E451, E454), no tensor missing,
     unexpected or of another shape (E455), with `verify` every number finite (E456). Raises BundleError.
     """
+    family = family.for_task(config.head.task.kind)
     paths = weight_files(folder, pickles=pickles)
     found = _found(paths, family)
     found |= {whole: found.pop(copy) for copy, whole in family.copies.items() if copy in found}
@@ -98,6 +100,7 @@ def as_found(folder: Path, config: ModelConfig, family: Family, *, pickles: bool
     The head above all: a file without one is tied whatever config.json says, one whose head differs from the
     embeddings is not. transformers 5 reads them so, too.
     """
+    family = family.for_task(config.head.task.kind)
     found = _found(weight_files(folder, pickles=pickles), family)
     if family.told:
         config = family.as_found(config, found.keys())

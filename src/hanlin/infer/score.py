@@ -76,7 +76,7 @@ class Scorer:
     def score(self, texts: Sequence[str], *, sources: Sequence[str] | None = None, top: int = 0) -> list[Score]:
         """A score for each text, in their order, `top` alternatives with every token.
 
-        Raises RequestTooLong E616, InputError E617 for another number of sources, UsageError E618 where a model needs
+        Raises RequestTooLong E623, InputError E617 for another number of sources, UsageError E618 where a model needs
         sources or can use none, E611 for an encoder without a mask, E303 for one without a head.
         """
         arch = self._model.config.arch

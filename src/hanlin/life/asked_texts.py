@@ -44,7 +44,7 @@ def embed(config: Given[EmbedConfig] = None, *, progress: Progress | None = None
 
 
 def score(config: Given[ScoreConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
-    """Tell how likely a model finds texts, in nats. Raises RequestTooLong E616, InputError, UsageError, BundleError."""
+    """Tell how likely a model finds texts, in nats. Raises RequestTooLong E623, InputError, UsageError, BundleError."""
     job = settled(ScoreConfig, config, settings, first="model").value
     model, texts = load(job.model, device=job.device, exact=job.exact), _texts(job)
     scores = model.score(texts, sources=job.sources or None)

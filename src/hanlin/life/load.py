@@ -17,13 +17,16 @@ from torch import Tensor
 from hanlin.base.errors import UsageError
 from hanlin.bundle.bundle import Bundle, start_token
 from hanlin.bundle.sentence import read_sentence
+from hanlin.data.framing import Text
 from hanlin.infer.beams import search as find_beams
 from hanlin.infer.config import BeamParams, EngineConfig, SamplingParams
 from hanlin.infer.embed import Embedder, Guess, Overflow, Vectors, fill_blanks, fill_mask
 from hanlin.infer.engine import Engine
 from hanlin.infer.infill import BLANK, Filled, filled, filler_for, no_filler, parts_of, pieces_of
+from hanlin.infer.predict import Predictions
 from hanlin.infer.request import Generation, Token
 from hanlin.infer.score import Score, Scorer
+from hanlin.life.classify import Classifier
 from hanlin.life.open import open_bundle
 from hanlin.life.talk import chat_ids, complete_ids
 from hanlin.model.config import ModelConfig
@@ -48,7 +51,7 @@ class Model:
     """A loaded bundle. `generate` continues texts, `chat` answers, `stream` answers piece by piece.
 
     `embed` makes vectors, `score` tells how likely texts are, `fill_mask` guesses words, `infill` fills blanks, `beams`
-    searches.
+    searches, `predict` gives labels.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -117,6 +120,11 @@ class Model:
         """What `score` uses."""
         return Scorer(self.model, self.tokenizer, start=self._start)
 
+    def predict(self, texts: Text | Sequence[Text], *, overflow: Overflow = "error") -> Predictions:
+        """Labels of texts by a model that was fine-tuned to give them; see `hanlin.Classifier`. Raises UsageError."""
+        listed = [texts] if isinstance(texts, str | tuple) else texts
+        return Classifier(self.bundle).predict(listed, overflow=overflow)
+
     def fill_mask(self, text: str, *, top: int = 5) -> list[list[Guess]]:
         """The most likely tokens of every mask in `text` ("[MASK]", "<mask>"). Raises UsageError, InputError."""
         return fill_mask(self.model, self.tokenizer, text, top=top)
@@ -127,7 +135,7 @@ class Model:
         """How likely each text is: log-probabilities of its tokens, their sum, its perplexity; see infer/score.py.
 
         sources: what each text is given after: the encoder's text (needed) or what stands before (decoders). top:
-        alternatives told for every token. Raises RequestTooLong E616, InputError E617, UsageError E618, E611.
+        alternatives told for every token. Raises RequestTooLong E623, InputError E617, UsageError E618, E611.
         """
         texts, sources = _listed(texts), None if sources is None else _listed(sources)
         return self.scorer.score(texts, sources=sources, top=top)

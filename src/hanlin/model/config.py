@@ -73,6 +73,7 @@ class ModelConfig(Config):
         yield from _position_problems(self)
         yield from _part_problems(self)
         yield from _decoder_problems(self)
+        yield from _task_problems(self)
 
     def slides(self, layer: int) -> bool:
         """Whether a layer sees no further back than the window."""
@@ -177,6 +178,21 @@ def _decoder_problems(config: ModelConfig) -> Iterator[Problem]:
         yield _problem("norm.place", config.norm.place, "decoder_part", arch=config.arch)
 
 
+def _task_problems(config: ModelConfig) -> Iterator[Problem]:
+    """One head at a time; labels have names of their own, as many as the kind of task needs."""
+    task = config.head.task
+    if task.kind != "none" and config.head.kind != "none":
+        yield _problem("head.kind", config.head.kind, "two_heads", task=task.kind)
+    doubled = [label for number, label in enumerate(task.labels) if label in task.labels[:number]]
+    if doubled:
+        yield _problem("head.task.labels", doubled[0], "label_twice")
+    least = {"sequence": 1 + (task.problem == "one"), "tokens": 2}.get(task.kind, 0)
+    if len(task.labels) < least:
+        yield _problem("head.task.labels", list(task.labels), "labels_few", least=least)
+    if task.labels and not least:
+        yield _problem("head.task.labels", list(task.labels), "labels_unread", kind=task.kind)
+
+
 def _problem(name: str, value: object, rule: str, **values: object) -> Problem:
     """One broken rule in the user's language; its remedy stands beside it in the catalogue."""
     return Problem(name, value, say(f"model.rule_{rule}", **values), say(f"model.remedy_{rule}", **values))
@@ -200,7 +216,19 @@ def _head_parameters(config: ModelConfig) -> int:
     transform = (width * (width + 1) + _norm(config)) * head.transform
     scores = config.vocab_size * (width * (not config.embeddings.tied) + head.bias) + transform
     pooled = width * (width + 1) * head.pooler + 2 * (width + 1) * head.next_sentence
-    return scores * (head.kind == "tokens") + pooled
+    return scores * (head.kind == "tokens") + pooled + _task_parameters(config)
+
+
+def _task_parameters(config: ModelConfig) -> int:
+    """See tasks.build_task_head."""
+    width, head = config.hidden_size, config.head
+    if head.task.kind == "none":
+        return 0
+    if head.task.kind != "sequence":
+        return (width + 1) * (len(head.task.labels) or 2)
+    if config.arch in ("decoder", "prefix"):
+        return width * len(head.task.labels)
+    return (width + 1) * (len(head.task.labels) + width * (not head.pooler))
 
 
 def _stack_parameters(config: ModelConfig, num_layers: int, *, crossed: bool = False) -> int:

@@ -19,6 +19,7 @@ def initialise(model: nn.Module, *, seed: int, num_layers: int, hidden_size: int
     | parameter                                   | values                                                           |
     |---------------------------------------------|------------------------------------------------------------------|
     | embeddings of tokens and types, untied head | normal, std 0.02 (GPT-2)                                         |
+    | heads of tasks                              | the same (BERT)                                                  |
     | learned positions                           | normal, std 0.01 (GPT-2)                                         |
     | qkv, gate, up (from the stream)             | normal, std 1 / sqrt(hidden_size), cut to 0.02 .. 0.05           |
     | relative positions, pooler, next sentence   | as from the stream                                               |
@@ -38,6 +39,14 @@ def initialise(model: nn.Module, *, seed: int, num_layers: int, hidden_size: int
         parameter.copy_(_values(name, parameter, seed=seed, inner=inner, num_layers=num_layers))
 
 
+@torch.no_grad()
+def initialise_task(model: nn.Module, *, seed: int) -> None:
+    """Fill the head of a task alone, its pooler too where `model` has one, as `initialise` would."""
+    for name, parameter in model.named_parameters():
+        if name.startswith(("task.", "pooler.")):
+            parameter.copy_(_values(name, parameter, seed=seed, inner=BASE_STD, num_layers=1))
+
+
 def _values(name: str, like: Tensor, *, seed: int, inner: float, num_layers: int) -> Tensor:
     """The row of the table that `name` falls under."""
     if name.endswith("bias"):
@@ -47,7 +56,7 @@ def _values(name: str, like: Tensor, *, seed: int, inner: float, num_layers: int
     std = inner
     if name.startswith("embeddings.positions"):
         std = BASE_STD / 2
-    elif name.startswith(("embeddings", "head")):
+    elif name.startswith(("embeddings", "head", "task")):
         std = BASE_STD
     elif name.endswith(("attention.out.weight", "cross.out.weight", "mlp.down.weight")):
         std = inner / (2 * num_layers) ** 0.5

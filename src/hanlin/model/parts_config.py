@@ -129,6 +129,22 @@ class EmbeddingsConfig(Config):
     types: int = Field(default=0, ge=0, le=1000, description="kinds of token with a trained vector each (BERT: 2)")
 
 
+class TaskHeadConfig(Config):
+    """What a head of a task tells apart, and of what."""
+
+    kind: Literal["none", "sequence", "tokens", "spans"] = Field(
+        default="none",
+        description="no task, labels of a text, labels of its tokens, or where an answer stands",
+    )
+    labels: tuple[str, ...] = Field(default=(), description="names of what is told apart, in the order of the scores")
+    problem: Literal["one", "several", "value"] = Field(
+        default="one", description="sequence: one label of a text, any number of them, or a number for each label"
+    )
+    start: int = Field(
+        default=0, ge=0, le=10_000_000, description="encoder_decoder: id that the decoder begins with (T5: padding)"
+    )
+
+
 class HeadConfig(Config):
     """What stands on top of the last block."""
 
@@ -151,3 +167,4 @@ class HeadConfig(Config):
     )
     pooler: bool = Field(default=False, description="a layer and tanh over the first token's state (BERT)")
     next_sentence: bool = Field(default=False, description="two scores of the pooled state: does B follow A (BERT)")
+    task: TaskHeadConfig = Field(default=TaskHeadConfig(), description="what a fine-tuned model says instead")

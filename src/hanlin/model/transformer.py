@@ -31,13 +31,14 @@ from hanlin.model.norms import LayerNorm, OffsetRMSNorm, RMSNorm
 from hanlin.model.positions import DynamicRotary, LearnedPositions, Rotary, SinusoidalPositions
 from hanlin.model.relative import RelativePositions
 from hanlin.model.stack import Stack
+from hanlin.model.tasks import TaskHead, build_task_head
 
 
 class Transformer(nn.Module):
     """Embeddings, a stack of blocks, a head. `config` is kept for saving; no layer reads it.
 
     layout, sliding: work out who sees whom, once per pass (masks.py), for all layers and for those with a window.
-    pooler, next_sentence: None but for BERT.
+    pooler, next_sentence: None but for BERT. task: what a fine-tuned model says instead of tokens (tasks.py), or None.
     Weights are float32 and cast where they are used. To serve only, `model.to(model.compute_dtype)` stores them cast.
     """
 
@@ -55,12 +56,13 @@ class Transformer(nn.Module):
         sliding_rotary: Rotary | None = None,
         pooler: Pooler | None = None,
         next_sentence: Linear | None = None,
+        task: TaskHead | None = None,
     ) -> None:
         super().__init__()
         self.sliding_rotary = sliding_rotary
         self.config, self.layout, self.compute_dtype, self.sliding = config, layout, compute_dtype, sliding
         self.embeddings, self.stack, self.head, self.rotary = embeddings, stack, head, rotary
-        self.pooler, self.next_sentence = pooler, next_sentence
+        self.pooler, self.next_sentence, self.task = pooler, next_sentence, task
 
     def hidden(
         self,
@@ -117,6 +119,14 @@ class Transformer(nn.Module):
         )
         logits: Tensor = self.head(hidden)
         return logits
+
+    def judge(self, tokens: Tensor, *, segments: Tensor | None = None, types: Tensor | None = None) -> Tensor:
+        """Scores of the task that the model was fine-tuned for: (B, L) of texts, (B, T, L) of tokens, (B, T, 2) of
+        where an answer begins and ends. Raises UsageError E305 where it was not."""
+        if self.task is None:
+            raise UsageError("model.no_task", model="…")
+        scores: Tensor = self.task(self, tokens, segments, types)
+        return scores
 
     def new_cache(self, batch_size: int, capacity: int) -> DenseCache:
         """An empty cache for `batch_size` rows of up to `capacity` tokens."""
@@ -209,6 +219,7 @@ def assemble(config: ModelConfig, *, compute_dtype: torch.dtype = torch.float32)
         "sliding": partial(causal_layout, window=config.attention.window) if any(config.sliding_layers()) else None,
         "sliding_rotary": near_rotary(config),
         "pooler": Pooler(dense=Linear(width, width, bias=True)) if head.pooler else None,
+        "task": build_task_head(config),
         "next_sentence": Linear(width, 2, bias=True) if head.next_sentence else None,
     }
     if crossed:

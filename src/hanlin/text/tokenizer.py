@@ -109,6 +109,24 @@ class Tokenizer:
         row = self._core.post_process(one, two)
         return Framed(row.ids, row.type_ids)
 
+    def frame_pair(self, first: Sequence[int], second: Sequence[int]) -> Framed:
+        """The ids of two texts as one row, as `encode_pair` frames them."""
+        before, between, after, kind = self._pair_frame
+        ids = [*before.ids, *first, *between.ids, *second, *after.ids]
+        types = [*before.types, *[0] * len(first), *between.types, *[kind] * len(second), *after.types]
+        return Framed(ids, types)
+
+    @functools.cached_property
+    def num_pair_frame(self) -> int:
+        """Control tokens that `frame_pair` adds."""
+        return sum(len(part.ids) for part in self._pair_frame[:3])
+
+    @functools.cached_property
+    def text_places(self) -> tuple[int, int]:
+        """Control tokens that stand before a single text, and before and between the texts of a pair."""
+        before, between, *_ = self._pair_frame
+        return len(self._frame[0]), len(before.ids) + len(between.ids)
+
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Encode many texts on all cores, as `encode` would."""
         try:
@@ -164,6 +182,17 @@ class Tokenizer:
         row = self._core.post_process(text)
         start = row.special_tokens_mask.index(0)
         return row.ids[:start], row.ids[start + len(text.ids) :]
+
+    @functools.cached_property
+    def _pair_frame(self) -> tuple[Framed, Framed, Framed, int]:
+        """Control tokens before, between and after two texts, with their kinds, and the kind of the second text."""
+        row, text = self.encode_pair("a", "a"), self._ids(self._plain, "a")
+        size = len(text)
+        first = next(at for at in range(len(row.ids)) if row.ids[at : at + size] == text)
+        second = next(at for at in range(first + size, len(row.ids)) if row.ids[at : at + size] == text)
+        cuts = (slice(0, first), slice(first + size, second), slice(second + size, None))
+        before, between, after = (Framed(row.ids[cut], row.types[cut]) for cut in cuts)
+        return before, between, after, row.types[second]
 
     @functools.cached_property
     def _pieces(self) -> list[bytes]:

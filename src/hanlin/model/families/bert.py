@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hanlin.model.config import ModelConfig
-from hanlin.model.families.family import Family, HfConfig, Told
-from hanlin.model.families.rules import Rule, qkv_parts
+from hanlin.model.families.family import Family, HfConfig, TaskClass, Told
+from hanlin.model.families.rules import Rule, both, qkv_parts
 
 _ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_new", "relu": "relu", "silu": "silu", "relu2": "relu2"}
 _THEIR_ACTIVATIONS = {theirs: ours for ours, theirs in _ACTIVATIONS.items()} | {
@@ -24,12 +24,6 @@ _LAYER_PARTS = {
     "mlp.down": "output.dense",
     "mlp_norm": "output.LayerNorm",
 }
-
-
-def both(ours: str, theirs: str) -> Iterator[Rule]:
-    """Weight and bias of one part."""
-    for part in ("weight", "bias"):
-        yield Rule(f"{ours}.{part}", (f"{theirs}.{part}",))
 
 
 def encoder_rules(prefix: str) -> Iterator[Rule]:
@@ -63,6 +57,13 @@ PRESET: dict[str, Any] = {
     "mlp": {"activation": "gelu", "gated": False, "bias": True},
     "embeddings": {"types": 2},
     "head": {"transform": True, "bias": True, "pooler": True, "next_sentence": True},
+}
+
+
+TASKS = {
+    "sequence": TaskClass("BertForSequenceClassification", both("task.score", "classifier"), pooler=True),
+    "tokens": TaskClass("BertForTokenClassification", both("task.score", "classifier")),
+    "spans": TaskClass("BertForQuestionAnswering", both("task.score", "qa_outputs")),
 }
 
 
@@ -127,4 +128,5 @@ FAMILY = Family(
         Told("head.pooler", "bert.pooler.dense.weight"),
         Told("head.next_sentence", "cls.seq_relationship.weight"),
     ),
+    tasks=TASKS,
 )

@@ -6,13 +6,14 @@ import functools
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hanlin.base.config import leaves
 from hanlin.base.errors import BundleError, ConfigError
 from hanlin.model.config import ModelConfig
-from hanlin.model.families.rules import Rule
+from hanlin.model.families.rules import Rule, both
+from hanlin.model.families.tasks import task_fields, task_settings
 
 HfConfig = Mapping[str, Any]
 
@@ -59,6 +60,22 @@ class Told:
 
 
 @dataclass(frozen=True)
+class TaskClass:
+    """The class of a family that holds the head of a task.
+
+    rules: the table of the head's weight names.  prefix: what stands before the names of all else, where it is not what
+    stands before them in the family's other files.  pooler: whether the head reads through BERT's pooler.
+    encoder: the table of all other names, where the class has nothing but the family's encoder.
+    """
+
+    architecture: str
+    rules: tuple[Rule, ...]
+    prefix: str | None = None
+    pooler: bool = False
+    encoder: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
 class Family:
     """One family, all data.
 
@@ -77,6 +94,7 @@ class Family:
     told: what the weight files say of the shape, where config.json does not.
     sized: fields of the preset that follow from the sizes of a model.
     marks: settings by which config.json tells it from other families of the same `model_type`.
+    tasks: its classes with heads of tasks, by TaskHeadConfig.kind.
     """
 
     name: str
@@ -97,6 +115,7 @@ class Family:
     model_type: str = ""
     marks: tuple[str, ...] = ()
     sized: Callable[[Mapping[str, int]], dict[str, Any]] = lambda sizes: {}
+    tasks: Mapping[str, TaskClass] = field(default_factory=dict)
 
     def recognises(self, hf: HfConfig) -> bool:
         """Whether a config.json is one of this family."""
@@ -116,7 +135,7 @@ class Family:
         if strange:
             raise BundleError("model.setting_unbuilt", family=self.name, settings=", ".join(strange))
         try:
-            return ModelConfig(family=self.name, **self.from_hf(hf))
+            return ModelConfig(family=self.name, **self._fields(hf))
         except (KeyError, TypeError, ZeroDivisionError) as error:
             raise BundleError("model.setting_missing", family=self.name, setting=error) from None
 
@@ -139,7 +158,7 @@ class Family:
     def objections(self, config: ModelConfig) -> list[str]:
         """Settings that would not survive the way to config.json and back, as "name = value"."""
         try:
-            returned = dict(leaves(ModelConfig(family=self.name, **self.from_hf(self._written(config)))))
+            returned = dict(leaves(ModelConfig(family=self.name, **self._fields(self._written(config)))))
         except ConfigError as error:  # what comes back is no model at all
             return [f"{problem.name} = {problem.value}" for problem in error.problems]
         except BundleError as error:  # nor one that this class could be
@@ -153,10 +172,44 @@ class Family:
         known = {*self._written(self.from_hf_config(hf)), *self.harmless, *_HARMLESS}
         return sorted(key for key in hf if key not in known)
 
+    def for_task(self, kind: str) -> Family:
+        """The family as its class for a kind of task writes its files; itself where there is no such class."""
+        if kind not in self.tasks:
+            return self
+        task, before = self.tasks[kind], self.prefix
+        prefix = before if task.prefix is None else task.prefix
+        rules = (rule.moved(before, prefix) for rule in task.encoder or self.rules)
+        skipped = (re.sub(f"^{re.escape(re.escape(before))}", lambda _: re.escape(prefix), one) for one in self.skipped)
+        outside = (*self.outside, *(name for rule in task.rules for name in rule.theirs))
+        return replace(self, prefix=prefix, rules=(*task.rules, *rules), skipped=tuple(skipped), outside=outside)
+
+    def _fields(self, hf: HfConfig) -> dict[str, Any]:
+        """Fields of ModelConfig from config.json, the head of a task among them."""
+        fields, named = self.from_hf(hf), hf.get("architectures") or [""]
+        kind = next((kind for kind, task in self.tasks.items() if task.architecture == named[0]), None)
+        if kind is None:
+            return fields
+        said = {"kind": "none", "task": task_fields(kind, hf), "pooler": self.tasks[kind].pooler}
+        if self.tasks[kind].encoder:
+            fields |= {"arch": "encoder", "num_layers": fields["num_encoder_layers"], "num_encoder_layers": 0}
+        return {**fields, "head": {**fields.get("head", {}), **said, "next_sentence": False}}
+
     def _written(self, config: ModelConfig) -> dict[str, Any]:
+        task = self.tasks.get(config.head.task.kind)
         return {
             "architectures": [self.architecture],
             "model_type": self.model_type or self.name,
             **self.to_hf(config),
             **self.fixed,
+            **({} if task is None else {"architectures": [task.architecture], **task_settings(config)}),
         }
+
+
+def decoder_tasks(name: str, *kinds: str, spans_prefix: str | None = None) -> dict[str, TaskClass]:
+    """The classes that most decoders of transformers 5 share, of a family whose classes begin with `name`."""
+    made = {
+        "sequence": TaskClass(f"{name}ForSequenceClassification", (Rule("task.score.weight", ("score.weight",)),)),
+        "tokens": TaskClass(f"{name}ForTokenClassification", both("task.score", "score")),
+        "spans": TaskClass(f"{name}ForQuestionAnswering", both("task.score", "qa_outputs"), prefix=spans_prefix),
+    }
+    return {kind: made[kind] for kind in kinds or made}

@@ -7,7 +7,7 @@ from typing import Any
 
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import llama
-from hanlin.model.families.family import Family, HfConfig
+from hanlin.model.families.family import Family, HfConfig, decoder_tasks
 
 _CLASS: dict[str, Any] = {"head_dim": 256, "max_position_embeddings": 8192, "tie_word_embeddings": True}
 
@@ -50,4 +50,5 @@ FAMILY = Family(
     from_hf=from_hf,
     harmless=frozenset({"hidden_activation", "use_bidirectional_attention"}),
     skipped=llama.FAMILY.skipped,
+    tasks=decoder_tasks("Gemma", "sequence", "tokens"),
 )

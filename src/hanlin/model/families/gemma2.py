@@ -6,7 +6,7 @@ from typing import Any
 
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import gemma, llama
-from hanlin.model.families.family import Family, HfConfig
+from hanlin.model.families.family import Family, HfConfig, decoder_tasks
 from hanlin.model.families.layers import layer_types, window_fields
 from hanlin.model.families.rules import Rule
 
@@ -89,4 +89,5 @@ FAMILY = Family(
     from_hf=from_hf,
     harmless=frozenset({"hidden_act", "use_bidirectional_attention", "cache_implementation"}),
     skipped=llama.FAMILY.skipped,
+    tasks=decoder_tasks("Gemma2", "sequence", "tokens"),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import gemma, gemma2
-from hanlin.model.families.family import Family, HfConfig
+from hanlin.model.families.family import Family, HfConfig, decoder_tasks
 from hanlin.model.families.rope import scaling_fields, scaling_settings
 from hanlin.model.families.rules import Rule
 
@@ -68,4 +68,5 @@ FAMILY = Family(
     from_hf=from_hf,
     harmless=gemma2.FAMILY.harmless | {"sliding_window_pattern", "_sliding_window_pattern"},
     skipped=gemma2.FAMILY.skipped,
+    tasks=decoder_tasks("Gemma3Text", "sequence"),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import llama
-from hanlin.model.families.family import Family, HfConfig
+from hanlin.model.families.family import Family, HfConfig, decoder_tasks
 from hanlin.model.families.rules import Rule, qkv_parts, qkv_rows
 
 _LAYER = "model.layers.{n}."
@@ -51,4 +51,5 @@ FAMILY = Family(
     to_hf=to_hf,
     from_hf=from_hf,
     skipped=llama.FAMILY.skipped,
+    tasks=decoder_tasks("Glm", "sequence", "tokens"),
 )

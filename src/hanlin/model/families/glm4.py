@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hanlin.model.families import glm
-from hanlin.model.families.family import Family, HfConfig
+from hanlin.model.families.family import Family, HfConfig, decoder_tasks
 from hanlin.model.families.rules import Rule
 
 _NORMS = {"attention_out_norm": "post_self_attn_layernorm", "mlp_out_norm": "post_mlp_layernorm"}
@@ -29,4 +29,5 @@ FAMILY = Family(
     to_hf=glm.to_hf,
     from_hf=from_hf,
     skipped=glm.FAMILY.skipped,
+    tasks=decoder_tasks("Glm4", "sequence", "tokens"),
 )

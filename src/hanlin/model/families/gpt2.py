@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from hanlin.model.config import ModelConfig
-from hanlin.model.families.family import Family, HfConfig
-from hanlin.model.families.rules import Rule
+from hanlin.model.families.family import Family, HfConfig, TaskClass
+from hanlin.model.families.rules import Rule, both
 
 _ACTIVATIONS = {"gelu_tanh": "gelu_new", "gelu": "gelu", "relu": "relu", "silu": "silu", "relu2": "relu2"}
 _THEIR_ACTIVATIONS = {theirs: ours for ours, theirs in _ACTIVATIONS.items()} | {"gelu_pytorch_tanh": "gelu_tanh"}
@@ -44,6 +44,13 @@ PRESET: dict[str, Any] = {
     "positions": {"kind": "learned"},
     "attention": {"qkv_bias": True, "out_bias": True},
     "mlp": {"activation": "gelu_tanh", "gated": False, "bias": True},
+}
+
+
+TASKS = {
+    "sequence": TaskClass("GPT2ForSequenceClassification", (Rule("task.score.weight", ("score.weight",)),)),
+    "tokens": TaskClass("GPT2ForTokenClassification", both("task.score", "classifier")),
+    "spans": TaskClass("GPT2ForQuestionAnswering", both("task.score", "qa_outputs")),
 }
 
 
@@ -103,4 +110,5 @@ FAMILY = Family(
         | {f"summary_{part}" for part in ("type", "use_proj", "activation", "proj_to_labels", "first_dropout")}
     ),
     skipped=(r"transformer\.h\.\d+\.attn\.(bias|masked_bias)",),
+    tasks=TASKS,
 )

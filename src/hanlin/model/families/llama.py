@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hanlin.model.config import ModelConfig
-from hanlin.model.families.family import Family, HfConfig
+from hanlin.model.families.family import Family, HfConfig, decoder_tasks
 from hanlin.model.families.rope import rope_fields, rope_settings
 from hanlin.model.families.rules import Rule, gate_up_parts, qkv_parts
 
@@ -93,4 +93,5 @@ FAMILY = Family(
     to_hf=to_hf,
     from_hf=from_hf,
     skipped=(r"model\.layers\.\d+\.self_attn\.rotary_emb\.inv_freq",),
+    tasks=decoder_tasks("Llama", spans_prefix="transformer."),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import llama
-from hanlin.model.families.family import Family, HfConfig
+from hanlin.model.families.family import Family, HfConfig, decoder_tasks
 
 PRESET: dict[str, Any] = {"attention": {"window": 4096}}
 
@@ -33,4 +33,5 @@ FAMILY = Family(
     to_hf=to_hf,
     from_hf=from_hf,
     skipped=llama.FAMILY.skipped,
+    tasks=decoder_tasks("Mistral"),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import mistral
-from hanlin.model.families.family import Family, HfConfig
+from hanlin.model.families.family import Family, HfConfig, decoder_tasks
 from hanlin.model.families.rules import expert_rules
 
 RULES = (
@@ -42,4 +42,5 @@ FAMILY = Family(
     from_hf=from_hf,
     harmless=frozenset({"output_router_logits", "router_aux_loss_coef", "router_jitter_noise", "num_experts"}),
     skipped=mistral.FAMILY.skipped,
+    tasks=decoder_tasks("Mixtral"),
 )

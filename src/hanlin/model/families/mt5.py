@@ -15,4 +15,5 @@ def from_hf(hf: HfConfig) -> dict[str, Any]:
     return t5.from_hf({**defaults, **hf, "scale_decoder_outputs": False})
 
 
-FAMILY = replace(t5.FAMILY, name="mt5", architecture="MT5ForConditionalGeneration", from_hf=from_hf)
+TASKS = {kind: replace(task, architecture=f"M{task.architecture}") for kind, task in t5.TASKS.items()}
+FAMILY = replace(t5.FAMILY, name="mt5", architecture="MT5ForConditionalGeneration", from_hf=from_hf, tasks=TASKS)

@@ -6,7 +6,7 @@ from typing import Any
 
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import llama
-from hanlin.model.families.family import Family, HfConfig
+from hanlin.model.families.family import Family, HfConfig, decoder_tasks
 from hanlin.model.families.layers import layer_settings, sliding_fields
 from hanlin.model.families.rules import Rule
 
@@ -39,4 +39,5 @@ FAMILY = Family(
     to_hf=to_hf,
     from_hf=from_hf,
     skipped=llama.FAMILY.skipped,
+    tasks=decoder_tasks("Qwen3", spans_prefix="transformer."),
 )

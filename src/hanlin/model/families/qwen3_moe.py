@@ -6,7 +6,7 @@ from typing import Any
 
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import qwen3
-from hanlin.model.families.family import Family, HfConfig
+from hanlin.model.families.family import Family, HfConfig, decoder_tasks
 from hanlin.model.families.rules import expert_rules
 
 RULES = (
@@ -50,4 +50,5 @@ FAMILY = Family(
     fixed={"decoder_sparse_step": 1, "mlp_only_layers": []},
     harmless=frozenset({"output_router_logits", "router_aux_loss_coef", "intermediate_size", "num_local_experts"}),
     skipped=qwen3.FAMILY.skipped,
+    tasks=decoder_tasks("Qwen3Moe", spans_prefix="transformer."),
 )

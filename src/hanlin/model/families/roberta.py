@@ -6,13 +6,13 @@ from typing import Any
 
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import bert
-from hanlin.model.families.family import Family, HfConfig, Told
-from hanlin.model.families.rules import Rule
+from hanlin.model.families.family import Family, HfConfig, TaskClass, Told
+from hanlin.model.families.rules import Rule, both
 
 RULES = (
     *bert.encoder_rules("roberta."),
-    *bert.both("head.transform.dense", "lm_head.dense"),
-    *bert.both("head.transform.norm", "lm_head.layer_norm"),
+    *both("head.transform.dense", "lm_head.dense"),
+    *both("head.transform.norm", "lm_head.layer_norm"),
     Rule("head.bias", ("lm_head.bias",)),
     Rule("head.weight", ("lm_head.decoder.weight",)),
 )
@@ -23,6 +23,16 @@ PRESET: dict[str, Any] = {
     "positions": {"kind": "learned", "offset": 2},
     "embeddings": {"types": 1},
     "head": {"transform": True, "bias": True},
+}
+
+
+TASKS = {
+    "sequence": TaskClass(
+        "RobertaForSequenceClassification",
+        (*both("task.score.dense", "classifier.dense"), *both("task.score.out", "classifier.out_proj")),
+    ),
+    "tokens": TaskClass("RobertaForTokenClassification", both("task.score", "classifier")),
+    "spans": TaskClass("RobertaForQuestionAnswering", both("task.score", "qa_outputs")),
 }
 
 
@@ -61,4 +71,5 @@ FAMILY = Family(
         Told("head.kind", "lm_head.bias", present="tokens", absent="none"),
         Told("head.pooler", "roberta.pooler.dense.weight"),
     ),
+    tasks=TASKS,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -72,6 +72,11 @@ class Rule:
         found = re.fullmatch(pattern, name)
         return None if found is None else tuple(their.format(**found.groupdict()) for their in self.theirs)
 
+    def moved(self, before: str, prefix: str) -> Rule:
+        """The rule of a file whose names begin with another prefix."""
+        theirs = (prefix + name.removeprefix(before) if name.startswith(before) else name for name in self.theirs)
+        return replace(self, theirs=tuple(theirs))
+
     def places(self, tensor: Tensor, config: ModelConfig) -> list[Place]:
         """Our parameter as the foreign tensors see it."""
         pieces = [tensor] if self.parts is None else list(tensor.split(self.parts(config)))
@@ -98,6 +103,11 @@ def _find(name: str, rules: Sequence[Rule]) -> tuple[Rule, tuple[str, ...]]:
         if (theirs := rule.match(name)) is not None:
             return rule, theirs
     raise AssertionError(f"no rule for parameter {name}: the family's table is incomplete")
+
+
+def both(ours: str, theirs: str) -> tuple[Rule, ...]:
+    """Weight and bias of one part."""
+    return tuple(Rule(f"{ours}.{part}", (f"{theirs}.{part}",)) for part in ("weight", "bias"))
 
 
 def expert_rules(theirs: str, *, gate: str, up: str, down: str) -> tuple[Rule, ...]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from hanlin.model.config import ModelConfig
-from hanlin.model.families.family import Family, HfConfig, Told
-from hanlin.model.families.rules import Rule, gate_up_parts, qkv_parts
+from hanlin.model.families.family import Family, HfConfig, TaskClass, Told
+from hanlin.model.families.rules import Rule, both, gate_up_parts, qkv_parts
 
 _ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "gelu_tanh": "gelu_new", "silu": "silu", "relu2": "relu2"}
 _THEIR_ACTIVATIONS = {theirs: ours for ours, theirs in _ACTIVATIONS.items()}
@@ -58,15 +58,32 @@ PRESET: dict[str, Any] = {
 }
 
 
+_HEAD = (
+    *both("task.score.dense", "classification_head.dense"),
+    *both("task.score.out", "classification_head.out_proj"),
+)
+TASKS = {
+    "sequence": TaskClass("T5ForSequenceClassification", _HEAD, prefix="transformer."),
+    "tokens": TaskClass(
+        "T5ForTokenClassification",
+        both("task.score", "classifier"),
+        prefix="transformer.",
+        encoder=(RULES[0], *_stack_rules("stack", "encoder", crossed=False), RULES[-1]),
+    ),
+    "spans": TaskClass("T5ForQuestionAnswering", both("task.score", "qa_outputs")),
+}
+
+
 def to_hf(config: ModelConfig) -> dict[str, Any]:
-    """Settings of T5Config; that states are scaled before the head is said by the tie, as in published files."""
+    """Settings of T5Config, of an encoder alone too; that states are scaled before the head is said by the tie, as in
+    published files."""
     activation = _ACTIVATIONS[config.mlp.activation]
     return {
         "vocab_size": config.vocab_size,
         "d_model": config.hidden_size,
         "d_kv": config.head_dim,
         "d_ff": config.ffn_size,
-        "num_layers": config.num_encoder_layers,
+        "num_layers": config.num_encoder_layers or config.num_layers,
         "num_decoder_layers": config.num_layers,
         "num_heads": config.num_heads,
         "n_positions": config.max_seq_len,
@@ -124,5 +141,6 @@ FAMILY = Family(
         r"(encoder|decoder)\.embed_tokens\.weight",
         r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",
     ),
+    tasks=TASKS,
     told=(Told("embeddings.tied", "lm_head.weight", present=False, absent=True),),
 )  # fmt: skip

@@ -15,4 +15,5 @@ def to_hf(config: ModelConfig) -> dict[str, Any]:
     return {**settings, "architectures": [name.replace("Roberta", "XLMRoberta") for name in settings["architectures"]]}
 
 
-FAMILY = replace(roberta.FAMILY, name="xlm-roberta", architecture="XLMRobertaForMaskedLM", to_hf=to_hf)
+TASKS = {kind: replace(task, architecture=f"XLM{task.architecture}") for kind, task in roberta.TASKS.items()}
+FAMILY = replace(roberta.FAMILY, name="xlm-roberta", architecture="XLMRobertaForMaskedLM", to_hf=to_hf, tasks=TASKS)

@@ -1,0 +1,166 @@
+"""Heads of tasks against the classes of transformers, both ways: their files say the same here, ours say it there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from tests.bundle.parity import check, exact_norm, load, randomise, write
+
+from hanlin.base.errors import BundleError, ConfigError, UsageError
+from hanlin.base.messages import say
+from hanlin.model.config import ModelConfig
+from hanlin.model.families.registry import FAMILIES, choose_family
+from hanlin.model.transformer import build_model
+
+transformers = pytest.importorskip("transformers")
+
+ENCODER = {
+    "vocab_size": 61,
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 40,
+}
+DECODER = {**ENCODER, "num_key_value_heads": 1, "pad_token_id": 0, "max_position_embeddings": 40, "head_dim": 8}
+GPT2 = {"vocab_size": 61, "n_embd": 24, "n_layer": 2, "n_head": 3, "n_positions": 40, "pad_token_id": 0}
+T5 = {"vocab_size": 61, "d_model": 24, "d_kv": 8, "d_ff": 40, "num_layers": 2, "num_decoder_layers": 1, "num_heads": 3}
+T5 |= {"eos_token_id": 2, "decoder_start_token_id": 0}
+SIZES = {
+    "Bert": ENCODER, "Roberta": ENCODER, "XLMRoberta": ENCODER, "Llama": DECODER, "Qwen2": DECODER, "Qwen3": DECODER,
+    "Mistral": DECODER, "Gemma": DECODER, "GPT2": GPT2, "T5": T5, "MT5": T5,
+}  # fmt: skip
+LABELS = {
+    "SequenceClassification": {"id2label": {0: "差", 1: "中", 2: "好"}, "problem_type": "single_label_classification"},
+    "TokenClassification": {"id2label": {0: "O", 1: "B-PER", 2: "I-PER"}},
+    "QuestionAnswering": {},
+}
+MISSING = {("Gemma", "QuestionAnswering")}
+CASES = [(family, task) for family in SIZES for task in LABELS if (family, task) not in MISSING]
+LENGTHS = (13, 5, 9)
+
+
+@pytest.fixture(scope="module")
+def batch():
+    """Three rows, padded at the right, each ending with the one token that T5 looks for; second texts of type 1."""
+    ids = torch.randint(5, 61, (3, 13), generator=torch.Generator().manual_seed(2))
+    real = torch.arange(13) < torch.tensor(LENGTHS)[:, None]
+    ids[torch.arange(3), torch.tensor(LENGTHS) - 1] = 2
+    return ids, real, (torch.arange(13) > 6).long().expand(3, 13)
+
+
+def build(family, task):
+    torch.manual_seed(3)
+    cls = getattr(transformers, f"{family}For{task}")
+    return randomise(cls(cls.config_class(**SIZES[family], **LABELS[task])).eval())
+
+
+def told(model, ids, real, types):
+    """What their class says: (B, L), (B, T, L), or begin and end side by side."""
+    more = {"token_type_ids": types} if "bert" in type(model).__name__.lower() else {}
+    said = model(ids, attention_mask=real.long(), **more)
+    return said.logits if "logits" in said else torch.stack((said.start_logits, said.end_logits), dim=-1)
+
+
+def compare(ours, theirs, batch, dtype):
+    ids, real, types = batch
+    ids = torch.where(real, ids, theirs.config.pad_token_id)
+    has_types = ours.config.embeddings.types > 1
+    with torch.no_grad():
+        found = ours.judge(ids, segments=real.long(), types=types if has_types else None)
+        expected = told(theirs.to(dtype), ids, real, types if has_types else torch.zeros_like(types))
+    if found.dim() == 3:
+        found, expected = found[real], expected[real]
+    check(found, expected, dtype)
+
+
+@pytest.mark.parametrize(("family", "task"), CASES)
+def test_their_files_say_the_same_here(family, task, batch, tmp_path, monkeypatch):
+    for name in ("Llama", "Qwen2", "Qwen3", "Mistral"):
+        module = getattr(transformers.models, name.lower())
+        norm = getattr(getattr(module, f"modeling_{name.lower()}"), f"{name}RMSNorm")
+        monkeypatch.setattr(norm, "forward", exact_norm)
+    theirs = build(family, task)
+    theirs.save_pretrained(tmp_path)
+    dtype = torch.float32 if family in ("Gemma", "T5", "MT5") else torch.float64  # those norms stay in float32
+    ours = load(tmp_path, dtype)
+    assert ours.num_parameters() == ours.config.num_parameters()
+    assert ours.config.head.task.labels == tuple(LABELS[task].get("id2label", {}).values())
+    compare(ours, theirs, batch, dtype)
+
+
+PRESETS = {"bert": {}, "roberta": {}, "llama": {}, "qwen2": {}, "gpt2": {}, "t5": {"num_encoder_layers": 2}}
+KINDS = {"sequence": ("差", "中", "好"), "tokens": ("O", "B-PER", "I-PER"), "spans": ()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", PRESETS)
+def test_ours_opens_there_and_comes_back_bit_by_bit(name, kind, batch, tmp_path):
+    family = FAMILIES[name]
+    shape = {"vocab_size": 61, "hidden_size": 24, "num_layers": 2, "num_heads": 3, "max_seq_len": 40, **PRESETS[name]}
+    head = {**family.preset.get("head", {}), "kind": "none", "next_sentence": False, "pooler": False}
+    head |= {"task": {"kind": kind, "labels": KINDS[kind]}}
+    head["pooler"] = family.tasks[kind].pooler
+    if (name, kind) == ("t5", "tokens"):
+        shape |= {"arch": "encoder", "num_encoder_layers": 0}
+    embeddings = {**family.preset.get("embeddings", {}), "tied": True}
+    config = ModelConfig(**{**family.preset, **shape, "family": name, "head": head, "embeddings": embeddings})
+    model = randomise(build_model(config, seed=1)).eval()
+    write(tmp_path, model, config)
+    settings = json.loads((tmp_path / "config.json").read_text())
+    theirs = getattr(transformers, settings["architectures"][0]).from_pretrained(tmp_path)
+    if KINDS[kind]:
+        assert tuple(theirs.config.id2label.values()) == KINDS[kind]
+    theirs.config.pad_token_id = 1 if name == "roberta" else 0
+    theirs.config.eos_token_id = 2
+    compare(model, theirs.eval(), batch, torch.float32)
+    again = load(tmp_path, torch.float32)
+    assert again.config == config
+    for (one, ours), (other, found) in zip(model.named_parameters(), again.named_parameters(), strict=True):
+        assert one == other
+        assert torch.equal(ours, found)
+
+
+def test_a_row_alone_is_judged_as_in_a_batch(batch, tmp_path):
+    for family in ("Bert", "Llama", "T5"):
+        build(family, "SequenceClassification").save_pretrained(tmp_path / family)
+        model, (ids, real, _) = load(tmp_path / family, torch.float64), batch
+        with torch.no_grad():
+            together = model.judge(ids, segments=real.long())
+            for row, length in enumerate(LENGTHS):
+                check(together[row], model.judge(ids[row : row + 1, :length])[0], torch.float64)
+
+
+def test_labels_and_heads_that_cannot_be(lang):
+    def tried(rule, *, head="none", **task):
+        with pytest.raises(ConfigError) as error:
+            ModelConfig(head={"kind": head, "task": {"kind": "sequence", "labels": ("a", "b"), **task}})
+        return say(f"model.rule_{rule}", task="sequence", least=2, kind="none") in str(error.value)
+
+    assert tried("two_heads", head="tokens")
+    assert tried("label_twice", labels=("a", "a"))
+    assert tried("labels_few", labels=("a",))
+    assert tried("labels_unread", kind="none")
+    plain = ModelConfig(vocab_size=9, hidden_size=8, num_layers=1, num_heads=2)
+    with pytest.raises(UsageError) as error:
+        build_model(plain, seed=1).judge(torch.tensor([[1]]))
+    assert error.value.code == "E305"
+
+
+def test_a_class_that_does_not_exist_is_refused_by_name(lang):
+    task = {"kind": "none", "task": {"kind": "spans"}}
+    with pytest.raises(BundleError) as error:
+        choose_family(ModelConfig(**FAMILIES["gemma"].preset, family="gemma", head=task))
+    assert error.value.code == "E320"
+    assert "head.task.kind = spans" in str(error.value)
+
+
+def test_a_temperature_is_folded_into_the_weights(batch, tmp_path):
+    for family in ("Bert", "Roberta", "Llama"):
+        build(family, "SequenceClassification").save_pretrained(tmp_path / family)
+        model, (ids, real, _) = load(tmp_path / family, torch.float64), batch
+        with torch.no_grad():
+            before = model.judge(ids, segments=real.long())
+            model.task.soften(1.7)
+            check(model.judge(ids, segments=real.long()), before / 1.7, torch.float64)

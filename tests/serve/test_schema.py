@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from hanlin.base.errors import InputError
-from hanlin.serve.schema import ChatRequest, CompletionRequest, Record
+from hanlin.serve.schema import ChatRequest, CompletionRequest, EmbeddingRequest, Record
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
 TEXT: dict[str, Any] = {"model": "m", "prompt": "x"}
@@ -27,6 +27,8 @@ TEXT: dict[str, Any] = {"model": "m", "prompt": "x"}
         (CompletionRequest, {**TEXT, "n": 2, "best_of": 1}, "E967"),
         (CompletionRequest, {**TEXT, "best_of": 2, "stream": True}, "E968"),
         (CompletionRequest, {**TEXT, "prompt": [5], "suffix": "end"}, "E969"),
+        (CompletionRequest, {**TEXT, "suffix": "end", "echo": True}, "E993"),
+        (EmbeddingRequest, {"model": "m", "input": ["a", ""]}, "E994"),
     ],
 )
 def test_every_rule_of_our_own_has_its_sentence(cls: type[Record], table: dict[str, Any], code: str) -> None:

@@ -159,7 +159,7 @@ class PretrainConfig(TrainingConfig):
         examples=["800k", "10m"],
         description="Parameters, as 800k or 10m; auto: by the plan.",
     )
-    model: dict[str, Setting | dict[str, Setting | tuple[str, ...] | dict[str, Setting]]] = Field(
+    model: dict[str, Setting | dict[str, Setting | tuple[str, ...] | dict[str, Setting | tuple[str, ...]]]] = Field(
         default_factory=dict, description="Fields of the model's shape to set by hand; the others follow from size."
     )
     init: Literal["normal", "copying"] = Field(

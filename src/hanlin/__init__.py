@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
     from hanlin.life.chatbot import Chatbot as Chatbot
+    from hanlin.life.choose import choose_model as choose_model
     from hanlin.life.classify import Classifier as Classifier
     from hanlin.life.classify import QuestionAnswerer as Extractor
     from hanlin.life.classify import TokenClassifier as TokenClassifier
@@ -60,6 +61,7 @@ _NAMES = {
     "augment_data": "hanlin.life.augment_data:augment_data",
     "build_data": "hanlin.life.build_data:build_data",
     "chat": "hanlin.life.chat:chat",
+    "choose_model": "hanlin.life.choose:choose_model",
     "collect_data": "hanlin.life.collect:collect_data",
     "compare_tokenizers": "hanlin.life.compare_tokenizers:compare_tokenizers",
     "convert_data": "hanlin.life.convert_data:convert_data",
@@ -113,6 +115,7 @@ __all__ = [
     "augment_data",
     "build_data",
     "chat",
+    "choose_model",
     "collect_data",
     "compare_tokenizers",
     "convert_data",

@@ -80,6 +80,11 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "glm4": ("Glm4Config", {"head_dim": 16, "tie_word_embeddings": True}),
     "gpt1": ("OpenAIGPTConfig", {"n_positions": 64, "n_embd": 48, "n_layer": 3, "n_head": 3}),
     "gpt2": ("GPT2Config", {"n_positions": 64, "n_embd": 48, "n_layer": 3, "n_head": 3}),
+    "gpt neo": (
+        "GPTNeoConfig",
+        {"hidden_size": 48, "num_layers": 3, "num_heads": 3, "max_position_embeddings": 64, "window_size": 7,
+         "intermediate_size": 100, "attention_types": [[["local", "global"], 1], [["local"], 1]]},
+    ),
     "codegen": ("CodeGenConfig", {"n_positions": 64, "n_embd": 48, "n_layer": 2, "n_head": 4, "rotary_dim": 6}),
     "qwen3 window": (
         "Qwen3Config",
@@ -102,7 +107,7 @@ class Pair:
 def pair(request, tmp_path_factory) -> Pair:
     name, settings = ROWS[request.param]
     torch.manual_seed(1)
-    sizes = {} if "n_embd" in settings else SIZES
+    sizes = {} if settings.keys() & {"n_embd", "hidden_size"} else SIZES
     config = getattr(transformers, name)(**{**COMMON, **sizes, **settings})
     theirs = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
     randomise(theirs)

@@ -36,6 +36,7 @@ PYTHON_NAMES = {
     "finetune": "finetune",
     "eval": "eval",
     "chat": "chat",
+    "models choose": "choose_model",
     "ask": "ask",
     "embed": "embed",
     "score": "score",

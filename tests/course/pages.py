@@ -58,7 +58,7 @@ class Page:
 
 def pages() -> list[Page]:
     """Every page of the course and the guide to families, both languages."""
-    return [Page(path) for path in sorted([*COURSE.glob("*.md"), *(ROOT / "docs").glob("families-guide*.md")])]
+    return [Page(path) for path in sorted([*COURSE.glob("*.md"), *(ROOT / "docs").glob("choosing*.md")])]
 
 
 def line_of(text: str, path: Path) -> int:

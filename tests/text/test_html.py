@@ -69,6 +69,18 @@ def test_end_tags_that_pages_leave_out_do_not_count_as_depth() -> None:
     assert "deep but sound" in main_text(nested * 5)
 
 
+def test_a_menu_in_a_cell_of_a_layout_table_goes_and_a_list_of_links_stays() -> None:
+    """The menu came first in the text of every page of such a site; an index page is nothing but links, and wanted."""
+    items = [f'<a href="/{number}">栏目{number}</a>' for number in range(30)]
+    told = "".join(f"<p>{TOLD}这是第{number}段。</p>" for number in range(6))
+    page = f"<body><table><tr><td>{'<br>'.join(items)}</td><td><div>{told}</div></td></tr></table></body>"
+    text = main_text(page)
+    assert text.startswith("这款") and text.count(TOLD) == 6 and "栏目" not in text
+    few = main_text(page.replace("<br>".join(items), "<br>".join(items[:4])))
+    assert "栏目3" in few, "a few links may belong to the text"
+    assert "栏目29" in main_text(f"<body><h1>目录</h1><p>{'<br>'.join(items)}</p></body>")
+
+
 def grams(text: str) -> Counter[str]:
     letters = "".join(c for c in text.lower() if c.isalnum())
     return Counter(letters[at : at + 5] for at in range(len(letters) - 4))

@@ -23,6 +23,12 @@ def test_traditional_text_is_cut_as_its_simplified_twin() -> None:
     assert segment(traditional, "zh")[0] == "我們"
 
 
+def test_korean_and_halves_of_surrogate_pairs_are_not_han() -> None:
+    """A range that began with U+F900 began with U+8C48 once its file was normalised, and took in all of these."""
+    assert segment("안녕하세요 세계", "ko") == ["안녕하세요", "세계"]
+    assert word_spans("\udce4好", "") == [(1, 2)], "bytes of a cut character, as masking reads them"
+
+
 def test_letters_with_apostrophes_marks_and_numbers() -> None:
     assert segment("It's 3.14, don't — naïve café 'quoted' Python3 x_1", "en") == [
         "It's", "3.14", "don't", "naïve", "café", "quoted", "Python3", "x", "1",

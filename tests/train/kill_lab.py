@@ -1,15 +1,17 @@
 """Runs that are killed with -9 at chosen moments, and resumed. Started as a process of its own:
 
-    kill_lab.py FOLDER SETTINGS KILL...     KILL = none | step:N | save:N
+    kill_lab.py FOLDER SETTINGS KILL...     KILL = none | step:N | save:N    SETTINGS = {"steps": 30, …}
 
-It loads torch once and forks a child for every run, because starting torch costs more than the run. `step:N` kills in
-the middle of the N-th step, `save:N` at the N-th write, fsync or rename of the second save. After a kill the run is
-resumed in another child. Prints one JSON line per KILL: what was compared with the uninterrupted run.
+It loads torch once, with what an optimizer loads late, and forks a child for every run, because starting torch costs
+more than the run. `step:N` kills in the middle of the N-th step, `save:N` at the N-th write, fsync or rename of the
+second save. After a kill the run is resumed in another child. Prints one JSON line per KILL: what was compared with the
+uninterrupted run.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import signal
@@ -21,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch._dynamo  # 1.4 s of the first optimizer
 
 from hanlin.base import files
 from hanlin.base.log import Run, read_metrics
@@ -38,9 +41,8 @@ from hanlin.train.state import Horizon, LoopSettings
 sys.path.insert(0, str(Path(__file__).parent))
 from language import MarkovSource
 
-STEPS = 30
+STEPS, SAVE_STEPS = 30, 6  # the second save is that of step 6; 20 steps and more follow
 ROWS: dict[str, int] = {"rows": 2, "seq_len": 33, "seed": 0, "window": 300}
-SECOND_SAVE = 6  # its step; 20 steps and more follow
 
 
 class WorkClock:
@@ -82,7 +84,7 @@ def run_once(folder: Path, settings: dict[str, Any], kill: str) -> None:
     if kind == "save":
         kill_in_save(folder, int(number))
     run = Run.open(folder) if not fresh else create(folder)
-    horizon = Horizon(tokens_per_step=4 * 33, seconds=float(STEPS))
+    horizon = Horizon(tokens_per_step=4 * 33, seconds=float(settings.get("steps", STEPS)))
     loader = mixing() if settings.get("mix") else Loader(only(MarkovSource(documents=40)), **ROWS)
     with run:
         train(
@@ -92,7 +94,11 @@ def run_once(folder: Path, settings: dict[str, Any], kill: str) -> None:
             objective=Ticking(clock, 2 * int(number) if kind == "step" else -1),
             loader=loader,
             config=LoopSettings(
-                horizon=horizon, learning_rate=1e-2, micro_batches=2, save_steps=SECOND_SAVE, keep_checkpoints=99
+                horizon=horizon,
+                learning_rate=1e-2,
+                micro_batches=2,
+                save_steps=settings.get("save_steps", SAVE_STEPS),
+                keep_checkpoints=99,
             ),
             run=run,
             clock=clock,
@@ -169,6 +175,8 @@ def picture(folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     home, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
+    if settings.get("compile"):
+        importlib.import_module("torch._inductor.compile_fx")  # once, not in every child
     whole = home / "whole"
     assert in_child(lambda: run_once(whole, settings, "none")) == 0
     expected = picture(whole)

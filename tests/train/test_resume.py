@@ -33,11 +33,11 @@ def lab(folder: Path, kills: list[str], **settings: Any) -> list[dict[str, Any]]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def check(outcomes: list[dict[str, Any]], kills: list[str]) -> None:
+def check(outcomes: list[dict[str, Any]], kills: list[str], least_steps: int = 26) -> None:
     assert [outcome["kill"] for outcome in outcomes] == kills
     for outcome in outcomes:
         assert outcome["resumed"] == 0, outcome
-        assert outcome["steps"] >= 26, outcome
+        assert outcome["steps"] >= least_steps, outcome
         assert {outcome[name] for name in ("last", "tensors", "state", "losses")} == {True}, outcome
 
 
@@ -58,8 +58,9 @@ def test_a_mixture_in_phases_goes_on_exactly_there(tmp_path: Path) -> None:
 
 @pytest.mark.story
 def test_killed_at_every_write_fsync_and_rename_of_a_save(tmp_path: Path) -> None:
+    """Fewer steps than above before and after it: 44 runs that end and 44 that go on."""
     kills = [f"save:{number}" for number in range(1, SAVE_EVENTS)]
-    check(lab(tmp_path, kills), kills)
+    check(lab(tmp_path, kills, steps=8, save_steps=3), kills, least_steps=6)
 
 
 @pytest.mark.story

@@ -32,6 +32,9 @@ Job = Mapping[str, Any]
 Counters = dict[str, Any]
 
 KEY = "key"
+SHORT_S = 1.0
+"""Processor time of a task that leaves too little behind to look for: in a process with torch a look takes 0.3 s, and a
+small corpus is a hundred tasks of a few milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ def perform(call: Call) -> None:
         files = {path.name: [path.stat().st_size, sha256_file(path)] for path in sorted(folder.iterdir())}
         marker = {"key": call.key, "counters": counters, "files": files, "seconds": time.process_time() - begun}
         (folder / MARKER).write_bytes(sealed(marker))
-    gc.collect()  # before the next task begins: Python waits with large objects that point at each other
+    if marker["seconds"] > SHORT_S:
+        gc.collect()  # before the next task begins: Python waits with large objects that point at each other
 
 
 def sealed(table: Mapping[str, Any]) -> bytes:

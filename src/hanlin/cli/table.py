@@ -135,6 +135,9 @@ COMMANDS: tuple[Command, ...] = (
     Command(("serve",), f"{_LIFE}.config:ServeJob", f"{_LIFE}.serve:serve", ("model",)),
     Command(("models", "ls"), f"{_LIFE}.config:ListModelsConfig", f"{_LIFE}.models:list_models"),
     Command(("models", "info"), f"{_LIFE}.config:ModelInfoConfig", f"{_LIFE}.models:model_info", ("model",)),
+    Command(
+        ("models", "choose"), f"{_LIFE}.choose_config:ChooseModelConfig", f"{_LIFE}.choose:choose_model", ("task",)
+    ),
     Command(("models", "rm"), f"{_LIFE}.config:RemoveModelConfig", f"{_LIFE}.models:remove_model", ("model",)),
     Command(("runs", "ls"), f"{_LIFE}.config:ListRunsConfig", f"{_LIFE}.runs:show_runs"),
     Command(("runs", "show"), f"{_LIFE}.config:ShowRunConfig", f"{_LIFE}.runs:show_run", ("run",)),

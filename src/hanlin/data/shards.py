@@ -30,7 +30,8 @@ from hanlin.base.files import building_folder, read_json, recover, sha256_bytes,
 from hanlin.data.config import ShardConfig
 
 FORMAT, VERSION = "hanlin-shards", 1
-_TYPE_CODES = {array(code).itemsize: code for code in "LIH"}
+_TYPE_CODE = next(code for code in "IL" if array(code).itemsize == 4)
+"""Ids wait in four bytes each: a list of them is taken up three times as fast as in two."""
 LENGTHS, LANGUAGES, SOURCES = np.dtype("<u8"), np.dtype("u1"), np.dtype("<u4")
 
 
@@ -106,7 +107,7 @@ def write_shards(
         if writer.total.documents == 0:
             raise InputError("data.no_documents", path=out, num_empty=writer.num_empty)
         manifest = writer.finish()
-        write_json(folder / "manifest.json", asdict(manifest))
+        write_json(folder / "manifest.json", asdict(manifest), durable=False)  # the folder is made so as a whole
     return manifest
 
 
@@ -221,7 +222,7 @@ class _Writer:
         self._language_numbers: dict[str, int] = {}
         self._source_numbers: dict[str, int] = {}
         self._bos, self._eos = tokenizer.special.bos, tokenizer.special.eos
-        self._buffer = array(_TYPE_CODES[self.dtype.itemsize])
+        self._buffer = array(_TYPE_CODE)
         self.shards: list[str] = []
         self.checksums: dict[str, str] = {}
         self._open_shard()
@@ -282,12 +283,12 @@ class _Writer:
         """Write the ids that were added: many documents together, since each write and each sum has its price."""
         if not self._buffer:
             return
-        ids = np.frombuffer(self._buffer, self._buffer.typecode)
+        ids = np.frombuffer(self._buffer, np.uint32)
         assert ids.max() < self.tokenizer.vocab_size, "an id outside the vocabulary"
         data = ids.astype(self.dtype, copy=False).tobytes()
         self._file.write(data)
         self._hash.update(data)
-        self._buffer = array(self._buffer.typecode)
+        self._buffer = array(_TYPE_CODE)
 
     def _close_shard(self) -> None:
         self.flush()

@@ -136,7 +136,7 @@ def fill_blanks(model: Transformer, tokenizer: Tokenizer, pieces: Sequence[str])
         raise UsageError("infer.no_mask_token")
     row = [id for piece in pieces for id in (*tokenizer.encode(piece), mask)][:-1]
     ids = torch.tensor([tokenizer.frame(row)], device=model.embeddings.tokens.weight.device)
-    scores = model.head(model.hidden(ids)[ids == mask])[:, : tokenizer.vocab_size]
+    scores = model.head(model.guessed(ids, (ids[0] == mask).nonzero().T)[0])[:, : tokenizer.vocab_size]
     control = [id for id in range(tokenizer.vocab_size) if not tokenizer.piece_bytes(id)]
     scores[:, control] = -torch.inf
     return [tokenizer.decode([id]).removeprefix(CONTINUED) for id in scores.argmax(dim=-1).tolist()]
@@ -156,8 +156,9 @@ def fill_mask(model: Transformer, tokenizer: Tokenizer, text: str, *, top: int =
     places = [place for place, id in enumerate(ids) if id == mask]
     if not places:
         raise InputError("infer.nothing_masked", mask=tokenizer.decode([mask], skip_special=False))
-    hidden = model.hidden(torch.tensor([ids], device=model.embeddings.tokens.weight.device))
-    shares = model.head(hidden[0, places]).float()[:, : tokenizer.vocab_size].softmax(dim=-1)
+    device = model.embeddings.tokens.weight.device
+    hidden = model.guessed(torch.tensor([ids], device=device), torch.tensor([places], device=device))
+    shares = model.head(hidden[0]).float()[:, : tokenizer.vocab_size].softmax(dim=-1)
     best = shares.topk(min(top, shares.shape[1]))
     rows = zip(best.indices.tolist(), best.values.tolist(), strict=True)
     return [[Guess(id, tokenizer.decode([id]), share) for id, share in zip(*row, strict=True)] for row in rows]

@@ -23,13 +23,30 @@ from hanlin.model.transformer import EncoderDecoder, Transformer
 
 
 class PrefixRunner(TorchRunner):
-    """Prompts are seen both ways, answers from the left."""
+    """Prompts are seen both ways, answers from the left. What a layout notes of a prompt is kept with its sequence."""
+
+    def __init__(self, model: Transformer, tables: BlockTables) -> None:
+        super().__init__(model, tables)
+        self._is_told = model.config.positions.start_token >= 0  # the tokens themselves say where the prefix ends
+        self._notes: dict[scheduler.Sequence, Tensor] = {}
+
+    def _kind(self, item: Work) -> object:
+        return item.count, item.sequence.num_read == 0
 
     def _hidden(self, tokens: Tensor, sequences: Sequence[scheduler.Sequence]) -> Tensor:
-        if tokens.shape[1] == 1:  # an answer's token, or a prompt of one, which sees itself either way
+        is_prompt = sequences[0].num_read == 0
+        if not is_prompt and not self._is_told:
             return super()._hidden(tokens, sequences)
-        seen = torch.ones_like(tokens, dtype=torch.bool)
-        return self._model.hidden(tokens, cache=self._cache(sequences), prefix=seen)[:, -1]
+        cache = self._cache(sequences)
+        if not is_prompt:
+            cache.notes = torch.stack([self._notes[one] for one in sequences])
+            return self._model.hidden(tokens, cache=cache)[:, -1]
+        seen = None if self._is_told else torch.ones_like(tokens, dtype=torch.bool)
+        states = self._model.hidden(tokens, cache=cache, prefix=seen)[:, -1]
+        if cache.notes is not None:
+            self._notes = {one: note for one, note in self._notes.items() if one.slot >= 0}
+            self._notes |= dict(zip(sequences, cache.notes, strict=True))
+        return states
 
 
 class EncodingRunner(TorchRunner):

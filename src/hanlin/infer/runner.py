@@ -60,8 +60,19 @@ class TorchRunner:
     @torch.no_grad()
     def run(self, work: Sequence[Work]) -> Tensor:
         """See Runner."""
-        ends = dict(end for group in _groups(work) for end in self._run_group(group))
+        ends = dict(end for group in self._groups(work) for end in self._run_group(group))
         return self._logits([ends[id(item)] for item in work if item.samples])
+
+    def _groups(self, work: Sequence[Work]) -> list[list[Work]]:
+        """Work that is done together."""
+        groups: dict[object, list[Work]] = {}
+        for item in work:
+            groups.setdefault(self._kind(item), []).append(item)
+        return list(groups.values())
+
+    def _kind(self, item: Work) -> object:
+        """What work that is done together has in common: the number of tokens it reads."""
+        return item.count
 
     def _logits(self, rows: Sequence[Tensor]) -> Tensor:
         if not rows:
@@ -89,14 +100,6 @@ class TorchRunner:
     def _places(self, sequences: Sequence[scheduler.Sequence]) -> tuple[Table, list[int]]:
         """Their blocks, and how many tokens of each are held."""
         return self._tables.tables[[one.slot for one in sequences]], [one.num_read for one in sequences]
-
-
-def _groups(work: Sequence[Work]) -> list[list[Work]]:
-    """Work by the number of tokens it reads."""
-    groups: dict[int, list[Work]] = {}
-    for item in work:
-        groups.setdefault(item.count, []).append(item)
-    return list(groups.values())
 
 
 def prepared(model: Transformer, make: MakeLinear | None = None) -> tuple[Transformer, list[CastLinear | PackedLinear]]:

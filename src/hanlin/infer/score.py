@@ -148,7 +148,8 @@ class Scorer:
         if self._model.config.arch != "prefix":
             return self._model.hidden(tokens, segments=real)
         ends = torch.tensor([[len(row.before)] for row in group], device=self._device)
-        prefix = torch.arange(tokens.shape[1], device=self._device) < ends
+        told = self._model.config.positions.start_token >= 0  # the tokens themselves say where the prefix ends
+        prefix = None if told else torch.arange(tokens.shape[1], device=self._device) < ends
         return self._model.hidden(tokens, segments=real, prefix=prefix)
 
     def _hidden_one_by_one(self, rows: Sequence[_Row]) -> Iterator[tuple[list[_Row], Tensor, Tensor]]:
@@ -163,7 +164,7 @@ class Scorer:
             for part in torch.arange(len(group) * length).split(max(1, self._batch_tokens // framed.shape[1])):
                 tokens, at = framed[part // length].clone(), first + part % length
                 tokens[torch.arange(len(part)), at] = mask
-                states.append(self._model.hidden(tokens)[torch.arange(len(part)), at])
+                states.append(self._model.guessed(tokens, at[:, None].to(self._device))[:, 0])
             yield group, torch.cat(states), torch.tensor([id for row in group for id in row.ids])
 
 

@@ -41,7 +41,8 @@ class Reader(Protocol):
 
 def make_reader(model: Transformer) -> Reader:
     """The packed one for an encoder on a CPU whose layers let every token see its whole text and nothing else."""
-    packed = model.layout is full_layout and model.stack.relative is None and _on_cpu(model) and _attends(model)
+    plain = type(model) is Transformer and model.layout is full_layout
+    packed = plain and model.stack.relative is None and _on_cpu(model) and _attends(model)
     return PackedReader(model) if packed else PaddedReader(model)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hanlin.model.config import ModelConfig
-from hanlin.model.positions import DynamicRotary, Rotary
+from hanlin.model.positions import AnyRotary, DynamicRotary, Rotary, Rotary2d
 from hanlin.model.rope import Scaling, Steps, linear, llama3, rope_steps, turning_size, yarn
 
 
@@ -13,9 +13,11 @@ def near_rotary(config: ModelConfig) -> Rotary | None:
     return _plain_rotary(config, theta) if theta else None
 
 
-def rotary(config: ModelConfig) -> Rotary | DynamicRotary | None:
+def rotary(config: ModelConfig) -> AnyRotary | None:
     """The angles of all layers, or of those without a window; None where positions do not rotate."""
     positions, scaling = config.positions, config.positions.scaling
+    if positions.kind == "rope2d":
+        return Rotary2d(head_dim=config.head_dim, theta=positions.theta, max_seq_len=config.max_seq_len)
     if positions.kind != "rope":
         return None
     if scaling.kind == "dynamic":

@@ -19,7 +19,10 @@ class KVCache(Protocol):
 
     A token's slot is its position in its row. During a pass `lengths` stays what it was before; every layer appends
     once; after the last one the model calls `advance` with the number of real (not padding) tokens of each row.
+    notes (B, N) int64: what a layout must remember of what rows have read (blanks.py); None unless it noted something.
     """
+
+    notes: Tensor | None
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -52,6 +55,7 @@ class DenseCache:
         self.values = torch.zeros(shape, dtype=dtype, device=device)
         self.capacity = capacity
         self.lengths = [0] * batch_size
+        self.notes: Tensor | None = None
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """See KVCache. Raises RequestTooLong where a row would pass the capacity."""
@@ -88,3 +92,4 @@ class DenseCache:
         index = torch.tensor(list(rows), device=self.keys.device)
         self.keys, self.values = self.keys[:, index], self.values[:, index]
         self.lengths = [self.lengths[row] for row in rows]
+        self.notes = None if self.notes is None else self.notes[index]

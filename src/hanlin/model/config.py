@@ -133,7 +133,9 @@ def _head_problems(config: ModelConfig) -> Iterator[Problem]:
         yield _problem("num_heads", config.num_heads, "heads", hidden_size=config.hidden_size)
     if config.positions.kind == "rope" and config.head_dim % 2:
         yield _problem("head_dim", config.head_dim, "odd_head")
-    if config.positions.kind == "sinusoidal" and config.hidden_size % 2:
+    if config.positions.kind == "rope2d" and config.head_dim % 4:
+        yield _problem("head_dim", config.head_dim, "head_of_fours")
+    if config.positions.kind in ("sinusoidal", "distance") and config.hidden_size % 2:
         yield _problem("hidden_size", config.hidden_size, "odd_width")
 
 
@@ -154,6 +156,12 @@ def _position_problems(config: ModelConfig) -> Iterator[Problem]:
         yield _problem("positions.scaling.original", 0, "scaling_original", kind=scaling.kind)
     if scaling.low >= scaling.high:
         yield _problem("positions.scaling.low", scaling.low, "scaling_order", high=scaling.high)
+    kind, start = config.positions.kind, config.positions.start_token
+    if (kind == "rope2d" or start >= 0) and config.arch != "prefix":
+        name, value = ("start_token", start) if start >= 0 else ("kind", kind)
+        yield _problem(f"positions.{name}", value, "prefix_part", arch=config.arch)
+    if kind == "distance" and (config.arch != "encoder" or config.num_kv_heads != config.num_heads):
+        yield _problem("positions.kind", kind, "distance_part", arch=config.arch, num_kv_heads=config.num_kv_heads)
 
 
 def _part_problems(config: ModelConfig) -> Iterator[Problem]:
@@ -204,10 +212,8 @@ def _norm(config: ModelConfig) -> int:
 
 def _embedding_parameters(config: ModelConfig) -> int:
     rows = config.max_seq_len + config.positions.offset if config.positions.kind == "learned" else 0
-    return (
-        config.hidden_size * (config.vocab_size + rows + config.embeddings.types)
-        + _norm(config) * config.norm.embeddings
-    )
+    rows += config.vocab_size + config.embeddings.types + (config.positions.kind == "distance")  # its blank
+    return config.hidden_size * rows + _norm(config) * config.norm.embeddings
 
 
 def _head_parameters(config: ModelConfig) -> int:
@@ -260,7 +266,8 @@ def _idle_parameters(config: ModelConfig) -> int:
 def _attention_parameters(config: ModelConfig) -> int:
     c, width = config, config.hidden_size
     qkv_rows, out_columns = (c.num_heads + 2 * c.num_kv_heads) * c.head_dim, c.num_heads * c.head_dim
-    return width * (qkv_rows + out_columns) + qkv_rows * c.attention.qkv_bias + width * c.attention.out_bias
+    far = out_columns * (width + 5) * (c.positions.kind == "distance")  # a projection, three biases, two kinds
+    return width * (qkv_rows + out_columns) + qkv_rows * c.attention.qkv_bias + width * c.attention.out_bias + far
 
 
 # Sizes ---------------------------------------------------------------------------------------------------------------

@@ -18,11 +18,12 @@ def initialise(model: nn.Module, *, seed: int, num_layers: int, hidden_size: int
 
     | parameter                                   | values                                                           |
     |---------------------------------------------|------------------------------------------------------------------|
-    | embeddings of tokens and types, untied head | normal, std 0.02 (GPT-2)                                         |
+    | embeddings of tokens, types, blanks; head   | normal, std 0.02 (GPT-2)                                         |
     | heads of tasks                              | the same (BERT)                                                  |
     | learned positions                           | normal, std 0.01 (GPT-2)                                         |
     | qkv, gate, up (from the stream)             | normal, std 1 / sqrt(hidden_size), cut to 0.02 .. 0.05           |
-    | relative positions, pooler, next sentence   | as from the stream                                               |
+    | relative positions, distances, kinds        | as from the stream                                               |
+    | pooler, next sentence                       | as from the stream                                               |
     | attention, cross.out, mlp.down (into it)    | the same / sqrt(2 num_layers): the sum of branches stays level   |
     | norm weights                                | 1 (0 where kept as the distance from 1)                          |
     | biases                                      | 0                                                                |
@@ -56,7 +57,7 @@ def _values(name: str, like: Tensor, *, seed: int, inner: float, num_layers: int
     std = inner
     if name.startswith("embeddings.positions"):
         std = BASE_STD / 2
-    elif name.startswith(("embeddings", "head", "task")):
+    elif name.startswith(("embeddings", "head", "blank", "task")):
         std = BASE_STD
     elif name.endswith(("attention.out.weight", "cross.out.weight", "mlp.down.weight")):
         std = inner / (2 * num_layers) ** 0.5

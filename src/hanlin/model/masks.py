@@ -20,6 +20,19 @@ from hanlin.model.positions import Rotation
 
 
 @dataclass(frozen=True)
+class Between:
+    """What lies between the tokens of a pass (distances.py).
+
+    sines (N, D): of every distance there is; places (B or 1, T, S): which of them is that from a query to a key;
+    kinds (B, T, S): 0 where both are of one kind, else 1; None without kinds.
+    """
+
+    sines: Tensor
+    places: Tensor
+    kinds: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Layout:
     """What attention needs to know beside queries, keys and values.
 
@@ -33,6 +46,9 @@ class Layout:
     window: a token sees that many tokens, itself included; 0: no limit. A mask of a cache holds it already.
     sliding: the same tokens as layers with a window see them, where the model has such layers.
     runs: (number, length) each: whole texts one behind the other in a single row, T their sum; a token sees its text.
+    kinds: (B, S) kinds of the keys, where attention asks whether two are of one kind (distances.py).
+    asking: (B, T - S) which keys are guessed: queries behind the last key (streams.py).
+    distances: what attention knows of the distances from queries to keys (distances.py).
     """
 
     positions: Tensor
@@ -45,6 +61,9 @@ class Layout:
     window: int = 0
     sliding: Layout | None = None
     runs: tuple[tuple[int, int], ...] = ()
+    kinds: Tensor | None = None
+    asking: Tensor | None = None
+    distances: Between | None = None
     _blocks: dict[torch.dtype, list[Block]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property

@@ -51,10 +51,11 @@ class RopeScalingConfig(Config):
 class PositionsConfig(Config):
     """How the model knows the order of tokens."""
 
-    kind: Literal["rope", "learned", "sinusoidal", "relative", "alibi", "none"] = Field(
+    kind: Literal["rope", "rope2d", "learned", "sinusoidal", "relative", "alibi", "distance", "none"] = Field(
         default="rope",
-        description="rotary (Su 2021), a trained table, the fixed table of 2017, trained scores by distance (T5), "
-        "scores falling with it (alibi, Press 2022), or nothing",
+        description="rotary (Su 2021), rotary by place and by place in the blank that is filled (rope2d, GLM), a "
+        "trained table, the fixed table of 2017, trained scores by distance (T5), scores falling with it (alibi, Press "
+        "2022), attention to it (distance, XLNet), or nothing",
     )
     theta: float = Field(
         default=10000.0, gt=1, le=1e9, description="longest wavelength of rope and sinusoidal, over 2 pi"
@@ -66,6 +67,18 @@ class PositionsConfig(Config):
     scaling: RopeScalingConfig = Field(default=RopeScalingConfig(), description="rope: how angles are stretched")
     offset: int = Field(
         default=0, ge=0, le=1000, description="learned: rows of the table before that of the first token (RoBERTa: 2)"
+    )
+    start_token: int = Field(
+        default=-1, ge=-1, le=10_000_000, description="prefix: id of the token that begins what is written; -1: none"
+    )
+    blank_token: int = Field(
+        default=-1,
+        ge=-1,
+        le=10_000_000,
+        description="rope2d: id of the token that what is written stands for; -1: none",
+    )
+    short_blank_token: int = Field(
+        default=-1, ge=-1, le=10_000_000, description="rope2d: the same of a short blank, where there is no long one"
     )
     buckets: int = Field(default=32, ge=4, le=4096, description="relative: trained scores per head, by distance")
     distance: int = Field(

@@ -54,7 +54,8 @@ class Rotary:
         return self._table
 
     def _build(self, device: torch.device) -> Rotation:
-        angles = torch.arange(self.max_seq_len, device=device).float()[:, None] * self.steps.radians.to(device)
+        radians = self.steps.radians.to(device)
+        angles = torch.arange(self.max_seq_len, device=device).to(radians.dtype)[:, None] * radians
         return Rotation(angles.cos() * self.steps.amplitude, angles.sin() * self.steps.amplitude)
 
 
@@ -92,6 +93,29 @@ def rotate(x: Tensor, rotation: Rotation) -> Tensor:
         return kernels.rotate(x, rotation.cos, rotation.sin)
     straight, crossed = rotation.whole
     return torch.addcmul(x * straight, x.roll(x.shape[-1] // 2, dims=-1), crossed)
+
+
+class Rotary2d(Rotary):
+    """RoPE of positions in two dimensions (GLM, Du 2022): half of the pairs turn by the first, half by the second.
+
+    Its angles are float64 until they are cast: what was published rounds steps to float16 in one program and to
+    float32 in others, so that the formula is all they have in common.
+    """
+
+    def __init__(self, *, head_dim: int, theta: float, max_seq_len: int) -> None:
+        size = head_dim // 2
+        super().__init__(steps=Steps(theta ** -(torch.arange(0, size, 2).double() / size)), max_seq_len=max_seq_len)
+
+    def __call__(self, positions: Tensor, dtype: torch.dtype, *, segments: Tensor | None = None) -> Rotation:
+        """Angles of `positions` (B, T, 2), or (B, T) where the second is 0."""
+        if positions.dim() == 2:
+            positions = torch.stack((positions, torch.zeros_like(positions)), dim=-1)
+        table = self.table(positions.device)
+        cos, sin = (one[positions].flatten(-2).to(dtype)[:, :, None] for one in (table.cos, table.sin))
+        return Rotation(cos, sin)
+
+
+AnyRotary = Rotary | DynamicRotary
 
 
 class LearnedPositions(nn.Module):

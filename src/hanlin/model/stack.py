@@ -5,15 +5,17 @@ Legend: B batch, T tokens, D width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor, nn
 
-from hanlin.model.alibi import Alibi
 from hanlin.model.cache import KVCache
 from hanlin.model.masks import Layout
 from hanlin.model.memory import Memory
-from hanlin.model.relative import RelativePositions
+
+Relative = Callable[[Layout, torch.dtype], Layout]
+"""Scores by distance: a layout, and the same with what attention adds for them."""
 
 
 class Stack(nn.Module):
@@ -22,9 +24,7 @@ class Stack(nn.Module):
     relative: scores by distance, worked out once for all blocks; None where order is known otherwise.
     """
 
-    def __init__(
-        self, *, blocks: Sequence[nn.Module], final_norm: nn.Module, relative: RelativePositions | Alibi | None = None
-    ) -> None:
+    def __init__(self, *, blocks: Sequence[nn.Module], final_norm: nn.Module, relative: Relative | None = None) -> None:
         super().__init__()
         self.blocks, self.final_norm, self.relative = nn.ModuleList(blocks), final_norm, relative
 

@@ -1,37 +1,31 @@
-"""The model whole, and its assembly from parts.
+"""The model whole: a decoder, an encoder or a prefix model; an encoder-decoder; a model of two streams.
 
-Legend: B batch, T tokens, D width, V vocabulary.
+Legend: B batch, T tokens, D width, V vocabulary, M places to guess.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from hanlin.base.errors import RequestTooLong, UsageError
-from hanlin.model.alibi import Alibi
-from hanlin.model.angles import near_rotary, rotary
-from hanlin.model.attention import Attention, CrossAttention, attend, attend_capped, sliding, whole
-from hanlin.model.block import DeepBlock, ParallelBlock, PostNormBlock, PreNormBlock, SandwichBlock
+from hanlin.model.assembly import common_parts, stack_of
 from hanlin.model.cache import DenseCache, KVCache
 from hanlin.model.config import ModelConfig
 from hanlin.model.copying import install_copying
-from hanlin.model.embeddings import Embedding, Embeddings
-from hanlin.model.heads import CappedHead, LmHead, NoHead, NormalisedHead, Pooler, Transform
+from hanlin.model.embeddings import Embeddings
+from hanlin.model.heads import LmHead, Pooler
 from hanlin.model.init import initialise
 from hanlin.model.linear import Linear
-from hanlin.model.masks import LayoutMaker, causal_layout, full_layout, see_prefix
+from hanlin.model.masks import LayoutMaker, full_layout, see_prefix
 from hanlin.model.memory import Memory
-from hanlin.model.mlp import ACTIVATIONS, GatedMLP, PlainMLP, RoutedMLP
-from hanlin.model.norms import LayerNorm, OffsetRMSNorm, RMSNorm
-from hanlin.model.positions import DynamicRotary, LearnedPositions, Rotary, SinusoidalPositions
-from hanlin.model.relative import RelativePositions
+from hanlin.model.positions import AnyRotary, Rotary
 from hanlin.model.stack import Stack
-from hanlin.model.tasks import TaskHead, build_task_head
+from hanlin.model.streams import two_streams
+from hanlin.model.tasks import TaskHead
 
 
 class Transformer(nn.Module):
@@ -49,7 +43,7 @@ class Transformer(nn.Module):
         embeddings: Embeddings,
         stack: Stack,
         head: LmHead,
-        rotary: Rotary | DynamicRotary | None,
+        rotary: AnyRotary | None,
         layout: LayoutMaker,
         compute_dtype: torch.dtype,
         sliding: LayoutMaker | None = None,
@@ -77,10 +71,11 @@ class Transformer(nn.Module):
     ) -> Tensor:
         """Ids (B, T) -> the stream before the head (B, T, D) in the compute dtype.
 
-        segments (B, T): 0 padding, 1, 2 .. documents of a row (masks.py); positions (B, T): where tokens stand, worked
-        out from segments or cache unless given. With a cache T more tokens of each row are read, padding at the right.
-        types (B, T): kinds of token, 0 unless given. prefix (B, T) bool: tokens that all of their document see, read at
-        once. memory: what the encoder of an encoder-decoder has read.
+        segments (B, T): 0 padding, 1, 2 .. documents of a row (masks.py); positions (B, T), or (B, T, 2) where they
+        have two dimensions (blanks.py): where tokens stand, worked out from segments or cache unless given. With a
+        cache T more tokens of each row are read, padding at the right. types (B, T): kinds of token, 0 unless given.
+        prefix (B, T) bool: tokens that all of their document see, read at once. memory: what the encoder of an
+        encoder-decoder has read.
         Raises RequestTooLong where a row would pass the model's max_seq_len.
         """
         held = max(cache.lengths) if cache is not None else 0
@@ -102,23 +97,14 @@ class Transformer(nn.Module):
             cache.advance(_num_tokens(tokens, segments))
         return x
 
-    def forward(
-        self,
-        tokens: Tensor,
-        *,
-        segments: Tensor | None = None,
-        positions: Tensor | None = None,
-        cache: KVCache | None = None,
-        types: Tensor | None = None,
-        prefix: Tensor | None = None,
-        memory: Memory | None = None,
-    ) -> Tensor:
+    def forward(self, tokens: Tensor, **reading: Any) -> Tensor:
         """As `hidden`, then the head: logits (B, T, V) in the compute dtype. Raises UsageError E303 without a head."""
-        hidden = self.hidden(
-            tokens, segments=segments, positions=positions, cache=cache, types=types, prefix=prefix, memory=memory
-        )
-        logits: Tensor = self.head(hidden)
+        logits: Tensor = self.head(self.hidden(tokens, **reading))
         return logits
+
+    def guessed(self, tokens: Tensor, places: Tensor) -> Tensor:
+        """Ids (B, T) of texts with masks at `places` (B, M) -> the states (B, M, D) that say what stands there."""
+        return self.hidden(tokens).take_along_dim(places[:, :, None], dim=1)
 
     def judge(self, tokens: Tensor, *, segments: Tensor | None = None, types: Tensor | None = None) -> Tensor:
         """Scores of the task that the model was fine-tuned for: (B, L) of texts, (B, T, L) of tokens, (B, T, 2) of
@@ -182,6 +168,51 @@ class EncoderDecoder(Transformer):
         return super().hidden(tokens, memory=memory, **reading)
 
 
+class TwoStream(Transformer):
+    """A model that guesses tokens from any of the others (XLNet, Yang 2019): `model(ids, targets=..., unseen=...)`.
+
+    Without targets it reads as an encoder does. With them a second stream runs beside the first: it knows where the
+    targets stand and what they may see, not what they are. All begin as one trained vector, `blank` (D,).
+    """
+
+    def __init__(self, config: ModelConfig, **parts: Any) -> None:
+        super().__init__(config, **parts)
+        self.blank = nn.Parameter(torch.empty(config.hidden_size))
+
+    def hidden(
+        self,
+        tokens: Tensor,
+        *,
+        targets: Tensor | None = None,
+        unseen: Tensor | None = None,
+        segments: Tensor | None = None,
+        types: Tensor | None = None,
+        **reading: Any,
+    ) -> Tensor:
+        """Ids (B, T) -> states (B, T, D), or with targets (B, M), places in the row, the states of these (B, M, D).
+
+        unseen (B, T, T) bool, or what broadcasts to it: [i, j] True where token i may not look at j. A token always
+        sees itself, a target only if `unseen` lets it (streams.py). segments, types: as in Transformer.
+        Raises RequestTooLong.
+        """
+        assert not any(reading.get(name) is not None for name in ("cache", "prefix", "memory")), "read at once"
+        self._check_length(tokens.shape[1])
+        layout = replace(self.layout(tokens, segments=segments, positions=None, cache=None), kinds=types)
+        x = self.embeddings(tokens, layout.positions, self.compute_dtype)
+        if targets is not None or unseen is not None:
+            layout = two_streams(layout, unseen, targets)
+        if targets is not None:
+            blank = self.embeddings.dropout(self.blank.to(x.dtype).expand(*targets.shape, -1))
+            x = torch.cat((x, blank), dim=1)
+        x = self.stack(x, layout)
+        return x if targets is None else x[:, tokens.shape[1] :]
+
+    def guessed(self, tokens: Tensor, places: Tensor) -> Tensor:
+        """See Transformer: the second stream, which no mask disturbs."""
+        masked = torch.zeros_like(tokens, dtype=torch.bool).scatter(1, places, True)
+        return self.hidden(tokens, targets=places, unseen=masked[:, None])
+
+
 def build_model(
     config: ModelConfig,
     *,
@@ -203,171 +234,11 @@ def build_model(
 
 def assemble(config: ModelConfig, *, compute_dtype: torch.dtype = torch.float32) -> Transformer:
     """The parts that `config` asks for, put together, their weights still unset (what a loader fills)."""
-    embeddings, sees_all, crossed = (
-        _embeddings(config, compute_dtype),
-        config.arch == "encoder",
-        config.arch == "encoder_decoder",
-    )
-    width, head = config.hidden_size, config.head
-    parts: dict[str, Any] = {
-        "embeddings": embeddings,
-        "stack": _stack(config, config.num_layers, both_ways=sees_all, crossed=crossed),
-        "head": _head(config, embeddings.tokens.weight),
-        "rotary": rotary(config),
-        "layout": full_layout if sees_all else causal_layout,
-        "compute_dtype": compute_dtype,
-        "sliding": partial(causal_layout, window=config.attention.window) if any(config.sliding_layers()) else None,
-        "sliding_rotary": near_rotary(config),
-        "pooler": Pooler(dense=Linear(width, width, bias=True)) if head.pooler else None,
-        "task": build_task_head(config),
-        "next_sentence": Linear(width, 2, bias=True) if head.next_sentence else None,
-    }
-    if crossed:
-        encoder = _stack(config, config.num_encoder_layers, both_ways=True, crossed=False)
+    parts = common_parts(config, compute_dtype)
+    if config.arch == "encoder_decoder":
+        encoder = stack_of(config, config.num_encoder_layers, both_ways=True, crossed=False)
         return EncoderDecoder(config, encoder=encoder, **parts)
-    return Transformer(config, **parts)
-
-
-def _embeddings(config: ModelConfig, dtype: torch.dtype) -> Embeddings:
-    types = config.embeddings.types
-    return Embeddings(
-        tokens=Embedding(config.vocab_size, config.hidden_size),
-        positions=_positions(config),
-        scale=torch.tensor(config.embeddings.scale, dtype=dtype).item(),  # as Gemma was trained: 55.4 is 55.5
-        dropout=config.dropout,
-        types=Embedding(types, config.hidden_size) if types else None,
-        norm=_norm(config) if config.norm.embeddings else None,
-    )
-
-
-def _head(config: ModelConfig, tokens: nn.Parameter) -> LmHead:
-    said = config.head
-    if said.kind == "none":
-        return NoHead(tokens)
-    transform = None
-    if said.transform:
-        dense = Linear(config.hidden_size, config.hidden_size, bias=True)
-        transform = Transform(dense=dense, activation=ACTIVATIONS[config.mlp.activation], norm=_norm(config))
-    weight = tokens if config.embeddings.tied else nn.Parameter(torch.empty_like(tokens))
-    parts: dict[str, Any] = {"bias": said.bias, "transform": transform, "scale": said.scale}
-    if said.cap:
-        return CappedHead(weight, cap=said.cap, **parts)
-    return NormalisedHead(weight, **parts) if said.normalised else LmHead(weight, **parts)
-
-
-def _stack(config: ModelConfig, num_layers: int, *, both_ways: bool, crossed: bool) -> Stack:
-    return Stack(
-        blocks=[_block(config, layer, crossed=crossed) for layer in range(num_layers)],
-        final_norm=_norm(config) if config.norm.final else nn.Identity(),
-        relative=_relative(config, both_ways=both_ways),
-    )
-
-
-def _block(config: ModelConfig, layer: int, *, crossed: bool) -> nn.Module:
-    parts: dict[str, Any] = {
-        "attention": _attention(config, layer),
-        "mlp": _mlp(config),
-        "attention_norm": _norm(config),
-        "dropout": config.dropout,
-    }
-    if config.norm.place == "parallel":
-        return ParallelBlock(**parts)
-    parts["mlp_norm"] = _norm(config)
-    if config.norm.place == "sandwich":
-        return SandwichBlock(**parts, attention_out_norm=_norm(config), mlp_out_norm=_norm(config))
-    if config.norm.place == "deep":
-        return DeepBlock(**parts, residual_scale=(2 * config.num_layers) ** 0.5)
-    if crossed:
-        parts |= {"cross": _cross(config, layer), "cross_norm": _norm(config)}
-    return {"pre": PreNormBlock, "post": PostNormBlock}[config.norm.place](**parts)
-
-
-def _attention(config: ModelConfig, layer: int) -> Attention:
-    width, said = config.hidden_size, config.attention
-    q_rows, kv_rows = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
-    return Attention(
-        qkv=Linear(width, q_rows + 2 * kv_rows, bias=said.qkv_bias, parts=(q_rows, kv_rows, kv_rows)),
-        out=Linear(q_rows, width, bias=said.out_bias),
-        num_heads=config.num_heads,
-        num_kv_heads=config.num_kv_heads,
-        head_dim=config.head_dim,
-        layer=layer,
-        q_norm=_head_norm(config) if said.qk_norm else None,
-        k_norm=_head_norm(config) if said.qk_norm else None,
-        scale=said.scale or None,
-        dropout=config.dropout,
-        compute=partial(attend_capped, cap=said.cap) if said.cap else attend,
-        view=sliding if config.slides(layer) else whole,
-    )
-
-
-def _cross(config: ModelConfig, layer: int) -> CrossAttention:
-    width, bias = config.hidden_size, config.attention.qkv_bias
-    q_rows, kv_rows = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
-    return CrossAttention(
-        q=Linear(width, q_rows, bias=bias),
-        kv=Linear(width, 2 * kv_rows, bias=bias, parts=(kv_rows, kv_rows)),
-        out=Linear(q_rows, width, bias=config.attention.out_bias),
-        num_heads=config.num_heads,
-        num_kv_heads=config.num_kv_heads,
-        head_dim=config.head_dim,
-        layer=layer,
-        scale=config.attention.scale or None,
-        dropout=config.dropout,
-    )
-
-
-def _head_norm(config: ModelConfig) -> RMSNorm:
-    kind = OffsetRMSNorm if config.norm.unit_offset else RMSNorm
-    return kind(config.head_dim, eps=config.norm.eps)
-
-
-def _mlp(config: ModelConfig) -> nn.Module:
-    experts = config.mlp.experts
-    if not experts.number:
-        return _one_mlp(config)
-    return RoutedMLP(
-        router=Linear(config.hidden_size, experts.number, bias=False),
-        experts=[_one_mlp(config) for _ in range(experts.number)],
-        num_chosen=experts.chosen,
-        renormalised=experts.renormalised,
-    )
-
-
-def _one_mlp(config: ModelConfig) -> nn.Module:
-    width, ffn, bias = config.hidden_size, config.ffn_size, config.mlp.bias
-    activation, down = ACTIVATIONS[config.mlp.activation], Linear(ffn, width, bias=bias)
-    if config.mlp.gated:
-        return GatedMLP(gate_up=Linear(width, 2 * ffn, bias=bias, parts=(ffn, ffn)), down=down, activation=activation)
-    return PlainMLP(up=Linear(width, ffn, bias=bias), down=down, activation=activation)
-
-
-def _norm(config: ModelConfig) -> nn.Module:
-    rms = OffsetRMSNorm if config.norm.unit_offset else RMSNorm
-    kind = {"rms": rms, "layer": LayerNorm}[config.norm.kind]
-    return kind(config.hidden_size, eps=config.norm.eps)
-
-
-def _positions(config: ModelConfig) -> nn.Module | None:
-    if config.positions.kind == "learned":
-        offset = config.positions.offset
-        return LearnedPositions(max_seq_len=config.max_seq_len, size=config.hidden_size, offset=offset)
-    if config.positions.kind == "sinusoidal":
-        return SinusoidalPositions(size=config.hidden_size, theta=config.positions.theta)
-    return None
-
-
-def _relative(config: ModelConfig, *, both_ways: bool) -> RelativePositions | Alibi | None:
-    if config.positions.kind == "alibi":
-        return Alibi(num_heads=config.num_heads)
-    if config.positions.kind != "relative":
-        return None
-    return RelativePositions(
-        num_heads=config.num_heads,
-        num_buckets=config.positions.buckets,
-        distance=config.positions.distance,
-        both_ways=both_ways,
-    )
+    return {"distance": TwoStream}.get(config.positions.kind, Transformer)(config, **parts)
 
 
 def _num_tokens(tokens: Tensor, segments: Tensor | None) -> list[int]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from hanlin.base.config import Config
+
+Task = Literal["classify", "pairs", "label", "answer", "embed", "chat", "write", "translate", "summarise", "infill"]
+"""What a model may be wanted for (choosing.py)."""
 
 
 class RecipeConfig(Config):

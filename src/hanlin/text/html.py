@@ -32,9 +32,14 @@ _UNENDED = (
     "a|area|base|br|col|colgroup|dd|dt|embed|hr|img|input|li|link|meta|option|p|param|rp|rt|"
     "source|tbody|td|tfoot|th|thead|tr|track|wbr"
 )
+LEAST_LINKS, LONGEST_LINK = 8, 40
+"""So many lines in a row that are nothing but links of so few characters are a menu, whatever element they stand in."""
 _TAG = re.compile(rf"<(/?)(?!(?:{_UNENDED})[\s/>])[a-z][^\s/>]*", re.IGNORECASE)
 _PROGRAM = re.compile(r"<pre[\s>]", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>([^<]{1,1000})</title", re.IGNORECASE)
+_LINK = re.compile(r"<a\s[^>]*>(.{1,400}?)</a\s*>", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(r"<[^>]*>")
+_BULLET = re.compile(r"^\s*(?:[•*·–-]|\d{1,3}\.)?\s*")
 _ONLY_CELL = re.compile(r"^\| ?([^|\n]*?) ?\| ?$", re.MULTILINE)
 _BETWEEN_PARAGRAPHS = re.compile(r"\n(?!- |\|)|(?<=\|)\n(?!\|)")
 
@@ -45,11 +50,30 @@ def main_text(page: str) -> str:
     "" where the page has none, or is nested deeper than MAX_DEPTH as no page for people is.
     """
     text = _extracted(page, main_content=True)
+    text = _without_menus(text, page)
     if not text.strip() or not _is_running_text(page):
         return text
     article = _article(page)
     told = _paragraphs(article)
     return told if len(told) >= LEAST_SHARE * len(text) and not is_layout(article) else text
+
+
+def _without_menus(text: str, page: str) -> str:
+    """The text without runs of lines that are links and nothing else, as the cells of old pages hold them; a page of
+    which less would stay than goes is a list of links, and stays as it is."""
+    links = {" ".join(html.unescape(_MARKUP.sub("", found[1])).split()) for found in _LINK.finditer(page)}
+    lines = text.split("\n")
+    menus = set[int]()
+    run: list[int] = []
+    for number, line in enumerate([*lines, "."]):  # the mark ends the last run
+        told = " ".join(_BULLET.sub("", line).split())
+        if told in links and len(told) <= LONGEST_LINK:
+            run.append(number)
+        elif told:
+            menus.update(run if len(run) >= LEAST_LINKS else ())
+            run = []
+    kept = "\n".join(line for number, line in enumerate(lines) if number not in menus)
+    return kept.lstrip("\n") if menus and 2 * len(kept) >= len(text) else text
 
 
 def _is_running_text(page: str) -> bool:

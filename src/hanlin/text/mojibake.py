@@ -39,7 +39,7 @@ MOST_LOST = 0.25
 
 def repaired(text: str) -> tuple[str, int]:
     """Return the text with its wrongly decoded lines put right, and their number."""
-    rules = [rule for gate, rule in _RULES if gate.search(text)]
+    rules = [] if text.isascii() else [rule for gate, rule in _RULES if gate.search(text)]
     if not rules:
         return text, 0
     lines = text.split("\n")

@@ -23,10 +23,11 @@ from hanlin.base.config import leaves
 from hanlin.base.files import read_json, recover, sha256_file
 from hanlin.base.storage import Storage
 from hanlin.text.building.shelf import Shelf, ShelfWriter
-from hanlin.text.clean import normalise
+from hanlin.text.clean import Normalised, normalise
 from hanlin.text.config import CorpusConfig, SourceConfig
 from hanlin.text.document import TWINS, Document, Dropped
 from hanlin.text.files import PACKED, files_of, shown
+from hanlin.text.language import language_of
 from hanlin.text.ledger import (
     KEPT,
     LEAKED,
@@ -44,7 +45,7 @@ from hanlin.text.rules.measures import VERSION as MEASURES
 
 READ_BY = ("sources", "read", "normalise", "privacy")
 """Settings that decide what is read, how it is evened out, and what personal data is left in it."""
-VERSION = 5
+VERSION = 6
 """Raised by hand when the same sources and settings would be read otherwise, or cut into other pieces."""
 READING = "reading.json"
 STORED = (*KEPT, LEDGER, REMOVED, LEAKED)
@@ -172,9 +173,19 @@ def _raws_on(path: Path) -> Iterator[Raw]:
 
 def evened_out(raw: Document, config: CorpusConfig) -> Draft:
     """Return a document after the rules of normalising and of personal data."""
-    even = normalise(raw.text, config.normalise, lang=raw.lang)
+    even, lang = normalise(raw.text, config.normalise, lang=raw.lang), raw.lang
+    if "mojibake" in even.changes and _was_guessed(raw, config):  # nobody could tell the language before
+        lang = language_of(even.text)
+        again = normalise(even.text, config.normalise, lang=lang)  # to the script that is asked for
+        even = Normalised(again.text, {**again.changes, **even.changes})
     text, personal = treated(even.text, config.privacy)
-    return Draft(Document(text, raw.id, raw.source, raw.lang, raw.meta), even.changes, personal)
+    return Draft(Document(text, raw.id, raw.source, lang, raw.meta), even.changes, personal)
+
+
+def _was_guessed(raw: Document, config: CorpusConfig) -> bool:
+    """Whether the language of a document was looked for in its text."""
+    is_named = any(one.language != "auto" for one in config.sources if source_name(one) == raw.source)
+    return raw.lang != "code" and not is_named
 
 
 def set_down(events: Iterator[Event], path: Path) -> Iterator[Draft]:

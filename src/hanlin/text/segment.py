@@ -30,7 +30,7 @@ STEMMERS = {
 }  # fmt: skip
 """Snowball's stemmer of each language."""
 
-_HAN = "㐀-䶿一-鿿豈-﫿\U00020000-\U000323af"
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # escaped: U+F900 normalises to U+8C48
 Span = tuple[int, int]
 
 

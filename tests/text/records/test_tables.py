@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
+from tests.text.formats.made import answer, page, record
 
 from hanlin.base.errors import InputError
 from hanlin.text.document import Dropped
@@ -107,6 +108,23 @@ def test_archives_member_by_member(tmp_path: Path) -> None:
             archive.addfile(info, io.BytesIO(data))
     assert (len(read(packed)[0]), read(packed)[1]) == (5, expected)
     assert looked_at(packed).format == "prompt-response"
+
+
+def test_rows_among_the_answers_of_a_web_archive(tmp_path: Path) -> None:
+    """By their media type, or by the address where the server sent mere bytes; pages and failures hold no rows."""
+    jsonl = gzip.compress(b'{"prompt": "a", "response": "b"}\nnot json\n')
+    answers = {
+        "http://example.org/": answer(page("Nothing to learn from here.").encode()),
+        "http://example.org/export?id=3": answer(CSV, "text/csv; charset=utf-8"),
+        "http://example.org/more.jsonl.gz?raw=1": answer(jsonl, "application/octet-stream"),
+        "http://example.org/gone.csv": answer(CSV, "text/csv", status="404 Not Found"),
+    }
+    data = b"".join(record("response", address, body) for address, body in answers.items())
+    path = tmp_path / "crawl.warc.gz"
+    path.write_bytes(gzip.compress(data))
+    assert (len(read(path)[0]), read(path)[1]) == (3, [("!/2.csv:3", "silent"), ("!/3.jsonl.gz:2", "not_json")])
+    path.write_bytes(gzip.compress(data[:-9]))
+    assert read(path)[1][-1] == (":4-", "records")
 
 
 def test_what_leads_out_of_an_archive_is_named_and_left(tmp_path: Path) -> None:

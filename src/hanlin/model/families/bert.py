@@ -12,8 +12,8 @@ from hanlin.model.config import ModelConfig
 from hanlin.model.families.family import Family, HfConfig, TaskClass, Told
 from hanlin.model.families.rules import Rule, both, qkv_parts
 
-_ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_new", "relu": "relu", "silu": "silu", "relu2": "relu2"}
-_THEIR_ACTIVATIONS = {theirs: ours for ours, theirs in _ACTIVATIONS.items()} | {
+ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_new", "relu": "relu", "silu": "silu", "relu2": "relu2"}
+THEIR_ACTIVATIONS = {theirs: ours for ours, theirs in ACTIVATIONS.items()} | {
     "gelu_pytorch_tanh": "gelu_tanh",
     "swish": "silu",
 }
@@ -75,7 +75,7 @@ def encoder_to_hf(config: ModelConfig) -> dict[str, Any]:
         "num_hidden_layers": config.num_layers,
         "num_attention_heads": config.num_heads,
         "intermediate_size": config.ffn_size,
-        "hidden_act": _ACTIVATIONS[config.mlp.activation],
+        "hidden_act": ACTIVATIONS[config.mlp.activation],
         "hidden_dropout_prob": config.dropout,
         "attention_probs_dropout_prob": config.dropout,
         "max_position_embeddings": config.max_seq_len + config.positions.offset,
@@ -98,7 +98,7 @@ def encoder_from_hf(hf: HfConfig, preset: Mapping[str, Any] = PRESET) -> dict[st
         "max_seq_len": hf.get("max_position_embeddings", 512),
         "dropout": hf.get("hidden_dropout_prob", 0.1),
         "norm": {**preset["norm"], "eps": hf.get("layer_norm_eps", 1e-12)},
-        "mlp": {**preset["mlp"], "activation": _THEIR_ACTIVATIONS.get(theirs, theirs)},
+        "mlp": {**preset["mlp"], "activation": THEIR_ACTIVATIONS.get(theirs, theirs)},
         "embeddings": {"types": hf.get("type_vocab_size", 2), "tied": hf.get("tie_word_embeddings", True)},
     }
 

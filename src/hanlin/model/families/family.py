@@ -93,6 +93,7 @@ class Family:
     copies: tensors that a class holds once more, by the name of the copy. Where a file has both, the copy counts.
     told: what the weight files say of the shape, where config.json does not.
     sized: fields of the preset that follow from the sizes of a model.
+    published: sizes that were published, by their names ("125m").
     marks: settings by which config.json tells it from other families of the same `model_type`.
     tasks: its classes with heads of tasks, by TaskHeadConfig.kind.
     """
@@ -114,6 +115,7 @@ class Family:
     told: tuple[Told, ...] = ()
     model_type: str = ""
     marks: tuple[str, ...] = ()
+    published: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sized: Callable[[Mapping[str, int]], dict[str, Any]] = lambda sizes: {}
     tasks: Mapping[str, TaskClass] = field(default_factory=dict)
 

@@ -47,10 +47,10 @@ def window_fields(hf: Mapping[str, Any], types: Sequence[str], window: int | Non
     kinds = [_KINDS[kind] for kind in types]
     if "sliding" not in kinds:
         return {}
-    return {"window": window, "pattern": _period(kinds)}
+    return {"window": window, "pattern": pattern_of(kinds)}
 
 
-def _period(kinds: list[str]) -> list[str]:
+def pattern_of(kinds: list[str]) -> list[str]:
     """The shortest beginning whose repetition gives all."""
     sizes = range(1, len(kinds) + 1)
     size = next(n for n in sizes if all(kind == kinds[at % n] for at, kind in enumerate(kinds)))

@@ -12,6 +12,7 @@ from hanlin.model.config import ModelConfig, parse_size, shape_for
 from hanlin.model.families import (
     baichuan,
     bert,
+    chatglm,
     chatglm2,
     codegen,
     gemma,
@@ -21,6 +22,8 @@ from hanlin.model.families import (
     glm4,
     gpt1,
     gpt2,
+    gpt3,
+    gpt_neo,
     llama,
     mistral,
     mixtral,
@@ -33,13 +36,14 @@ from hanlin.model.families import (
     roberta,
     t5,
     xlm_roberta,
+    xlnet,
 )
 from hanlin.model.families.family import Family
 
 # In the order in which "auto" tries them; `own` can hold everything, what follows it must be asked for by name.
 _MODULES = (
-    *(llama, mistral, qwen2, qwen3, mixtral, qwen3_moe, gemma, gemma2, gemma3, glm, glm4, chatglm2, baichuan),
-    *(gpt2, gpt1, codegen, bert, roberta, xlm_roberta, t5, mt5, own, original),
+    *(llama, mistral, qwen2, qwen3, mixtral, qwen3_moe, gemma, gemma2, gemma3, glm, glm4, chatglm, chatglm2, baichuan),
+    *(gpt2, gpt1, gpt_neo, codegen, bert, roberta, xlm_roberta, xlnet, t5, mt5, own, original, gpt3),
 )
 FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
 AUTO = "auto"
@@ -77,8 +81,12 @@ def named_family(name: str) -> Family:
 
 
 def preset(family: str, size: str, vocab_size: int) -> dict[str, Any]:
-    """Fields of a ModelConfig of about `size` ("10m") parameters in a family's manner."""
-    fields = {} if family == AUTO else dict(named_family(family).preset)
-    shape: dict[str, Any] = shape_for(parse_size(size), vocab_size, like=fields)
-    shape |= {} if family == AUTO else named_family(family).sized(shape)
+    """Fields of a ModelConfig of about `size` ("10m") parameters in a family's manner, or as published in that size."""
+    if family == AUTO:
+        return {**shape_for(parse_size(size), vocab_size), "family": family, "vocab_size": vocab_size}
+    found = named_family(family)
+    fields = dict(found.preset)
+    shape: dict[str, Any] = dict(found.published.get(size.strip().lower(), {}))
+    shape = shape or shape_for(parse_size(size), vocab_size, like=fields)
+    shape |= found.sized(shape)
     return {**fields, **shape, "family": family, "vocab_size": vocab_size}

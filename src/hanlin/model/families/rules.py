@@ -19,36 +19,42 @@ from hanlin.model.rope import turning_size
 
 Parts = Callable[[ModelConfig], tuple[int, ...]]
 Orders = Callable[[ModelConfig], tuple[Tensor, ...]]
+Shape = Callable[[ModelConfig], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class Place:
     """Where a foreign tensor stands in ours: some rows, which of them is which of theirs, and whether it is turned.
 
-    order: the number of our row for each of theirs, None where they are the same.
+    order: the number of our row for each of theirs, None where they are the same. folded: the foreign tensor's shape
+    where ours, turned or not, holds the same numbers in another.
     """
 
     rows: Tensor
     order: Tensor | None = None
     transposed: bool = False
+    folded: tuple[int, ...] | None = None
 
     @property
     def shape(self) -> torch.Size:
         """Of the foreign tensor."""
-        return self.rows.T.shape if self.transposed else self.rows.shape
+        return torch.Size(self.folded) if self.folded else self._turned(self.rows).shape
 
     def read(self) -> Tensor:
-        """The foreign tensor: a view of ours unless rows change places."""
-        rows = self.rows if self.order is None else self.rows[self.order]
-        return rows.T if self.transposed else rows
+        """The foreign tensor: a view of ours unless rows change places or what is turned is folded."""
+        rows = self._turned(self.rows if self.order is None else self.rows[self.order])
+        return rows.reshape(self.folded) if self.folded else rows
 
     def write(self, found: Tensor) -> None:
         """Take over its numbers."""
-        given = found.T if self.transposed else found
+        given = self._turned(found.reshape(self._turned(self.rows).shape) if self.folded else found)
         if self.order is None:
             self.rows.copy_(given)
         else:
             self.rows[self.order] = given.to(self.rows.dtype)
+
+    def _turned(self, tensor: Tensor) -> Tensor:
+        return tensor.T if self.transposed else tensor
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Rule:
 
     theirs: the foreign tensors that hold it, one below the other (rows).
     parts: rows of each, where there are several. orders: the order of the rows of each (Place).
-    transposed: they are stored as (in, out), not (out, in).
+    transposed: they are stored as (in, out), not (out, in). shape: what they are folded to, each (Place).
     """
 
     ours: str
@@ -65,6 +71,7 @@ class Rule:
     parts: Parts | None = None
     transposed: bool = False
     orders: Orders | None = None
+    shape: Shape | None = None
 
     def match(self, name: str) -> tuple[str, ...] | None:
         """Foreign names of our parameter `name`, or None where the rule is not about it."""
@@ -81,7 +88,8 @@ class Rule:
         """Our parameter as the foreign tensors see it."""
         pieces = [tensor] if self.parts is None else list(tensor.split(self.parts(config)))
         orders = [None] * len(pieces) if self.orders is None else list(self.orders(config))
-        return [Place(piece, order, self.transposed) for piece, order in zip(pieces, orders, strict=True)]
+        folded = None if self.shape is None else self.shape(config)
+        return [Place(piece, order, self.transposed, folded) for piece, order in zip(pieces, orders, strict=True)]
 
 
 def foreign_places(tensors: Mapping[str, Tensor], rules: Sequence[Rule], config: ModelConfig) -> dict[str, Place]:

@@ -4,6 +4,7 @@
     .csv .tsv         with or without header    .txt     a line a row; with tabs throughout, a table
     .parquet .arrow   by text/formats           .xlsx    by text/formats, every sheet with its header
     .zip .tar         each member by its name, .txt and what holds no rows left aside
+    .warc             each answer that holds rows, by its media type or address; pages left aside
 Each also as .gz, .zst, .xz and .bz2. Lines end at line feeds alone: text holds other characters that Python takes for
 line ends. What is packed may unpack to no more than a corpus allows.
 """
@@ -26,6 +27,7 @@ from hanlin.text.formats.archives import BETWEEN, is_archive, members_of
 from hanlin.text.formats.columns import read_arrow, read_parquet
 from hanlin.text.formats.content import Content, Fault, Guard, Item, UnpacksTooMuch
 from hanlin.text.formats.content import Row as TableRow
+from hanlin.text.formats.warc import row_files_of
 from hanlin.text.formats.xlsx import read_xlsx
 from hanlin.text.reasons import reason_text
 
@@ -33,7 +35,9 @@ LINES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt")
 TABLES: Mapping[str, Callable[[Content], Iterator[Item]]] = {
     ".parquet": read_parquet, ".arrow": read_arrow, ".feather": read_arrow, ".xlsx": read_xlsx, ".xlsm": read_xlsx,
 }  # fmt: skip
-KINDS = (*LINES, *TABLES, ".zip", ".tar")
+INSIDE = (*LINES[:-1], *TABLES, ".zip", ".tar")
+"""Kinds of members of an archive that are read: a .txt in one is a note to it more often than rows."""
+KINDS = (*INSIDE, ".txt", ".warc")
 MAX_ROW_BYTES = 64 << 20
 HOLDERS = ("data", "rows", "examples", "records", "items", "train", "数据")
 """Names under which a table holds the list of rows."""
@@ -111,7 +115,7 @@ def _after(place: str) -> str:
 
 def _placed(content: Content, is_header: IsHeader, depth: int) -> Iterator[Numbered]:
     kind = kind_suffix(Path(content.name))
-    if is_archive(content.name):
+    if is_archive(content.name) or kind == ".warc":
         yield from _members(content, is_header, depth)
     elif kind in TABLES:
         yield from map(_of_item, TABLES[kind](content))
@@ -123,11 +127,12 @@ def _members(content: Content, is_header: IsHeader, depth: int) -> Iterator[Numb
     if depth >= content.options.max_archive_depth:
         yield "", Unread(Fault("nested"))
         return
-    for member in members_of(content):
+    is_crawl = kind_suffix(Path(content.name)) == ".warc"
+    for member in row_files_of(content, INSIDE) if is_crawl else members_of(content):
         if isinstance(member, Fault):
             if member.reason != "hidden":  # what systems put into every archive holds no rows
                 yield member.place, Unread(member)
-        elif kind_suffix(Path(member.name)) in KINDS and kind_suffix(Path(member.name)) != ".txt":
+        elif kind_suffix(Path(member.name)) in INSIDE:
             inside = replace(content, path=member.path, name=f"{content.name}{BETWEEN}{member.name}")
             for place, value in _of_content(inside, is_header, depth + 1):
                 yield f"{BETWEEN}{member.name}{place}", value

@@ -1,0 +1,90 @@
+"""A small T5 on short Chinese and English sentences, both ways in one model, beside looking up the nearest sentence.
+
+HANLIN_TEST_DATA=/path/to/data python -m benchmarks.proofs.translation [--minutes 15] [--room FOLDER]
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from benchmarks.proofs.baselines import lookup
+from benchmarks.proofs.measured import Measured, interval, options
+from benchmarks.proofs.rows import Translation, translations
+from benchmarks.proofs.trained import Recipe, Room, pretrained, untrained
+from benchmarks.proofs.tuned import TuneRecipe, written
+
+from hanlin.evaluate.overlap import Cut, bleu, chrf
+
+WHOLE = 15.0
+WAYS: dict[str, Cut] = {"zh-en": "13a", "en-zh": "zh"}
+PREFIXES = {"zh-en": "译成英文：", "en-zh": "Translate into Chinese: "}
+RECIPE = Recipe(
+    vocabulary=6000,
+    shape={"family": "t5", "hidden_size": 256, "num_layers": 3, "num_encoder_layers": 3, "num_heads": 8,
+           "max_seq_len": 128},
+    megabytes={"zh": 5.0, "en": 5.0},
+)  # fmt: skip
+ASKED = 1000
+
+
+def main() -> None:
+    """Measure lookup, the untrained model and the pre-trained one."""
+    given = options("translation", minutes=WHOLE, description=(__doc__ or "").split("\n")[0])
+    result, split = Measured("translation", given.minutes, WHOLE), translations()
+    asked = split.test[: ASKED if given.minutes >= WHOLE else 50]
+    result.note(train=len(split.train), test=len(asked))
+    for way in WAYS:
+        known, answers = sides(split.train, way)
+        told(result, "lookup", way, lookup(known, answers, sides(asked, way)[0]), asked)
+    with tempfile.TemporaryDirectory() as temporary:
+        room = Room(given.room or Path(temporary))
+        own = [text for row in split.train for text in (row.zh, row.en)]
+        bundle, figures = pretrained(
+            room, "t5", "span_corruption", RECIPE, minutes=given.minutes, own=own, seed=given.seed
+        )
+        result.note(parameters=figures["parameters"], t5_tokens=figures["tokens"])
+        for method, start in (("untrained", untrained(room, bundle, seed=given.seed)), ("t5", bundle)):
+            for way, said in translated(start, split.train, asked, given.minutes).items():
+                told(result, method, way, said, asked)
+    result.finish(given.keep)
+
+
+def translated(
+    bundle: Path, train: Sequence[Translation], asked: Sequence[Translation], minutes: float
+) -> dict[str, list[str]]:
+    """Both ways by one model, tuned for as long as it was pre-trained."""
+    prompts, answers = [], []
+    for way, prefix in PREFIXES.items():
+        known, wanted = sides(train, way)
+        prompts += [prefix + text for text in known]
+        answers += wanted
+    wanted_prompts = [PREFIXES[way] + text for way in WAYS for text in sides(asked, way)[0]]
+    said = written(bundle, prompts, answers, wanted_prompts, TuneRecipe(minutes=minutes, rate=1e-3, rows=64), most=48)
+    return {way: said[place * len(asked) : (place + 1) * len(asked)] for place, way in enumerate(WAYS)}
+
+
+def sides(rows: Sequence[Translation], way: str) -> tuple[list[str], list[str]]:
+    """What is read and what is to be written."""
+    read, write = way.split("-")
+    return [getattr(row, read) for row in rows], [getattr(row, write) for row in rows]
+
+
+def told(result: Measured, method: str, way: str, said: Sequence[str], asked: Sequence[Translation]) -> None:
+    """chrF and BLEU with their intervals."""
+    known = [[text] for text in sides(asked, way)[1]]
+
+    def scored(rows: np.ndarray, name: str) -> float:
+        texts, references = [said[place] for place in rows], [known[place] for place in rows]
+        return chrf(texts, references) if name == "chrF" else bleu(texts, references, cut=WAYS[way]).score
+
+    for name in ("chrF", "BLEU"):
+        value = scored(np.arange(len(asked)), name)
+        low, high = interval(lambda rows, name=name: scored(rows, name), len(asked), resamples=100)
+        result.add(name, method, way, value, low, high)
+
+
+if __name__ == "__main__":
+    main()

@@ -134,3 +134,19 @@ def test_what_cannot_write_says_so(tokenizer, lang):
     with pytest.raises(InputError) as error:
         engine_for(wide("prefix"), tokenizer).generate([])
     assert error.value.code == "E601"
+
+
+def test_a_prefix_that_the_tokens_tell_is_remembered_by_each_row(tokenizer):
+    """ChatGLM-6B's layout: rows that come at different times keep their own blank and their own beginning."""
+    positions = {"kind": "rope2d", "start_token": 2, "blank_token": 4, "short_blank_token": 3}
+    model = wide("prefix", positions=positions)
+    prompts = [[5, 6, 3, 7, 2], [8, 4, 9, 10, 11, 2], [12, 3, 2], [13, 2]]
+    params = SamplingParams(max_tokens=7, temperature=0, ignore_eos=True)
+    engine = engine_for(model, tokenizer, max_batch=2, step_tokens=8)
+    together = engine.generate_many(prompts, params)
+    for prompt, answer in zip(prompts, together, strict=True):
+        ids = list(prompt)
+        for _ in range(7):
+            with torch.no_grad():
+                ids.append(int(model(torch.tensor([ids]))[0, -1].argmax()))
+        assert tuple(ids[len(prompt) :]) == answer.ids

@@ -30,7 +30,7 @@ class Beam:
     score: float
 
 
-class _Reader:
+class Reader:
     """What rows have read, and the logits of their next tokens.
 
     start: the token every answer of an encoder-decoder begins with. room: most tokens that will be written.
@@ -120,7 +120,7 @@ def search(
     """
     params = params or BeamParams()
     room = _room_for(model, prompts, params.max_tokens)
-    reader = _Reader(model, prompts, start=start, room=room)
+    reader = Reader(model, prompts, start=start, room=room)
     searches = [_Search(params, room) for _ in prompts]
     going, logits = list(searches), reader.logits
     while going:

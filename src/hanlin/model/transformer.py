@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hanlin.base.errors import RequestTooLong, UsageError
 from hanlin.model.assembly import common_parts, stack_of
+from hanlin.model.attention import CrossAttention
 from hanlin.model.cache import DenseCache, KVCache
 from hanlin.model.config import ModelConfig
 from hanlin.model.copying import install_copying

@@ -41,11 +41,13 @@ if TYPE_CHECKING:
     from hanlin.life.finetune import finetune as finetune
     from hanlin.life.load import Model as Model
     from hanlin.life.load import load as load
+    from hanlin.life.pipeline import pipeline as pipeline
     from hanlin.life.pretrain import pretrain as pretrain
     from hanlin.life.report import Report as Report
     from hanlin.life.run import run as run
     from hanlin.life.score_ngram import score_ngram as score_ngram
     from hanlin.life.score_quality import score_quality as score_quality
+    from hanlin.life.sentiment import SentimentAnalyzer as SentimentAnalyzer
     from hanlin.life.serve import server as server
     from hanlin.life.train_ngram import train_ngram as train_ngram
     from hanlin.life.train_quality import train_quality as train_quality
@@ -77,6 +79,7 @@ _NAMES = {
     "finetune": "hanlin.life.finetune:finetune",
     "infill": "hanlin.life.fill:infill",
     "load": "hanlin.life.load:load",
+    "pipeline": "hanlin.life.pipeline:pipeline",
     "pretrain": "hanlin.life.pretrain:pretrain",
     "run": "hanlin.life.run:run",
     "score": "hanlin.life.asked_texts:score",
@@ -93,6 +96,7 @@ _NAMES = {
     "Extractor": "hanlin.life.classify:QuestionAnswerer",
     "TokenClassifier": "hanlin.life.classify:TokenClassifier",
     "Model": "hanlin.life.load:Model",
+    "SentimentAnalyzer": "hanlin.life.sentiment:SentimentAnalyzer",
     "Report": "hanlin.life.report:Report",
     "Conversation": "hanlin.text.chat:Conversation",
     "Message": "hanlin.text.chat:Message",
@@ -108,6 +112,7 @@ __all__ = [
     "Message",
     "Model",
     "Report",
+    "SentimentAnalyzer",
     "Template",
     "TokenClassifier",
     "Tokenizer",
@@ -130,6 +135,7 @@ __all__ = [
     "finetune",
     "infill",
     "load",
+    "pipeline",
     "pretrain",
     "run",
     "score",

@@ -183,6 +183,14 @@ class Model:
             raise UsageError("life.no_encoder", arch=self.config.arch)
         return logits.float()
 
+    @torch.inference_mode()
+    def states(self, ids: Ids) -> Tensor:
+        """States (B, T, D) in float32 of ids (B, T): the last layer's, of an encoder-decoder its encoder's."""
+        tokens = self._tensor(ids)
+        if isinstance(self.model, EncoderDecoder):
+            return self.model.encode(tokens).states.float()
+        return self.model.hidden(tokens).float()
+
     @property
     def _start(self) -> int:
         """What every answer of an encoder-decoder begins with: the folder's word, else the padding token (T5)."""

@@ -21,6 +21,7 @@ from hanlin.bundle.bundle import Bundle, start_token
 from hanlin.infer.config import SamplingParams
 from hanlin.infer.engine import Engine
 from hanlin.infer.infill import filler_for
+from hanlin.infer.predict import Predictor
 from hanlin.life.config import ServeJob
 from hanlin.life.load import Model
 from hanlin.life.open import open_bundle
@@ -62,7 +63,7 @@ def open_server(job: ServeJob, *, page_info: PageInfo | None = None, progress: P
     listener = listen(job.host, job.port)
     try:
         bundle = open_bundle(job.model, device=job.device)
-        writes = bundle.config.arch != "encoder"
+        writes = bundle.config.arch != "encoder" and bundle.config.head.kind != "none"
         app = build_app(
             warm_engine(bundle, job) if writes else None,
             bundle.tokenizer,  # type: ignore[arg-type]  # open_bundle refuses a bundle without one
@@ -93,11 +94,13 @@ def warm_engine(bundle: Bundle, job: ServeJob) -> Engine:
 
 def abilities_of(model: Model) -> Abilities:
     """What a model can be asked at the API beside chat and completions."""
-    arch = model.config.arch
+    arch, head = model.config.arch, model.config.head
+    labels = head.task.kind == "sequence" and head.task.problem != "value"
     return Abilities(
         embedder=model.embedder,
         filler=filler_for(model.tokenizer, arch),
-        scorer=model.scorer if arch == "decoder" else None,
+        scorer=model.scorer if arch == "decoder" and head.kind != "none" else None,
+        predictor=Predictor(model.model, model.tokenizer) if labels else None,
         reads_first=arch in ("encoder_decoder", "prefix"),
     )
 

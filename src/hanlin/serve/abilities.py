@@ -8,19 +8,22 @@ from typing import Literal
 
 from hanlin.infer.embed import Embedder
 from hanlin.infer.infill import Filler
+from hanlin.infer.predict import Predictor
 from hanlin.infer.score import Scorer
 
-Ability = Literal["chat", "completions", "embeddings", "infilling", "scoring"]
+Ability = Literal["chat", "completions", "embeddings", "infilling", "scoring", "classification"]
 
 
 @dataclass(frozen=True)
 class Abilities:
     """embedder: vectors. filler: completions with a suffix. scorer: echo with logprobs, for models that read from the
-    left. writes: whether it writes at all. reads_first: whether a prompt is read whole, framed, before it writes."""
+    left. predictor: labels of texts. writes: whether it writes at all. reads_first: whether a prompt is read whole,
+    framed, before it writes."""
 
     embedder: Embedder | None = None
     filler: Filler | None = None
     scorer: Scorer | None = None
+    predictor: Predictor | None = None
     writes: bool = True
     reads_first: bool = False
 
@@ -36,3 +39,5 @@ class Abilities:
             yield "scoring"
         if self.embedder is not None:
             yield "embeddings"
+        if self.predictor is not None:
+            yield "classification"

@@ -20,18 +20,26 @@ from hanlin.serve.faults import fault_of
 from hanlin.serve.guard import Guard
 from hanlin.serve.page import PageInfo, load_assets
 from hanlin.serve.prompts import Prompts
-from hanlin.serve.routes import chat, completions, embeddings, health, models, page
-from hanlin.serve.schema import ChatRequest, CompletionRequest, EmbeddingRequest, EngineCompletionRequest, Record
+from hanlin.serve.routes import chat, completions, embeddings, health, models, page, predict
+from hanlin.serve.schema import (
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    EngineCompletionRequest,
+    PredictRequest,
+    Record,
+)
 from hanlin.serve.service import Service
 from hanlin.serve.worker import SilentWriter, Worker, Writer
 from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 
-_ROUTERS = (health.router, models.router, chat.router, completions.router, embeddings.router, page.router)
+_ROUTERS = tuple(one.router for one in (health, models, chat, completions, embeddings, predict, page))
 _BODIES: dict[str, type[Record]] = {
     "/v1/chat/completions": ChatRequest,
     "/v1/completions": CompletionRequest,
     "/v1/embeddings": EmbeddingRequest,
+    "/predict": PredictRequest,
     "/v1/engines/{model}/completions": EngineCompletionRequest,
 }
 

@@ -157,6 +157,32 @@ class EmbeddingList(Reply):
     usage: EmbeddingUsage
 
 
+class PredictLimits(Reply):
+    """How many texts a request may bring, and how many tokens of a text are read at once."""
+
+    texts: int
+    tokens: int
+
+
+class PredictReply(Reply):
+    """POST /predict.
+
+    predictions: a row of probabilities for each text, in the order of `classes`; labels and confidence: the likeliest
+    class of each text and its probability; chosen: all that hold, one but where a text may have several. cut, split:
+    how many texts lost their end, or were read in parts.
+    """
+
+    predictions: list[list[float]]
+    labels: list[str]
+    confidence: list[float]
+    chosen: list[list[str]]
+    classes: list[str]
+    cut: int
+    split: int
+    limits: PredictLimits
+    model: str
+
+
 class ModelCard(Reply):
     """One model that is served, and what it can be asked."""
 

@@ -229,6 +229,18 @@ class EmbeddingRequest(Record):
     )
 
 
+class PredictRequest(Record):
+    """POST /predict."""
+
+    text: Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])] = Field(
+        min_length=1, fail_fast=True, description="One text, or a list of texts."
+    )
+    model: str | None = Field(default=None, description="The one model there is, if at all.")
+    overflow: Literal["error", "cut", "windows"] = Field(
+        default="error", description="A text that is too long: an error, its beginning, or the mean of its parts."
+    )
+
+
 class CompletionRequest(EngineCompletionRequest):
     """POST /v1/completions."""
 

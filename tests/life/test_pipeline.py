@@ -59,7 +59,7 @@ def test_parts_of_texts_and_answers(tmp_path):
     parts = hanlin.pipeline("ner", saved(tmp_path / "a", kind="tokens", labels=("A", "B")))("w1 w2")
     assert {"entity_group", "score", "word", "start", "end"} == set(parts[0])
     assert "w1 w2"[parts[0]["start"] : parts[0]["end"]] == parts[0]["word"]
-    answer = hanlin.pipeline("question-answering", saved(tmp_path / "b", kind="spans", labels=("start", "end")))
+    answer = hanlin.pipeline("question-answering", saved(tmp_path / "b", kind="spans"))
     found = answer(question="w1", context="w2 w3 w4")
     assert set(found) == {"score", "start", "end", "answer"} and 0 <= found["score"] <= 1
     assert len(answer(question=["w1", "w2"], context="w2 w3 w4")) == 2

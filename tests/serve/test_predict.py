@@ -41,9 +41,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(bundle: Path) -> Iterator[httpx.Client]:
-    with server(bundle, port=0, name="tiny", page=False, device="cpu", max_texts=4) as running:
-        with httpx.Client(base_url=running.address, timeout=60, trust_env=False) as found:
-            yield found
+    with (
+        server(bundle, port=0, name="tiny", page=False, device="cpu", max_texts=4) as running,
+        httpx.Client(base_url=running.address, timeout=60, trust_env=False) as found,
+    ):
+        yield found
 
 
 def test_labels_are_those_of_python(client: httpx.Client, bundle: Path) -> None:
@@ -93,8 +95,10 @@ def test_bad_requests_get_one_sentence(client: httpx.Client, body: dict[str, Any
 
 def test_a_decoder_that_labels_is_served_and_does_not_write(tmp_path: Path) -> None:
     folder = labelled(tmp_path, "llama")
-    with server(folder, port=0, name="tiny", page=False, device="cpu") as running:
-        with httpx.Client(base_url=running.address, timeout=60, trust_env=False) as client:
-            assert len(client.post("/predict", json={"text": "w1"}).json()["predictions"][0]) == 3
-            error = fault(client.post("/v1/completions", json={"model": "tiny", "prompt": "w1"}), 400, "E990")
-            assert "classification" in error["message"]
+    with (
+        server(folder, port=0, name="tiny", page=False, device="cpu") as running,
+        httpx.Client(base_url=running.address, timeout=60, trust_env=False) as client,
+    ):
+        assert len(client.post("/predict", json={"text": "w1"}).json()["predictions"][0]) == 3
+        error = fault(client.post("/v1/completions", json={"model": "tiny", "prompt": "w1"}), 400, "E990")
+        assert "classification" in error["message"]

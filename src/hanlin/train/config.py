@@ -15,10 +15,12 @@ from pydantic import BeforeValidator, Field
 from hanlin.base.config import Config
 from hanlin.base.errors import Problem
 from hanlin.base.messages import say
-from hanlin.data.config import MixConfig
+from hanlin.data.config import CorruptionConfig, MixConfig
 from hanlin.text.config import FormatName
 
 Setting = int | float | bool | str
+Table = dict[str, Setting | tuple[str, ...] | dict[str, Setting | tuple[str, ...]]]
+"""Settings of a part of a model, and of a part of that."""
 
 
 class OptimizerConfig(Config):
@@ -141,6 +143,20 @@ class TrainingConfig(Config):
                 )
 
 
+Objective = Literal[
+    "causal", "masked", "masked_next_sentence", "span_corruption", "blank_infilling", "fill_in_the_middle"
+]
+CORRUPTIONS: dict[Objective, tuple[str, ...]] = {
+    "causal": (),
+    "masked": ("share", "whole_words"),
+    "masked_next_sentence": ("share", "whole_words"),
+    "span_corruption": ("share", "mean_span"),
+    "blank_infilling": ("share", "mean_span", "documents"),
+    "fill_in_the_middle": ("rate", "suffix_first", "level"),
+}
+"""Fields of CorruptionConfig that an objective goes by."""
+
+
 class PretrainConfig(TrainingConfig):
     """Train a model from scratch, or on from a bundle, on token shards."""
 
@@ -148,6 +164,14 @@ class PretrainConfig(TrainingConfig):
 
     data: dict[str, float] | tuple[Path, ...] = Field(
         default=(), description="Folders of token shards; as a table, each with its share of the tokens."
+    )
+    objective: Objective = Field(
+        default="causal",
+        description="What is learned: causal, masked, masked_next_sentence, span_corruption, blank_infilling or "
+        "fill_in_the_middle; see docs/objectives.md.",
+    )
+    corruption: CorruptionConfig = Field(
+        default=CorruptionConfig(), description="What the objective hides or turns around."
     )
     mix: MixConfig = Field(default=MixConfig(), description="Shares of the sources, and the order of their documents.")
     validation: tuple[Path, ...] = Field(default=(), description="Folders of token shards to measure on.")
@@ -159,7 +183,7 @@ class PretrainConfig(TrainingConfig):
         examples=["800k", "10m"],
         description="Parameters, as 800k or 10m; auto: by the plan.",
     )
-    model: dict[str, Setting | dict[str, Setting | tuple[str, ...] | dict[str, Setting | tuple[str, ...]]]] = Field(
+    model: dict[str, Setting | Table] = Field(
         default_factory=dict, description="Fields of the model's shape to set by hand; the others follow from size."
     )
     init: Literal["normal", "copying"] = Field(
@@ -171,6 +195,11 @@ class PretrainConfig(TrainingConfig):
         yield from super().problems()
         if self.mix.is_on and isinstance(self.data, dict):
             yield Problem("data", self.data, say("train.rule_shares_twice"), say("train.remedy_shares_twice"))
+        for name, field in CorruptionConfig.model_fields.items():
+            value = getattr(self.corruption, name)
+            if value != field.default and name not in CORRUPTIONS[self.objective]:
+                rule = say("train.rule_idle_corruption", objective=self.objective)
+                yield Problem(f"corruption.{name}", value, rule, say("train.remedy_idle_corruption"))
 
 
 class FinetuneConfig(TrainingConfig):

@@ -147,7 +147,10 @@ class Engine:
 
     def generate_many(self, prompts: Iterable[Sequence[int]], params: SamplingParams | None = None) -> list[Generation]:
         """One answer per prompt, computed together; in the order of the prompts."""
-        requests = [Request(tuple(prompt), params or SamplingParams()) for prompt in prompts]
+        return self.answer_all([Request(tuple(prompt), params or SamplingParams()) for prompt in prompts])
+
+    def answer_all(self, requests: Sequence[Request]) -> list[Generation]:
+        """As `generate_many` for requests that differ in more than their prompts."""
         for request in requests:
             self._check(request)
         streams = [self._open(request) for request in requests]

@@ -34,19 +34,36 @@ class PrefixRunner(TorchRunner):
         return item.count, item.sequence.num_read == 0
 
     def _hidden(self, tokens: Tensor, sequences: Sequence[scheduler.Sequence]) -> Tensor:
-        is_prompt = sequences[0].num_read == 0
-        if not is_prompt and not self._is_told:
+        is_prompt, fills = sequences[0].num_read == 0, any(one.request.blank >= 0 for one in sequences)
+        if not is_prompt and not self._is_told and not fills:
             return super()._hidden(tokens, sequences)
-        cache = self._cache(sequences)
+        cache, places = self._cache(sequences), _places(sequences, tokens) if fills and not self._is_told else None
         if not is_prompt:
-            cache.notes = torch.stack([self._notes[one] for one in sequences])
-            return self._model.hidden(tokens, cache=cache)[:, -1]
-        seen = None if self._is_told else torch.ones_like(tokens, dtype=torch.bool)
-        states = self._model.hidden(tokens, cache=cache, prefix=seen)[:, -1]
+            cache.notes = torch.stack([self._notes[one] for one in sequences]) if self._is_told else None
+            return self._model.hidden(tokens, cache=cache, positions=places)[:, -1]
+        seen = None if self._is_told else _prefix(sequences, tokens)
+        states = self._model.hidden(tokens, cache=cache, prefix=seen, positions=places)[:, -1]
         if cache.notes is not None:
             self._notes = {one: note for one, note in self._notes.items() if one.slot >= 0}
             self._notes |= dict(zip(sequences, cache.notes, strict=True))
         return states
+
+
+def _places(sequences: Sequence[scheduler.Sequence], tokens: Tensor) -> Tensor:
+    """(B, T): what fills a blank stands right behind it, whatever follows the blank."""
+    rows = []
+    for one in sequences:
+        last, blank = len(one.start) - 1, one.request.blank
+        places = range(one.num_read, one.num_read + tokens.shape[1])
+        rows.append([place - last + blank + 1 if blank >= 0 and place >= last else place for place in places])
+    return torch.tensor(rows, device=tokens.device)
+
+
+def _prefix(sequences: Sequence[scheduler.Sequence], tokens: Tensor) -> Tensor:
+    """(B, T) bool: all of a prompt, but for the token that begins what fills a blank."""
+    seen = torch.ones_like(tokens, dtype=torch.bool)
+    seen[[row for row, one in enumerate(sequences) if one.request.blank >= 0], -1] = False
+    return seen
 
 
 class EncodingRunner(TorchRunner):

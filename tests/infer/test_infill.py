@@ -44,7 +44,8 @@ def test_a_decoder_reads_prefix_and_suffix_before_the_middle():
     tokenizer = made(*FIM)
     w = tokenizer.encode
     task = filler_for(tokenizer, "decoder").task(["w1 w2", "w3"])
-    assert task == Task((2, *w("w1 w2"), 4, *w("w3"), 3))
+    begin, _ = tokenizer.around  # as plain texts of such a vocabulary begin
+    assert task == Task((*begin, 2, *w("w1 w2"), 4, *w("w3"), 3))
     assert parts_of(w("w5"), task, tokenizer) == ["w5"]
     with pytest.raises(InputError) as error:
         filler_for(tokenizer, "decoder").task(["w1", "w2", "w3"])
@@ -55,7 +56,9 @@ def test_a_prefix_model_writes_behind_the_masked_text():
     tokenizer = made("[MASK]", "<sop>", "<eop>")
     w = tokenizer.encode
     task = filler_for(tokenizer, "prefix").task(["w1", "w2"])
-    assert task == Task((*w("w1"), 2, *w("w2"), 3), (4,))
+    assert task == Task((*w("w1"), 2, *w("w2"), 3), (4,), blank=1)
+    many = filler_for(tokenizer, "prefix").task(["w1", "w2", "w3"])
+    assert many == Task((*w("w1"), 2, *w("w2"), 2, *w("w3"), 3), (4,), blank=1)
 
 
 def test_blanks_are_found_as_told_or_as_vocabularies_write_them(lang):

@@ -150,3 +150,21 @@ def test_a_prefix_that_the_tokens_tell_is_remembered_by_each_row(tokenizer):
             with torch.no_grad():
                 ids.append(int(model(torch.tensor([ids]))[0, -1].argmax()))
         assert tuple(ids[len(prompt) :]) == answer.ids
+
+
+def test_what_fills_a_blank_stands_behind_it(tokenizer):
+    """As blank infilling trains: the prefix sees itself, what is written counts on from the place of its mask."""
+    model, prompt, blank = wide("prefix"), [5, 6, 2, 7, 8, 9], 2
+    params = SamplingParams(max_tokens=6, temperature=0, ignore_eos=True)
+    plain = Request((11, 12, 13), params)
+    engine = engine_for(model, tokenizer)
+    answer, other = engine.answer_all([Request(tuple(prompt), params, blank=blank), plain])
+    ids, prefix = list(prompt), torch.arange(len(prompt) + 6) < len(prompt) - 1
+    for _ in range(6):
+        row = torch.tensor([ids])
+        places = torch.tensor([[*range(len(prompt) - 1), *range(blank + 1, blank + 2 + len(ids) - len(prompt))]])
+        with torch.no_grad():
+            logits = model(row, positions=places, prefix=prefix[None, : len(ids)])
+        ids.append(int(logits[0, -1].argmax()))
+    assert tuple(ids[len(prompt) :]) == answer.ids
+    assert other.ids == engine_for(model, tokenizer).generate(plain.prompt_ids, params).ids

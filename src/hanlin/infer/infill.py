@@ -3,7 +3,7 @@
 encoder           every blank is one masked token, all guessed at once              BERT
 encoder_decoder   blanks are sentinels; the answer names each before what fills it  T5: <extra_id_0> …
 decoder           one blank: prefix, suffix, then what stands between them          <|fim_prefix|> … (Bavarian 2022)
-prefix            one blank: the text with a mask, then what fills it               GLM: [MASK] … <|bos|>
+    prefix            the text with masks, then what fills one of them, one at a time   GLM: [MASK] … <|bos|>
 """
 
 from __future__ import annotations
@@ -40,11 +40,13 @@ _MARKS = re.compile(r"<extra_id_\d+>|\[[gs]?MASK\]|<mask>")
 
 @dataclass(frozen=True)
 class Task:
-    """What the engine is asked: a prompt, the tokens that end the answer, and the sentinels before each part of it."""
+    """What the engine is asked: a prompt, the tokens that end the answer, the sentinels before each part of it, and the
+    place in the prompt that the answer stands for (Request.blank)."""
 
     prompt: tuple[int, ...]
     stop_ids: tuple[int, ...] = ()
     sentinels: tuple[int, ...] = ()
+    blank: int = -1
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ class Filled:
 
 
 class Filler(Protocol):
-    """How a model that writes is asked to fill blanks."""
+    """How a model that writes is asked to fill blanks. one_by_one: a task fills the first blank only."""
+
+    one_by_one: bool
 
     def task(self, pieces: Sequence[str]) -> Task:
         """What to ask for the blanks between `pieces`. Raises InputError E620 for more blanks than it can fill."""
@@ -65,6 +69,8 @@ class Filler(Protocol):
 
 class Sentinels:
     """T5's way: many blanks at once."""
+
+    one_by_one = False
 
     def __init__(self, tokenizer: Tokenizer, ids: Sequence[int]) -> None:
         self._tokenizer, self._ids = tokenizer, tuple(ids)
@@ -83,6 +89,8 @@ class Sentinels:
 class Middle:
     """Prefix, suffix, middle: one blank in what decoders for code have learned to fill."""
 
+    one_by_one = False
+
     def __init__(self, tokenizer: Tokenizer, marks: Sequence[int]) -> None:
         self._tokenizer, self._marks, self._ends = tokenizer, marks, _ends(tokenizer)
 
@@ -91,11 +99,14 @@ class Middle:
         _check_number(len(pieces) - 1, 1)
         before, after = (self._tokenizer.encode(piece) for piece in pieces)
         prefix, suffix, middle = self._marks
-        return Task((prefix, *before, suffix, *after, middle), self._ends)
+        begin, _ = self._tokenizer.around
+        return Task((*begin, prefix, *before, suffix, *after, middle), self._ends)
 
 
 class Piece:
     """GLM's way: a masked text, and behind it what the mask stands for."""
+
+    one_by_one = True
 
     def __init__(self, tokenizer: Tokenizer, mask: int) -> None:
         self._tokenizer, self._mask, self._ends = tokenizer, mask, _ends(tokenizer)
@@ -104,9 +115,9 @@ class Piece:
 
     def task(self, pieces: Sequence[str]) -> Task:
         """See Filler."""
-        _check_number(len(pieces) - 1, 1)
-        before, after = (self._tokenizer.encode(piece) for piece in pieces)
-        return Task((*before, self._mask, *after, self._start), self._ends)
+        before, *after = (self._tokenizer.encode(piece) for piece in pieces)
+        masked = [id for ids in after for id in (self._mask, *ids)]
+        return Task((*before, *masked, self._start), self._ends, blank=len(before))
 
 
 def filler_for(tokenizer: Tokenizer, arch: str) -> Filler | None:
@@ -150,7 +161,7 @@ def parts_of(ids: Sequence[int], task: Task, tokenizer: Tokenizer) -> list[str]:
     return [tokenizer.decode(found.get(sentinel, ())).strip() for sentinel in task.sentinels]
 
 
-def filled(pieces: Sequence[str], parts: Sequence[str], *, is_whole: bool = True) -> Filled:
+def filled(pieces: Sequence[str], parts: Sequence[str], is_whole: bool = True) -> Filled:
     """The text with its blanks filled."""
     text = "".join(text for pair in zip_longest(pieces, parts, fillvalue="") for text in pair)
     return Filled(text, tuple(parts), is_whole)

@@ -22,9 +22,9 @@ from hanlin.infer.beams import search as find_beams
 from hanlin.infer.config import BeamParams, EngineConfig, SamplingParams
 from hanlin.infer.embed import Embedder, Guess, Overflow, Vectors, fill_blanks, fill_mask
 from hanlin.infer.engine import Engine
-from hanlin.infer.infill import BLANK, Filled, filled, filler_for, no_filler, parts_of, pieces_of
+from hanlin.infer.infill import BLANK, Filled, Task, filled, filler_for, no_filler, parts_of, pieces_of
 from hanlin.infer.predict import Predictions
-from hanlin.infer.request import Generation, Token
+from hanlin.infer.request import Generation, Request, Token
 from hanlin.infer.score import Score, Scorer
 from hanlin.life.classify import Classifier
 from hanlin.life.open import open_bundle
@@ -153,11 +153,22 @@ class Model:
         filler = filler_for(self.tokenizer, self.config.arch)
         if filler is None:
             raise no_filler(self.config.arch)
-        task = filler.task(pieces)
         params = SamplingParams(**{"temperature": 0.0, **sampling})
+        if not filler.one_by_one:
+            return filled(pieces, *self._fill(filler.task(pieces), params))
+        left, parts, is_whole = list(pieces), [], True
+        while len(left) > 1:
+            (part,), whole = self._fill(filler.task(left), params)
+            left[:2] = [left[0] + part + left[1]]
+            parts.append(part)
+            is_whole = is_whole and whole
+        return Filled(left[0], tuple(parts), is_whole)
+
+    def _fill(self, task: Task, params: SamplingParams) -> tuple[list[str], bool]:
+        """What fills the blanks of a task, and whether the answer came to its own end."""
         params = params.replaced(stop_ids=(*task.stop_ids, *params.stop_ids))
-        answer = self.engine.generate(task.prompt, params)
-        return filled(pieces, parts_of(answer.ids, task, self.tokenizer), is_whole=answer.finish_reason == "stop")
+        (answer,) = self.engine.answer_all([Request(task.prompt, params, blank=task.blank)])
+        return parts_of(answer.ids, task, self.tokenizer), answer.finish_reason == "stop"
 
     def beams(self, text: str, **search: Any) -> list[Found]:
         """The best texts that a model writes for `text`, best first.

@@ -112,13 +112,13 @@ def service_of(request: Request) -> Service:
     return cast(Service, request.app.state.service)
 
 
-def orders(prompt_ids: Sequence[int], params: SamplingParams | None, count: int) -> list[Order]:
+def orders(prompt_ids: Sequence[int], params: SamplingParams | None, count: int, *, blank: int = -1) -> list[Order]:
     """`count` answers to one prompt. The first has the request's seed, the others seeds that follow from it."""
     if params is None or params.seed is None:
-        return [Order(prompt_ids, params)] * count
+        return [Order(prompt_ids, params, blank)] * count
     seeds = Seeds(params.seed)
     others = (params.replaced(seed=seeds.derive(f"choice/{number}")) for number in range(1, count))
-    return [Order(prompt_ids, one) for one in (params, *others)]
+    return [Order(prompt_ids, one, blank) for one in (params, *others)]
 
 
 async def gathered(answers: Answers, request: Request) -> list[Generation]:

@@ -82,6 +82,7 @@ class Order:
 
     prompt_ids: Sequence[int]
     params: SamplingParams | None
+    blank: int = -1
 
 
 class Answers:
@@ -176,7 +177,7 @@ class Worker:
         if order.params is None:
             answers.put([Finish(request_id, "length", len(order.prompt_ids), 0)])
             return
-        self.engine.submit(Request(tuple(order.prompt_ids), order.params, request_id))
+        self.engine.submit(Request(tuple(order.prompt_ids), order.params, request_id, order.blank))
 
     def _admit(self, count: int) -> None:
         self.check_ready()

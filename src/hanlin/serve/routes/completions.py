@@ -89,7 +89,7 @@ def _orders(service: Service, record: EngineCompletionRequest, task: Task) -> li
         param="prompt",
         stop_ids=task.stop_ids,
     )
-    return orders(task.prompt, params, record.num_tries)
+    return orders(task.prompt, params, record.num_tries, blank=task.blank)
 
 
 class CompletionScript:

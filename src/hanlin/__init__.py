@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hanlin.life.choose import choose_model as choose_model
     from hanlin.life.classify import Classifier as Classifier
     from hanlin.life.classify import QuestionAnswerer as Extractor
+    from hanlin.life.classify import SentenceEmbedder as Embedder
     from hanlin.life.classify import TokenClassifier as TokenClassifier
     from hanlin.life.collect import collect_data as collect_data
     from hanlin.life.compare_tokenizers import compare_tokenizers as compare_tokenizers
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
     from hanlin.life.score_quality import score_quality as score_quality
     from hanlin.life.sentiment import SentimentAnalyzer as SentimentAnalyzer
     from hanlin.life.serve import server as server
+    from hanlin.life.task import evaluate_task as evaluate_task
+    from hanlin.life.task import predict_task as predict_task
+    from hanlin.life.task import train_task as train_task
     from hanlin.life.train_ngram import train_ngram as train_ngram
     from hanlin.life.train_quality import train_quality as train_quality
     from hanlin.life.train_tokenizer import train_tokenizer as train_tokenizer
@@ -76,10 +80,12 @@ _NAMES = {
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
     "eval": "hanlin.life.evaluate:evaluate",
     "fill_mask": "hanlin.life.fill:fill_mask",
+    "evaluate_task": "hanlin.life.task:evaluate_task",
     "finetune": "hanlin.life.finetune:finetune",
     "infill": "hanlin.life.fill:infill",
     "load": "hanlin.life.load:load",
     "pipeline": "hanlin.life.pipeline:pipeline",
+    "predict_task": "hanlin.life.task:predict_task",
     "pretrain": "hanlin.life.pretrain:pretrain",
     "run": "hanlin.life.run:run",
     "score": "hanlin.life.asked_texts:score",
@@ -89,10 +95,12 @@ _NAMES = {
     "server": "hanlin.life.serve:server",
     "train_ngram": "hanlin.life.train_ngram:train_ngram",
     "train_quality": "hanlin.life.train_quality:train_quality",
+    "train_task": "hanlin.life.task:train_task",
     "train_tokenizer": "hanlin.life.train_tokenizer:train_tokenizer",
     "word_statistics": "hanlin.life.word_statistics:word_statistics",
     "Chatbot": "hanlin.life.chatbot:Chatbot",
     "Classifier": "hanlin.life.classify:Classifier",
+    "Embedder": "hanlin.life.classify:SentenceEmbedder",
     "Extractor": "hanlin.life.classify:QuestionAnswerer",
     "TokenClassifier": "hanlin.life.classify:TokenClassifier",
     "Model": "hanlin.life.load:Model",
@@ -108,6 +116,7 @@ __all__ = [
     "Chatbot",
     "Classifier",
     "Conversation",
+    "Embedder",
     "Extractor",
     "Message",
     "Model",
@@ -131,11 +140,13 @@ __all__ = [
     "doctor",
     "embed",
     "eval",
+    "evaluate_task",
     "fill_mask",
     "finetune",
     "infill",
     "load",
     "pipeline",
+    "predict_task",
     "pretrain",
     "run",
     "score",
@@ -144,6 +155,7 @@ __all__ = [
     "server",
     "train_ngram",
     "train_quality",
+    "train_task",
     "train_tokenizer",
     "word_statistics",
 ]

@@ -93,7 +93,7 @@ def test_without_a_model_or_a_task_a_sentence_helps(lang):
         assert error.value.code == "E887" and "hanlin " in str(error.value)
     with pytest.raises(UsageError) as unknown:
         hanlin.pipeline("depth-estimation", "there")
-    assert unknown.value.code == "E885" and "fill-mask" in str(unknown.value)
+    assert unknown.value.code == "E896" and "fill-mask" in str(unknown.value)
 
 
 def test_two_labels_say_neutral_only_where_they_are_unsure(two):
@@ -118,6 +118,6 @@ def test_three_labels_decide_themselves_and_others_must_be_told(tmp_path, lang):
     stars = saved(tmp_path / "stars", kind="sequence", labels=("0", "1"))
     with pytest.raises(InputError) as error:
         hanlin.SentimentAnalyzer(stars)
-    assert error.value.code == "E886" and "0, 1" in str(error.value)
+    assert error.value.code == "E897" and "0, 1" in str(error.value)
     told = hanlin.SentimentAnalyzer(stars, labels={"0": "negative", "1": "positive"})
     assert told.analyze_sentiment("w1")["sentiment"] in ("negative", "neutral", "positive")

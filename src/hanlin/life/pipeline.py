@@ -26,7 +26,7 @@ Texts = str | Sequence[str]
 def pipeline(task: str, model: str | Path = "", *, device: str = "auto") -> Callable[..., Any]:
     """What does `task` with a model: `pipeline("sentiment-analysis", "runs/…")("很好看")` -> [{"label", "score"}].
 
-    Raises UsageError E885 for an unknown task, InputError E887 without a model, which says how to make one, UsageError
+    Raises UsageError E896 for an unknown task, InputError E887 without a model, which says how to make one, UsageError
     E615 for a model that was fine-tuned for something else, BundleError.
     """
     name = SAME.get(task, task)

@@ -27,7 +27,7 @@ class SentimentAnalyzer:
     A model of three labels decides itself. One of two has never seen a neutral text: it says neutral only where neither
     label reaches `neutral_below`, and gives it no probability of its own; 0.5 and less switches that off.
     labels: which sentiment each label means, where its name does not say so ({"1": "positive", "0": "negative"}).
-    Raises UsageError E615 for a model of another task, InputError E886 for labels that name no sentiment.
+    Raises UsageError E615 for a model of another task, InputError E897 for labels that name no sentiment.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class SentimentAnalyzer:
 
 
 def _columns(labels: Sequence[str], said: Mapping[str, str]) -> dict[str, str]:
-    """Which sentiment each label means. Raises InputError E886 unless all say one, negative and positive among them."""
+    """Which sentiment each label means. Raises InputError E897 unless all say one, negative and positive among them."""
     known = {name: sentiment for sentiment, names in NAMES.items() for name in names}
     found = {label: said.get(label, known.get(label.lower(), "")) for label in labels}
     meant = set(found.values())

@@ -10,6 +10,7 @@ from hanlin.base.errors import UsageError
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.bundle.bundle import Bundle, annotate_bundle, read_info
+from hanlin.bundle.sentence import read_sentence
 from hanlin.evaluate.report import write_card
 from hanlin.life.classify import opened
 from hanlin.life.judge_task import judge, judge_task
@@ -95,7 +96,7 @@ def task_of(bundle: Bundle) -> TaskName:
     kinds: Mapping[str, TaskName] = {"tokens": "tokens", "spans": "qa"}
     if task.kind in kinds:
         return kinds[task.kind]
-    if bundle.info.resolved.get("task") == "embedding":
+    if read_sentence(bundle.path) is not None:
         return "embedding"
     raise UsageError("life.no_task", path=bundle.path)
 

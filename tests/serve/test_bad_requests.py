@@ -143,7 +143,6 @@ def test_conversations_that_cannot_be_are_refused(live: Live, messages: Any, cod
         {"chat_template": "{{ 1 }}"},
         {"chat_template_kwargs": {"a": 1}},
         {"min_tokens": 3},
-        {"stop_token_ids": ["a"]},
         {"bad_words": ["a"]},
         {"allowed_token_ids": [3]},
     ],

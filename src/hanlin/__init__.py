@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from hanlin.life.fill import fill_mask as fill_mask
     from hanlin.life.fill import infill as infill
     from hanlin.life.finetune import finetune as finetune
+    from hanlin.life.inspect import inspect as inspect
     from hanlin.life.load import Model as Model
     from hanlin.life.load import load as load
     from hanlin.life.pipeline import pipeline as pipeline
@@ -83,6 +84,7 @@ _NAMES = {
     "evaluate_task": "hanlin.life.task:evaluate_task",
     "finetune": "hanlin.life.finetune:finetune",
     "infill": "hanlin.life.fill:infill",
+    "inspect": "hanlin.life.inspect:inspect",
     "load": "hanlin.life.load:load",
     "pipeline": "hanlin.life.pipeline:pipeline",
     "predict_task": "hanlin.life.task:predict_task",
@@ -144,6 +146,7 @@ __all__ = [
     "fill_mask",
     "finetune",
     "infill",
+    "inspect",
     "load",
     "pipeline",
     "predict_task",

@@ -62,7 +62,7 @@ def open_server(job: ServeJob, *, page_info: PageInfo | None = None, progress: P
     progress = progress or Progress("none")
     listener = listen(job.host, job.port)
     try:
-        bundle = open_bundle(job.model, device=job.device)
+        bundle = open_bundle(job.model, device=job.device, pickles=job.pickles)
         writes = bundle.config.arch != "encoder" and bundle.config.head.kind != "none"
         app = build_app(
             warm_engine(bundle, job) if writes else None,

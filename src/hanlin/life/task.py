@@ -14,8 +14,7 @@ from hanlin.bundle.sentence import read_sentence
 from hanlin.evaluate.report import write_card
 from hanlin.life.classify import opened
 from hanlin.life.judge_task import judge, judge_task
-from hanlin.life.open import open_bundle
-from hanlin.life.places import find_bundle
+from hanlin.life.open import find_model, open_bundle
 from hanlin.life.predict_file import beside, read_texts, write_rows
 from hanlin.life.pretrain import plan_as_report, training_report
 from hanlin.life.report import Report, Table
@@ -33,7 +32,7 @@ def train_task(
     bars on the rows kept out. Raises ConfigError, InputError, RequestTooLong, BundleError, MachineError."""
     job, progress = settled(TaskConfig, config, settings, first="from_bundle").value, progress or Progress("none")
     if job.from_bundle is not None:
-        job = job.replaced(from_bundle=find_bundle(job.from_bundle))
+        job = job.replaced(from_bundle=find_model(job.from_bundle))
     if dry_run and job.from_bundle is not None:
         material = stage.prepare(job, progress)
         return plan_as_report("task train", material.plan, material.model.config.num_parameters())

@@ -24,6 +24,40 @@ class ShardConfig(Config):
     )
 
 
+class CorruptionConfig(Config):
+    """What objectives other than the causal one do to a text. Only the settings of the chosen objective count."""
+
+    share: float = Field(
+        default=0.15,
+        gt=0,
+        le=0.9,
+        description="Share of the tokens that is hidden (masked, masked_next_sentence, span_corruption, "
+        "blank_infilling).",
+    )
+    whole_words: bool = Field(
+        default=True, description="Hide all tokens of a word together (masked, masked_next_sentence)."
+    )
+    mean_span: float = Field(
+        default=3.0, ge=1, le=100, description="Mean tokens of a hidden span (span_corruption, blank_infilling)."
+    )
+    one_in: int = Field(
+        default=6,
+        ge=2,
+        le=1000,
+        description="One token of so many is guessed, the last of a random order (permutation).",
+    )
+    documents: float = Field(
+        default=0.5, ge=0, le=1, description="Share of texts of which the whole end is to be written (blank_infilling)."
+    )
+    rate: float = Field(default=0.5, ge=0, le=1, description="Share of texts turned around (fill_in_the_middle).")
+    suffix_first: float = Field(
+        default=0.5, ge=0, le=1, description="Share of those that begin with their suffix (fill_in_the_middle)."
+    )
+    level: Literal["character", "token"] = Field(
+        default="character", description="Where a text is cut: between characters or tokens (fill_in_the_middle)."
+    )
+
+
 class SharesConfig(Config):
     """Shares of the tokens, by weight or by size."""
 

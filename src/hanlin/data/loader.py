@@ -15,6 +15,7 @@ from typing import Any
 from hanlin.base.errors import InputError
 from hanlin.base.seeds import Seeds
 from hanlin.data.batches import RowPiece, TokenBatch, collate
+from hanlin.data.forms.parts import Form, parts_of
 from hanlin.data.mixture import Mixture, Phase, WeightedSource, shuffled
 from hanlin.data.packing import best_fit
 from hanlin.data.sources import digest
@@ -57,10 +58,13 @@ class Loader:
         pad: int = 0,
         phases: Sequence[Phase] = (),
         ends_with_limited: bool = True,
+        form: Form | None = None,
         rank: int = 0,
         world: int = 1,
     ) -> None:
+        """With a `form` the sources are Parts made for it, and it lays out the rows; without one they are causal."""
         assert 0 <= rank < world, (rank, world)
+        self.form = form
         self.rows, self.seq_len, self.pad, self.rank, self.world = rows, seq_len, pad, rank, world
         self.mixture = Mixture(sources, seed=seed, phases=phases, ends_with_limited=ends_with_limited)
         self.packed = Packed(by_source=[0] * len(self.mixture.sources))
@@ -78,17 +82,29 @@ class Loader:
     def next_batch(self) -> TokenBatch | None:
         """The next `rows` rows; None when the stream has ended."""
         taken: list[list[RowPiece]] = []
+        keys: list[int] = []
         wanted = self.rows * self.world
         while len(taken) < wanted and self._has_row():
-            until = self._next_row + wanted - len(taken)
+            until = min(self._next_row + wanted - len(taken), len(self._planned))
             taken += self._planned[self._next_row : until]
-            self._next_row = min(until, len(self._planned))
+            keys += [self._key(row) for row in range(self._next_row, until)]
+            self._next_row = until
         if not taken:
             return None
         self._count(taken)
-        empty: list[list[RowPiece]] = [[] for _ in range(wanted - len(taken))]
-        mine = [*taken, *empty][self.rank * self.rows : (self.rank + 1) * self.rows]
-        return collate(mine, self.mixture.sources, seq_len=self.seq_len, pad=self.pad)
+        missing = wanted - len(taken)
+        empty: list[list[RowPiece]] = [[] for _ in range(missing)]
+        mine = slice(self.rank * self.rows, (self.rank + 1) * self.rows)
+        return self._collate([*taken, *empty][mine], [*keys, *[0] * missing][mine])
+
+    def _collate(self, rows: Sequence[Sequence[RowPiece]], keys: Sequence[int]) -> TokenBatch:
+        if self.form is None:
+            return collate(rows, self.mixture.sources, seq_len=self.seq_len, pad=self.pad)
+        return self.form.batch(parts_of(rows, self.mixture.sources, keys), seq_len=self.seq_len)
+
+    def _key(self, row: int) -> int:
+        """Seed of what is drawn for a row of this window: the stream's place alone decides it."""
+        return self._seeds.derive(f"row {row} of window {self._window}") if self.form is not None else 0
 
     def _count(self, taken: Sequence[Sequence[RowPiece]]) -> None:
         self.packed.capacity += len(taken) * self.seq_len

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from hanlin.data.forms.parts import Form, Parts
 from hanlin.data.mixture import Phase
 from hanlin.data.shards import ShardSet
 from hanlin.data.sources import Concatenation, Selection, ShardSource, Source
@@ -37,6 +38,12 @@ class Named:
     @property
     def positions(self) -> int:
         return int(self.source.lengths.sum())
+
+    def formed(self, form: Form, seq_len: int) -> Named:
+        """The same documents in the parts that a form makes of them."""
+        parts = Parts(self.source, form, seq_len=seq_len)
+        scores = None if self.scores is None else self.scores[parts.documents]
+        return Named(parts, scores, None if self.groups is None else self.groups[parts.documents])
 
     def levels(self, number: int) -> Levels | None:
         """Levels of equal positions, by score within each language."""

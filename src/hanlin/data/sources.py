@@ -82,8 +82,13 @@ class Concatenation:
         self._starts = np.cumsum([0, *(len(source.lengths) for source in sources)])
 
     def slice(self, document: int, start: int, length: int) -> tuple[Ids, Ids]:
+        source, number = self.locate(document)
+        return source.slice(number, start, length)
+
+    def locate(self, document: int) -> tuple[Source, int]:
+        """The source that holds a document, and its number there."""
         which = int(np.searchsorted(self._starts, document, side="right")) - 1
-        return self.sources[which].slice(document - int(self._starts[which]), start, length)
+        return self.sources[which], document - int(self._starts[which])
 
 
 def digest(parts: Iterable[str | bytes]) -> str:

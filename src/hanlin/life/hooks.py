@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from hanlin.infer.config import EngineConfig, SamplingParams
+from hanlin.infer.embed import fill_mask
 from hanlin.infer.engine import Engine
+from hanlin.infer.writing import write
 from hanlin.life.measure import HeldOut, score_languages
 from hanlin.model.transformer import Transformer
 from hanlin.text.chat import Conversation, Message, Template
 from hanlin.text.tokenizer import Tokenizer
+from hanlin.train.config import Objective
 from hanlin.train.loop import Hooks
 
 SAMPLE_TOKENS = 40
 BATCH = 4096  # positions of a forward pass
 TEXTS = ("从前", "Once there was", "def ")
+GAPS_TO_FILL = ("从前有一[MASK]人。", "The man went to the [MASK].", "春天来[MASK]，花都开了。")
+GAPS_TO_WRITE = ("从前有一<extra_id_0>人，他<extra_id_1>。", "The man went <extra_id_0> the house and <extra_id_1>.")
 QUESTIONS = ("你好", "Who are you?", "3加5等于几？")
 
 
@@ -35,6 +40,36 @@ def writing_hooks(
         return {f"bits_per_byte_{lang}": score.bits_per_byte for lang, score in scores.items()}
 
     return Hooks(evaluate=evaluate if text else None, sample=sample)
+
+
+def filling_hooks(tokenizer: Tokenizer, objective: Objective) -> Hooks:
+    """Let a model that is no decoder do what it learns: fill masks, restore spans, go on with a text it has read.
+
+    No bits per byte: such a model gives no probability of a whole text. The masked share told right stands for them.
+    """
+
+    def sample(model: Transformer) -> Iterable[tuple[str, str]]:
+        if model.config.arch == "encoder":
+            return [(text, _guessed(model, tokenizer, text)) for text in _gaps(tokenizer)]
+        texts = GAPS_TO_WRITE if objective == "span_corruption" else TEXTS
+        prompts = [tokenizer.frame(tokenizer.encode_template(text)) for text in texts]
+        params = SamplingParams(max_tokens=SAMPLE_TOKENS, temperature=0.0)
+        said = write(model, tokenizer, prompts, params, start=tokenizer.special.pad)
+        return [(text, tokenizer.decode(one.ids, skip_special=False)) for text, one in zip(texts, said, strict=True)]
+
+    return Hooks(sample=sample)
+
+
+def _gaps(tokenizer: Tokenizer) -> list[str]:
+    mask = tokenizer.special.mask
+    assert mask is not None, "the vocabulary is checked before the first step"
+    return [text.replace("[MASK]", tokenizer.decode([mask], skip_special=False)) for text in GAPS_TO_FILL]
+
+
+def _guessed(model: Transformer, tokenizer: Tokenizer, text: str) -> str:
+    """The likeliest tokens of every mask with their probabilities."""
+    masks = fill_mask(model, tokenizer, text, top=3)
+    return "; ".join(", ".join(f"{guess.token} {guess.probability:.0%}" for guess in guesses) for guesses in masks)
 
 
 def answering_hooks(tokenizer: Tokenizer, template: Template, questions: Sequence[str] = QUESTIONS) -> Hooks:

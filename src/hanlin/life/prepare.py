@@ -25,6 +25,7 @@ from hanlin.recipe.recipe import Recipe
 from hanlin.text.config import CorpusConfig, TokenizerConfig
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import PretrainConfig
+from hanlin.train.kinds import KINDS
 from hanlin.train.plan import suggest_vocabulary
 
 BYTES_PER_TOKEN = 3.5
@@ -148,16 +149,19 @@ def is_corpus(path: Path) -> bool:
 def prepare_text(paths: list[str], job: PretrainConfig, progress: Progress) -> Prepared:
     """Shards of plain text or of a built corpus, with the tokenizer that was given, the parent's, or a new one.
 
-    They lie under `runs/text-…`, one for each set of files, so that the next run on them begins at once.
+    They lie under `runs/text-…`, one for each set of files and purpose of the vocabulary, so that the next run on them
+    begins at once.
     Raises ConfigError, InputError.
     """
     files = list(input_files(paths))
     size = text_bytes(files)
-    home = job.runs / f"text-{sha256_bytes(repr(sorted(map(str, files))).encode())[:8]}"
+    purpose = KINDS[job.objective].purpose
+    suffix = "" if purpose == "text" else f"-{purpose}"  # another vocabulary, beside those of earlier runs
+    home = job.runs / f"text-{sha256_bytes(repr(sorted(map(str, files))).encode())[:8]}{suffix}"
     given = job.tokenizer or job.from_bundle
     sections: dict[str, dict[str, Any]] = {
         "corpus": {"sources": [str(path) for path in paths], **cut_for(files, size)},
-        "tokenizer": {"vocab_size": suggest_vocabulary(size)},
+        "tokenizer": {"vocab_size": suggest_vocabulary(size), "purpose": purpose},
     }
     recipe = Recipe(Path(home.name), RecipeConfig(seed=job.seed), sections)
     stages = list(TEXT_STAGES)

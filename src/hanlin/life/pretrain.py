@@ -10,7 +10,7 @@ from hanlin.base.errors import UsageError
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text, value_text
 from hanlin.life.held_out import decoded
-from hanlin.life.hooks import writing_hooks
+from hanlin.life.hooks import filling_hooks, writing_hooks
 from hanlin.life.measure import CURVE_BYTES, held_out
 from hanlin.life.places import find_bundle
 from hanlin.life.prepare import BYTES_PER_TOKEN, is_shards, prepare_text, text_bytes
@@ -20,6 +20,7 @@ from hanlin.recipe.cache import input_files
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train import pretrain as training
 from hanlin.train.config import PretrainConfig
+from hanlin.train.kinds import KINDS
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.plan import Plan
 from hanlin.train.session import stored_config
@@ -44,8 +45,18 @@ def pretrain(
         return plan_report(job)
     job = with_shards(job, progress)
     result = training.pretrain(job, hooks=_hooks(job), progress=progress)
-    steps = (f'hanlin ask {result.path} "…"', f"hanlin finetune {result.path} conversations.jsonl")
-    return training_report("pretrain", result, next_steps=steps)
+    return training_report("pretrain", result, next_steps=next_steps(job, result.path))
+
+
+def next_steps(job: PretrainConfig, run: Path) -> tuple[str, ...]:
+    """What a model of this shape is good for."""
+    archs = KINDS[job.objective].archs
+    if "decoder" in archs:
+        return f'hanlin ask {run} "…"', f"hanlin finetune {run} conversations.jsonl"
+    call = f"hanlin.load({str(run)!r})"
+    return (
+        (f'{call}.fill_mask("… [MASK] …")', f'{call}.embed("…")') if "encoder" in archs else (f'{call}.generate("…")',)
+    )
 
 
 def with_shards(job: PretrainConfig, progress: Progress) -> PretrainConfig:
@@ -70,6 +81,8 @@ def _hooks(job: PretrainConfig) -> Hooks:
     if folder is None:
         return Hooks()
     tokenizer = Tokenizer.load(folder)
+    if settings.objective not in ("causal", "fill_in_the_middle"):
+        return filling_hooks(tokenizer, settings.objective)
     documents = (one for path in settings.validation if is_shards(path) for one in decoded(path, tokenizer))
     return writing_hooks(tokenizer, held_out(documents, CURVE_BYTES))
 

@@ -53,10 +53,10 @@ def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, scale: float, dro
     """softmax(q k^T * scale) v where the layout allows. q (B, T, H, E), k and v (B, S, K, E) -> (B, T, H, E)."""
     if layout.bias is not None:
         return _attend_biased(q, k, v, layout.bias, scale=scale, dropout=dropout)
-    ranged = dropout == 0 and (layout.causal or layout.segments is not None)
+    ranged = dropout == 0 and (layout.causal or layout.both_ways or layout.segments is not None)
     if ranged and kernels.usable(q, k, v):
         return kernels.attend(q, k, v, *layout.reach, scale=scale)
-    if ranged and blockwise.fits(q):
+    if ranged and not layout.both_ways and blockwise.fits(q):
         return blockwise.attend(q, k, v, layout.blocks(q.dtype), scale=scale)
     if q.shape[1] == 1 and dropout == 0:
         return _attend_one(q, k, v, layout.mask, scale)

@@ -48,6 +48,7 @@ class Layout:
     kinds: (B, S) kinds of the keys, where attention asks whether two are of one kind (distances.py).
     asking: (B, T - S) which keys are guessed: queries behind the last key (streams.py).
     distances: what attention knows of the distances from queries to keys (distances.py).
+    both_ways: every token sees the whole of its own document, or of its row without segments.
     """
 
     positions: Tensor
@@ -62,12 +63,15 @@ class Layout:
     kinds: Tensor | None = None
     asking: Tensor | None = None
     distances: Between | None = None
+    both_ways: bool = False
     _blocks: dict[torch.dtype, list[Block]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def mask(self) -> Tensor | None:
         """(B or 1, 1, T, S) bool, True = may look; None where `causal`, or where all may look at all."""
-        return self.slots if self.segments is None else packed_mask(self.segments, self.window)
+        if self.segments is None:
+            return self.slots
+        return same_document(self.segments) if self.both_ways else packed_mask(self.segments, self.window)
 
     @property
     def whole_mask(self) -> Tensor | None:
@@ -84,12 +88,22 @@ class Layout:
         What a kernel walks instead of a mask. Padding sees nothing.
         """
         last = torch.arange(1, self.positions.shape[1] + 1, dtype=torch.int32, device=self.positions.device)[None]
+        if self.both_ways:
+            return self._whole_reach(last)
         if self.segments is None:
             return torch.zeros_like(last), last
         first = last - 1 - positions_of(self.segments)
         if self.window:
             first = torch.maximum(first, last - self.window)
         return first.int(), torch.where(self.segments == 0, 0, last)
+
+    def _whole_reach(self, last: Tensor) -> tuple[Tensor, Tensor]:
+        """Reach where all of a document is seen: from its first token to the first token of the next."""
+        if self.segments is None:
+            return torch.zeros_like(last), torch.full_like(last, last.shape[1])
+        first = last - 1 - positions_of(self.segments)
+        behind = positions_of(self.segments.flip(1)).flip(1)  # how many tokens of the document follow
+        return first.int(), torch.where(self.segments == 0, 0, last + behind).int()
 
     def blocks(self, dtype: torch.dtype) -> list[Block]:
         """The same for blockwise.attend, cut once for all layers. Padding sees padding."""
@@ -128,10 +142,9 @@ def full_layout(tokens: Tensor, *, segments: Tensor | None, positions: Tensor | 
     """Layout of an encoder: each token sees the whole of its own document, padding sees padding."""
     assert cache is None, "an encoder reads its whole input at once"
     if segments is None:
-        return Layout(_positions(tokens, positions), causal=False)
-    same = segments[:, :, None] == segments[:, None, :]
+        return Layout(_positions(tokens, positions), causal=False, both_ways=True)
     places = positions_of(segments) if positions is None else positions
-    return Layout(places, causal=False, slots=same[:, None])
+    return Layout(places, causal=False, segments=segments, both_ways=True)
 
 
 def see_prefix(layout: Layout, prefix: Tensor) -> Layout:
@@ -156,6 +169,17 @@ def packed_mask(segments: Tensor, window: int = 0) -> Tensor:
     """(B, T) -> (B, 1, T, T) bool: the same document, not later, and not `window` tokens before or more."""
     same = (segments[:, :, None] == segments[:, None, :]).tril()
     return (same.triu(1 - window) if window else same)[:, None]
+
+
+def same_document(segments: Tensor) -> Tensor:
+    """(B, T) -> (B, 1, T, T) bool: the same document; padding sees padding."""
+    return (segments[:, :, None] == segments[:, None, :])[:, None]
+
+
+def crossed_mask(segments: Tensor, read: Tensor) -> Tensor:
+    """Segments of a decoder (B, T) and of what its encoder read (B, M) -> (B, 1, T, M) bool: pieces of one number.
+    Padding sees all: a row of a softmax must see something."""
+    return ((segments[:, :, None] == read[:, None, :]) | (segments == 0)[:, :, None])[:, None]
 
 
 def _one_document(segments: Tensor) -> bool:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from hanlin.base.config import Config
 from hanlin.base.errors import Problem
 from hanlin.base.messages import say
+from hanlin.text.purposes import PURPOSES, Purpose
 
 # Kinds of personal data, the strongest evidence first: where two findings overlap, the one named first stays.
 PersonalKind = Literal[
@@ -343,6 +344,11 @@ class TokenizerConfig(Config):
     vocab_size: int = Field(
         default=6400, ge=261, le=1_000_000, description="Entries: 5 control tokens, 256 bytes, the rest learned."
     )
+    purpose: Purpose = Field(
+        default="text",
+        description="text, or an objective of pre-training that needs control tokens: masked, span_corruption, "
+        "blank_infilling, fill_in_the_middle.",
+    )
     digits: int = Field(default=1, ge=1, le=3, description="Digits that may share one token.")
     min_frequency: int = Field(
         default=2, ge=1, le=1_000_000, description="Least occurrences of a pair to be merged, or of a character."
@@ -354,7 +360,7 @@ class TokenizerConfig(Config):
 
     def problems(self) -> Iterator[Problem]:
         """Each kind has entries it cannot do without, and settings that do nothing for it."""
-        least = _LEAST_ENTRIES[self.kind]
+        least = _LEAST_ENTRIES[self.kind] + len(PURPOSES[self.purpose].tokens)
         if self.vocab_size < least:
             rule = say("text.rule_vocabulary", kind=self.kind, least=least)
             yield Problem("vocab_size", self.vocab_size, rule, say("text.remedy_vocabulary", least=least))

@@ -20,6 +20,7 @@ import tokenizers.decoders
 
 from hanlin.base.errors import InputError
 from hanlin.base.files import read_json, read_text, recover, sha256_bytes, write_atomic, write_json
+from hanlin.text.purposes import CLS, MASK, SEP
 
 CONTROL = {
     "pad": "<|pad|>", "bos": "<|bos|>", "eos": "<|eos|>", "im_start": "<|im_start|>", "im_end": "<|im_end|>"
@@ -91,13 +92,13 @@ class Tokenizer:
 
     def frame(self, ids: Sequence[int]) -> list[int]:
         """The ids of a text with the control tokens that its model reads around it ([CLS] … [SEP], … </s>)."""
-        before, after = self._frame
+        before, after = self.around
         return [*before, *ids, *after]
 
     @functools.cached_property
     def num_frame(self) -> int:
         """Control tokens that `frame` adds."""
-        return sum(map(len, self._frame))
+        return sum(map(len, self.around))
 
     def encode_pair(self, first: str, second: str) -> Framed:
         """Two texts as one row. Raises InputError for a lone surrogate."""
@@ -125,7 +126,7 @@ class Tokenizer:
     def text_places(self) -> tuple[int, int]:
         """Control tokens that stand before a single text, and before and between the texts of a pair."""
         before, between, *_ = self._pair_frame
-        return len(self._frame[0]), len(before.ids) + len(between.ids)
+        return len(self.around[0]), len(before.ids) + len(between.ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Encode many texts on all cores, as `encode` would."""
@@ -152,13 +153,18 @@ class Tokenizer:
     def save(self, folder: Path | str) -> None:
         """Write tokenizer.json and tokenizer_config.json in the Hugging Face layout."""
         write_atomic(Path(folder) / TOKENIZER, self._core.to_str(pretty=True))
-        write_json(Path(folder) / TOKENIZER_CONFIG, self._config or _hf_config(self.special))
+        write_json(Path(folder) / TOKENIZER_CONFIG, self._config or _hf_config(self._core, self.special))
 
     @classmethod
     def load(cls, folder: Path | str) -> Tokenizer:
         """Open a saved tokenizer, ours or a foreign one. Raises InputError when absent or damaged."""
         config = Path(folder) / TOKENIZER_CONFIG
         return cls(load_core(folder), read_json(config) if config.is_file() else None)
+
+    def control(self, text: str) -> int | None:
+        """Return the id of a control token by its text, None where the vocabulary has no such token."""
+        id = self._core.token_to_id(text)
+        return id if id is not None and self.piece_bytes(id) == b"" else None
 
     def _ids(self, encoder: tokenizers.Tokenizer, text: str) -> list[int]:
         try:
@@ -169,7 +175,7 @@ class Tokenizer:
         return ids
 
     @functools.cached_property
-    def _frame(self) -> tuple[list[int], list[int]]:
+    def around(self) -> tuple[list[int], list[int]]:
         """Control tokens before and after a text, as the vocabulary's own rule for single texts says."""
         if self._core.post_processor is None:
             return [self.special.bos], [self.special.eos]
@@ -260,11 +266,17 @@ def _named(token: object) -> str | None:
     return token if isinstance(token, str) else None
 
 
-def _hf_config(special: SpecialTokens) -> dict[str, Any]:
+def _hf_config(core: tokenizers.Tokenizer, special: SpecialTokens) -> dict[str, Any]:
+    control = [token.content for _, token in sorted(core.get_added_tokens_decoder().items())]
+    roles = {"cls": CLS, "sep": SEP, "mask": MASK}
+    named = {
+        **{f"{name}_token": special.texts[name] for name in ("bos", "eos", "pad")},
+        **{f"{name}_token": text for name, text in roles.items() if text in control},
+    }
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        **{f"{name}_token": special.texts[name] for name in ("bos", "eos", "pad")},
-        "additional_special_tokens": [special.texts["im_start"], special.texts["im_end"]],
+        **named,
+        "additional_special_tokens": [text for text in control if text not in named.values()],
         "clean_up_tokenization_spaces": False,
     }
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, processors, trainers
 from tokenizers import Tokenizer as Core
 
 from hanlin.text.config import NUM_BYTES, NUM_CONTROL, TokenizerConfig, TokenizerKind
+from hanlin.text.purposes import PURPOSES, Wanted
 from hanlin.text.tokenizer import CONTINUED, CONTROL, state_of
 
 # The split of DeepSeek-V3, which llama.cpp knows by that name, so that an exported vocabulary cuts text as here. With
@@ -47,7 +48,20 @@ def learn(texts: Sequence[str], config: TokenizerConfig) -> Core:
 
     Sennrich et al. 2016 over bytes (Radford et al. 2019); WordPiece's longest match first (Wu et al. 2016); Kudo 2018.
     """
-    return _LEARN[config.kind](texts, config)
+    wanted = PURPOSES[config.purpose]
+    learned = config.model_copy(update={"vocab_size": config.vocab_size - len(wanted.tokens)})
+    return _serving(_LEARN[config.kind](texts, learned), wanted)
+
+
+def _serving(core: Core, wanted: Wanted) -> Core:
+    """The vocabulary with the control tokens of its purpose behind all others, and the frame of its texts."""
+    core.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in wanted.tokens])
+    if wanted.single:
+        named = [(text, core.token_to_id(text)) for text in (*CONTROL.values(), *wanted.tokens) if text in wanted.pair]
+        core.post_processor = processors.TemplateProcessing(
+            single=wanted.single, pair=wanted.pair, special_tokens=named
+        )
+    return core
 
 
 def _bpe(texts: Sequence[str], config: TokenizerConfig) -> Core:

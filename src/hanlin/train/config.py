@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field
 from hanlin.base.config import Config
 from hanlin.base.errors import Problem
 from hanlin.base.messages import say
-from hanlin.data.config import MixConfig
+from hanlin.data.config import CorruptionConfig, MixConfig
 from hanlin.text.config import FormatName
 
 Setting = int | float | bool | str
@@ -141,6 +141,27 @@ class TrainingConfig(Config):
                 )
 
 
+Objective = Literal[
+    "causal",
+    "masked",
+    "masked_next_sentence",
+    "permutation",
+    "span_corruption",
+    "blank_infilling",
+    "fill_in_the_middle",
+]
+CORRUPTIONS: dict[Objective, tuple[str, ...]] = {
+    "causal": (),
+    "masked": ("share", "whole_words"),
+    "masked_next_sentence": ("share", "whole_words"),
+    "permutation": ("one_in",),
+    "span_corruption": ("share", "mean_span"),
+    "blank_infilling": ("share", "mean_span", "documents"),
+    "fill_in_the_middle": ("rate", "suffix_first", "level"),
+}
+"""Fields of CorruptionConfig that an objective goes by."""
+
+
 class PretrainConfig(TrainingConfig):
     """Train a model from scratch, or on from a bundle, on token shards."""
 
@@ -148,6 +169,14 @@ class PretrainConfig(TrainingConfig):
 
     data: dict[str, float] | tuple[Path, ...] = Field(
         default=(), description="Folders of token shards; as a table, each with its share of the tokens."
+    )
+    objective: Objective = Field(
+        default="causal",
+        description="What is learned: causal, masked, masked_next_sentence, permutation, span_corruption, "
+        "blank_infilling or fill_in_the_middle; see docs/objectives.md.",
+    )
+    corruption: CorruptionConfig = Field(
+        default=CorruptionConfig(), description="What the objective hides or turns around."
     )
     mix: MixConfig = Field(default=MixConfig(), description="Shares of the sources, and the order of their documents.")
     validation: tuple[Path, ...] = Field(default=(), description="Folders of token shards to measure on.")
@@ -171,6 +200,11 @@ class PretrainConfig(TrainingConfig):
         yield from super().problems()
         if self.mix.is_on and isinstance(self.data, dict):
             yield Problem("data", self.data, say("train.rule_shares_twice"), say("train.remedy_shares_twice"))
+        for name, field in CorruptionConfig.model_fields.items():
+            value = getattr(self.corruption, name)
+            if value != field.default and name not in CORRUPTIONS[self.objective]:
+                rule = say("train.rule_idle_corruption", objective=self.objective)
+                yield Problem(f"corruption.{name}", value, rule, say("train.remedy_idle_corruption"))
 
 
 class FinetuneConfig(TrainingConfig):

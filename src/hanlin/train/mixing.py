@@ -9,6 +9,7 @@ from hanlin.base.errors import ConfigError, Problem
 from hanlin.base.messages import say
 from hanlin.base.progress import value_text
 from hanlin.data.config import SharesConfig
+from hanlin.data.forms.parts import Form
 from hanlin.data.loader import Loader
 from hanlin.data.mixing import MEASURES, Named, divided, forecast, temperature_shares
 from hanlin.data.mixture import Phase, WeightedSource
@@ -30,6 +31,10 @@ class Chosen:
     @property
     def sizes(self) -> list[int]:
         return [one.positions for one in self.named]
+
+    def formed(self, form: Form | None, seq_len: int) -> Chosen:
+        """The same in the parts that a form makes of the documents."""
+        return self if form is None else Chosen(tuple(one.formed(form, seq_len) for one in self.named), self.shares)
 
 
 @dataclass(frozen=True)

@@ -97,13 +97,21 @@ class Plan:
 
 
 def plan_shape(
-    config: PretrainConfig, *, vocab_size: int, num_positions: int, flops_per_second: Callable[[], float]
+    config: PretrainConfig,
+    *,
+    vocab_size: int,
+    num_positions: int,
+    flops_per_second: Callable[[], float],
+    fields: Mapping[str, Any] | None = None,
 ) -> ModelConfig:
     """The model's shape: what the user set by hand in `model`, the rest from `size`, else from budget and data.
 
+    `fields` where what the objective and the family ask for is in them already (`kinds.model_fields`).
+
     `flops_per_second` is asked only where the answer matters. Raises ConfigError, UsageError.
     """
-    table: dict[str, Any] = {"max_seq_len": max(SEQ_LEN, config.seq_len or 0), **config.model, "vocab_size": vocab_size}
+    given = config.model if fields is None else fields
+    table: dict[str, Any] = {"max_seq_len": max(SEQ_LEN, config.seq_len or 0), **given, "vocab_size": vocab_size}
     if _given_vocabulary(config.model) not in (None, vocab_size):
         raise ConfigError(problems=[_vocabulary_problem(config.model["vocab_size"], vocab_size)])
     if "hidden_size" in config.model and "num_layers" in config.model:

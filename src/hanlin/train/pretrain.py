@@ -13,17 +13,18 @@ from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.base.seeds import Seeds
 from hanlin.bundle.bundle import Bundle, load_bundle
+from hanlin.data.forms.parts import Form, Parts
 from hanlin.data.shards import ShardSet
-from hanlin.data.sources import ShardSource
+from hanlin.data.sources import ShardSource, Source
 from hanlin.model.config import ModelConfig, shape_for
 from hanlin.model.copying import copying_problems
 from hanlin.model.transformer import Transformer, build_model
 from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import PretrainConfig
+from hanlin.train.kinds import KINDS, check_shape, check_tokenizer, form_of, model_fields, row_length
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.mixing import choose, mixed
-from hanlin.train.objectives import CausalLM
 from hanlin.train.plan import ROWS, SEQ_LEN, Plan, plan_loop, plan_shape
 from hanlin.train.probe import measure_speed
 from hanlin.train.session import Material, ancestry, keep_bundle, machine, open_run, run_training, stored_config
@@ -55,6 +56,7 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
     device, dtype = machine(config)
     parent = None if config.from_bundle is None else load_bundle(config.from_bundle, device=device, compute_dtype=dtype)
     tokenizer = _tokenizer(config, parent)
+    check_tokenizer(config, tokenizer)
     shards = [_open(Path(path), tokenizer) for path in config.data]
     chosen = choose(config, shards)
     num_positions = sum(chosen.sizes)
@@ -63,22 +65,32 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
         model = _fresh_model(config, shape, device=device, dtype=dtype)
     else:
         shape, model = parent.config, parent.model
+        check_shape(config, shape)
     plan = _plan(config, shape, num_positions, continued=parent is not None)
     settled = plan.settled(config)
-    mix = mixed(settled, chosen, plan)
+    form, kind = form_of(settled, tokenizer), KINDS[config.objective]
+    mix = mixed(settled, chosen.formed(form, row_length(settled)), plan)
     if parent is None:
         settled = settled.replaced(model=shape.model_dump(mode="json"), size="auto")
     material = Material(
         model=model,
         tokenizer=tokenizer,
         template=(parent.template if parent else None) or Template.default(tokenizer.special),
-        objective=CausalLM(),
+        objective=kind.loss,
+        form=form,
+        accuracy=kind.accuracy,
         mix=mix,
-        validation=[ShardSource(_open(path, tokenizer)) for path in config.validation],
+        validation=_validation(settled, tokenizer, form),
         data={one.title: one.fingerprint for one in shards},
         **ancestry(parent),
     )
     return plan, settled, material
+
+
+def _validation(config: PretrainConfig, tokenizer: Tokenizer, form: Form | None) -> list[Source]:
+    """What is measured on, in the form of what is trained on."""
+    sources: list[Source] = [ShardSource(_open(path, tokenizer)) for path in config.validation]
+    return sources if form is None else [Parts(one, form, seq_len=row_length(config)) for one in sources]
 
 
 def _fresh_shape(
@@ -92,8 +104,15 @@ def _fresh_shape(
         speed = measure_speed(stand_in, batch_size=ROWS, seq_len=SEQ_LEN, compute_dtype=dtype, device=device)
         return speed.flops_per_second
 
-    vocab_size = tokenizer.vocab_size
-    return plan_shape(config, vocab_size=vocab_size, num_positions=num_positions, flops_per_second=flops_per_second)
+    shape = plan_shape(
+        config,
+        vocab_size=tokenizer.vocab_size,
+        num_positions=num_positions,
+        flops_per_second=flops_per_second,
+        fields=model_fields(config),
+    )
+    check_shape(config, shape)
+    return shape
 
 
 def _fresh_model(

@@ -20,6 +20,7 @@ from hanlin.base.progress import Progress
 from hanlin.base.seeds import Seeds
 from hanlin.bundle.bundle import Bundle, save_bundle
 from hanlin.bundle.lineage import Lineage, record_lineage
+from hanlin.data.forms.parts import Form
 from hanlin.data.loader import Loader
 from hanlin.data.sources import Source
 from hanlin.model.transformer import Transformer
@@ -28,7 +29,7 @@ from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import TrainingConfig
 from hanlin.train.loop import Hooks, RunResult, train
 from hanlin.train.mixing import Mix, realised, realised_lines
-from hanlin.train.objectives import Objective
+from hanlin.train.objectives import TokenPrediction
 from hanlin.train.optimizers import build_optimizer
 from hanlin.train.plan import Plan
 from hanlin.train.plot import plot_bits_per_byte, plot_losses
@@ -44,17 +45,23 @@ MAY_CHANGE = ("resume", "runs", "epochs", "steps", "tokens", "budget", "save_ste
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """All that a run trains with. `data` and `parents` name what it came from by SHA-256."""
+    """All that a run trains with. `data` and `parents` name what it came from by SHA-256.
+
+    form: how the sources' documents become rows, None for causal ones. accuracy: what the share of targets that are
+    told right is called in the log; "" where it is not measured.
+    """
 
     model: Transformer
     tokenizer: Tokenizer
     template: Template
-    objective: Objective
+    objective: TokenPrediction
     mix: Mix
     validation: Sequence[Source]
     data: Mapping[str, str]
     parents: Mapping[str, str]
     earlier: Sequence[Lineage] = ()
+    form: Form | None = None
+    accuracy: str = ""
     facts: Mapping[str, float | int | str] = dataclasses.field(default_factory=dict)
 
 
@@ -125,6 +132,7 @@ def run_training(
         pad=material.tokenizer.special.pad,
         phases=material.mix.phases,
         ends_with_limited=material.mix.ends_with_limited,
+        form=material.form,
     )
     _compile(model, config)
     torch.manual_seed(seeds.derive("dropout"))
@@ -218,6 +226,8 @@ def _with_validation(hooks: Hooks, material: Material, config: TrainingConfig) -
         rows=config.batch_size,
         seq_len=config.seq_len,
         most=measured_positions(available),
+        form=material.form,
+        accuracy=material.accuracy,
     )
 
     def evaluate(model: Transformer) -> dict[str, float]:

@@ -1,0 +1,169 @@
+"""Every objective of pre-training by name: the shape it trains, the rows it reads, the loss it minimises.
+
+A new objective is one entry here, its form in data/forms/, and its loss in objectives.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hanlin.base.errors import ConfigError, InputError, Problem
+from hanlin.base.messages import say
+from hanlin.data.config import CorruptionConfig
+from hanlin.data.forms.blanks import BlankInfilling
+from hanlin.data.forms.masked import Masked
+from hanlin.data.forms.middle import Middle
+from hanlin.data.forms.pairs import MaskedPairs
+from hanlin.data.forms.parts import Form
+from hanlin.data.forms.permuted import Permuted
+from hanlin.data.forms.spans import SpanCorruption
+from hanlin.model.config import ModelConfig
+from hanlin.model.families.registry import named_family
+from hanlin.text.purposes import MASK, PURPOSES, Purpose
+from hanlin.text.tokenizer import Tokenizer
+from hanlin.train import objectives
+from hanlin.train.config import Objective, PretrainConfig
+
+FormMaker = Callable[[Tokenizer, CorruptionConfig], Form]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One objective.
+
+    loss: what is minimised. archs: shapes it trains. form: how documents become rows; None for plain causal ones.
+    family: in whose manner fresh models are built, and fields of ModelConfig that make one fit. purpose: which
+    vocabulary it needs. accuracy: name of the share of targets told right, measured on validation; "" for none.
+    """
+
+    loss: objectives.TokenPrediction
+    archs: tuple[str, ...]
+    form: FormMaker | None = None
+    family: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    purpose: Purpose = "text"
+    accuracy: str = ""
+
+
+KINDS: Mapping[Objective, Kind] = {
+    "causal": Kind(objectives.CausalLM(), ("decoder", "prefix")),
+    "masked": Kind(
+        objectives.MaskedLM(),
+        ("encoder",),
+        lambda tokenizer, said: Masked(tokenizer, said.share, said.whole_words),
+        family="bert",
+        fields={"head": {"pooler": False, "next_sentence": False}},
+        purpose="masked",
+        accuracy="masked_accuracy",
+    ),
+    "masked_next_sentence": Kind(
+        objectives.MaskedNextSentence(),
+        ("encoder",),
+        lambda tokenizer, said: MaskedPairs(Masked(tokenizer, said.share, said.whole_words)),
+        family="bert",
+        purpose="masked",
+        accuracy="masked_accuracy",
+    ),
+    "permutation": Kind(
+        objectives.PermutationLM(),
+        ("encoder",),
+        lambda tokenizer, said: Permuted(tokenizer, said.one_in),
+        family="xlnet",
+        purpose="masked",
+        accuracy="guess_accuracy",
+    ),
+    "span_corruption": Kind(
+        objectives.SpanCorruptionLM(),
+        ("encoder_decoder",),
+        lambda tokenizer, said: SpanCorruption(tokenizer, said.share, said.mean_span),
+        family="t5",
+        purpose="span_corruption",
+        accuracy="span_accuracy",
+    ),
+    "blank_infilling": Kind(
+        objectives.BlankInfillingLM(),
+        ("prefix",),
+        lambda tokenizer, said: BlankInfilling(tokenizer, said.share, said.mean_span, said.documents),
+        fields={"arch": "prefix"},
+        purpose="blank_infilling",
+        accuracy="blank_accuracy",
+    ),
+    "fill_in_the_middle": Kind(
+        objectives.CausalLM(),
+        ("decoder",),
+        lambda tokenizer, said: Middle(tokenizer, said.rate, said.suffix_first, said.level),
+        purpose="fill_in_the_middle",
+    ),
+}
+
+
+def model_fields(config: PretrainConfig) -> dict[str, Any]:
+    """Fields of a fresh model: the family's, the objective's, the user's, later ones first."""
+    kind = KINDS[config.objective]
+    name = str(config.model.get("family", kind.family or "auto"))
+    family = {} if name == "auto" else {**named_family(name).preset, "family": name}
+    return _merged(_merged(family, kind.fields), config.model)
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `over`, table by table."""
+    both = {name: {**base[name], **value} for name, value in over.items() if isinstance(base.get(name), dict)}
+    return {**base, **over, **both}
+
+
+def check_tokenizer(config: PretrainConfig, tokenizer: Tokenizer) -> None:
+    """Raise InputError E507 unless the vocabulary has every control token of the objective."""
+    purpose = KINDS[config.objective].purpose
+    missing = [text for text in PURPOSES[purpose].tokens if not _has(tokenizer, text, purpose)]
+    if missing:
+        raise InputError("train.no_control", missing=missing[0], objective=config.objective, purpose=purpose)
+
+
+def _has(tokenizer: Tokenizer, text: str, purpose: Purpose) -> bool:
+    """A masked model's frame and mask may have other names, as in RoBERTa."""
+    if purpose == "masked":
+        return text != MASK or tokenizer.special.mask is not None
+    return tokenizer.control(text) is not None
+
+
+def check_shape(config: PretrainConfig, shape: ModelConfig) -> None:
+    """Raise ConfigError where the objective cannot train a model of this shape."""
+    archs = KINDS[config.objective].archs
+    problems = []
+    if shape.arch not in archs:
+        rule = say("train.rule_arch", arch=shape.arch, archs=", ".join(archs))
+        problems.append(Problem("objective", config.objective, rule, say("train.remedy_arch")))
+    elif config.objective == "masked_next_sentence" and not _tells_pairs(shape):
+        problems.append(Problem("objective", config.objective, say("train.rule_heads"), say("train.remedy_heads")))
+    elif config.objective == "permutation" and shape.positions.kind != "distance":
+        rule = say("train.rule_streams", kind=shape.positions.kind)
+        problems.append(Problem("objective", config.objective, rule, say("train.remedy_streams")))
+    if problems:
+        raise ConfigError(problems=problems)
+
+
+def _tells_pairs(shape: ModelConfig) -> bool:
+    return shape.head.pooler and shape.head.next_sentence and shape.embeddings.types >= 2
+
+
+def row_length(config: PretrainConfig) -> int:
+    """Positions of a row, of settings that are settled."""
+    assert config.seq_len is not None
+    return config.seq_len
+
+
+def form_of(config: PretrainConfig, tokenizer: Tokenizer) -> Form | None:
+    """How documents become rows. Raises ConfigError where a row has no room for text."""
+    make, seq_len = KINDS[config.objective].form, row_length(config)
+    if make is None:
+        return None
+    form = make(tokenizer, config.corruption)
+    least = int(form.positions(np.array([1]))[0])
+    if seq_len < least:
+        rule = say("train.rule_short_rows", objective=config.objective)
+        raise ConfigError(problems=[Problem("seq_len", seq_len, rule, say("train.remedy_short_rows", least=least))])
+    return form

@@ -19,6 +19,8 @@ from hanlin.data.config import CorruptionConfig, MixConfig
 from hanlin.text.config import FormatName
 
 Setting = int | float | bool | str
+Table = dict[str, Setting | tuple[str, ...] | dict[str, Setting | tuple[str, ...]]]
+"""Settings of a part of a model, and of a part of that."""
 
 
 class OptimizerConfig(Config):
@@ -188,7 +190,7 @@ class PretrainConfig(TrainingConfig):
         examples=["800k", "10m"],
         description="Parameters, as 800k or 10m; auto: by the plan.",
     )
-    model: dict[str, Setting | dict[str, Setting | tuple[str, ...] | dict[str, Setting | tuple[str, ...]]]] = Field(
+    model: dict[str, Setting | Table] = Field(
         default_factory=dict, description="Fields of the model's shape to set by hand; the others follow from size."
     )
     init: Literal["normal", "copying"] = Field(

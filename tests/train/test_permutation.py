@@ -11,6 +11,7 @@ import pytest
 import torch
 from tests.bundle.parity import load, randomise
 
+from hanlin.base.errors import ConfigError
 from hanlin.data.batches import GuessBatch
 from hanlin.data.forms.parts import Part
 from hanlin.data.forms.permuted import Permuted
@@ -18,6 +19,8 @@ from hanlin.data.sources import IGNORE
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.registry import FAMILIES
 from hanlin.model.transformer import build_model
+from hanlin.train.config import PretrainConfig
+from hanlin.train.kinds import check_shape
 from hanlin.train.objectives import PermutationLM
 
 VOCAB = 40
@@ -93,3 +96,12 @@ def test_a_tiny_model_learns_to_guess():
     after = objective.loss(model, held)
     assert after.value.item() / after.num_tokens < 0.5
     assert objective.correct(model, held) >= 0.9 * int((held.targets != IGNORE).sum())
+
+
+def test_a_model_of_one_stream_cannot_guess(lang):
+    config = PretrainConfig(objective="permutation")
+    check_shape(config, tiny().config)
+    plain = ModelConfig(**{**FAMILIES["bert"].preset, "vocab_size": VOCAB, "hidden_size": 32, "num_heads": 4})
+    with pytest.raises(ConfigError) as error:
+        check_shape(config, plain)
+    assert error.value.problems[0].rule.startswith("guesses by a second stream")

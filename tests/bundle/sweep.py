@@ -56,7 +56,8 @@ def mixtral(rng: Random) -> Draw:
     """Widths of 16 bytes: the products of experts over there ask for it."""
     number = rng.choice([2, 3, 5])
     return "MixtralForCausalLM", {
-        **shape(rng, unit=4), "intermediate_size": 4 * rng.randint(3, 20), "num_local_experts": number, "num_experts_per_tok": rng.randint(1, number), "sliding_window": None
+        **shape(rng, unit=4), "intermediate_size": 4 * rng.randint(3, 20), "num_local_experts": number,
+        "num_experts_per_tok": rng.randint(1, number), "sliding_window": None,
     }  # fmt: skip
 
 

@@ -104,4 +104,6 @@ def test_a_model_of_one_stream_cannot_guess(lang):
     plain = ModelConfig(**{**FAMILIES["bert"].preset, "vocab_size": VOCAB, "hidden_size": 32, "num_heads": 4})
     with pytest.raises(ConfigError) as error:
         check_shape(config, plain)
-    assert error.value.problems[0].rule.startswith("guesses by a second stream")
+    (found,) = error.value.problems
+    assert found.name == "objective"
+    assert "learned" in found.rule and "xlnet" in found.remedy

@@ -64,6 +64,6 @@ def main(number: int) -> None:
 
 
 if __name__ == "__main__":
-    with mock.patch(f"transformers.models.{NORMS[0]}.forward", exact_norm):
-        with mock.patch(f"transformers.models.{NORMS[1]}.forward", exact_norm):
-            main(int(sys.argv[1]))
+    patches = [mock.patch(f"transformers.models.{name}.forward", exact_norm) for name in NORMS]
+    with patches[0], patches[1]:
+        main(int(sys.argv[1]))

@@ -39,7 +39,7 @@ def evaluate(config: Given[EvaluateJob] = None, *, progress: Progress | None = N
     parent]}`. Raises InputError, BundleError, MachineError.
     """
     job, progress = settled(EvaluateJob, config, settings, first="model").value, progress or Progress("none")
-    bundle = open_bundle(job.model, device=job.device)
+    bundle = open_bundle(job.model, device=job.device, pickles=job.pickles)
     assert bundle.tokenizer is not None
     engine = _engine(bundle)
     parent = Path(job.parent) if job.parent else parent_of(bundle.info)
@@ -110,7 +110,7 @@ def _against_parent(
     path: Path, job: EvaluateJob, text: Mapping[str, HeldOut], after: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
     """What fine-tuning gave and what it took: the same questions and the same text, before it."""
-    parent = open_bundle(path, device=job.device)
+    parent = open_bundle(path, device=job.device, pickles=job.pickles)
     assert parent.tokenizer is not None
     found: dict[str, Any] = {}
     if job.forgetting:

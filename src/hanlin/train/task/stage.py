@@ -123,6 +123,8 @@ def prepare(config: TaskConfig, progress: Progress) -> TaskMaterial:
     labels = labels_of(learned, task, config.labels)
     check_labels(held_out, task, labels)
     model = _model(parent, parent.tokenizer, task, labels, config.seed)
+    if task == "regression":
+        _begin_at_mean(model, learned)
     framer = task_framer(parent.tokenizer, model, config)
     made = make_examples(learned, task, labels, framer, config.overflow)
     measured = make_examples(held_out, task, labels, framer, config.overflow)
@@ -189,6 +191,14 @@ def _model(parent: Bundle, tokenizer: Tokenizer, task: TaskName, labels: Sequenc
     start = tokenizer.special.pad if parent.config.arch == "encoder_decoder" else 0
     head = TaskHeadConfig(**HEADS[task], labels=tuple(labels), start=start)
     return with_task(parent.model, head, seed=Seeds(seed).derive("init"))
+
+
+@torch.no_grad()
+def _begin_at_mean(model: Transformer, rows: Sequence[TaskRow]) -> None:
+    """A head of numbers says their mean before it has learned anything, where it has a bias to say it with."""
+    assert model.task is not None
+    if model.task.last.bias is not None:
+        model.task.last.bias.fill_(sum(row.target for row in rows) / len(rows))
 
 
 def task_framer(tokenizer: Tokenizer, model: Transformer, config: TaskConfig) -> Framer:

@@ -148,8 +148,8 @@ def _next_steps(job: ChooseModelConfig, best: Choice) -> tuple[str, ...]:
     way = best.way
     if way.kind == "count" or best.lacks:
         return ()
-    tuned = (f"hanlin task train {'RUN' if way.kind == 'pretrain' else way.example} rows.jsonl",)
-    tuned = tuned if job.task in TUNED else ()
+    bundle = "RUN" if way.kind == "pretrain" else way.example
+    tuned = (f"hanlin task train {bundle} rows.jsonl",) if job.task in TUNED else ()
     if way.kind == "open":
         return tuned
     size = _size(best)

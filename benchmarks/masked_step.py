@@ -1,10 +1,9 @@
 """One step of masked language modelling: ours against transformers' BERT, eager under bfloat16 autocast, in turns.
 
 Both sides hold the same weights (BERT's layout with the 21128 entries of bert-base-chinese, float32 with bfloat16
-products), read the same 8 x 256 tokens of whole
-rows with the same 15 % hidden, clip the gradient and move by fused AdamW. Each lives in a process of its own and they
-take turns; transformers runs with both of its attentions, and the faster counts. Ratios are medians over the turns.
-Promise: 1.5 x.
+products), read the same 8 x 256 tokens of whole rows with the same 15 % hidden, clip the gradient and move by fused
+AdamW. Each lives in a process of its own and they take turns; transformers runs with both of its attentions, and the
+faster counts. Ratios are medians over the turns. Promise: 1.5 x.
 
     python benchmarks/masked_step.py [--rounds 5] [--threads 2] [--json FILE]
 """

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hanlin.life.choose import choose_model as choose_model
     from hanlin.life.classify import Classifier as Classifier
     from hanlin.life.classify import QuestionAnswerer as Extractor
+    from hanlin.life.classify import SentenceEmbedder as Embedder
     from hanlin.life.classify import TokenClassifier as TokenClassifier
     from hanlin.life.collect import collect_data as collect_data
     from hanlin.life.compare_tokenizers import compare_tokenizers as compare_tokenizers
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from hanlin.life.score_ngram import score_ngram as score_ngram
     from hanlin.life.score_quality import score_quality as score_quality
     from hanlin.life.serve import server as server
+    from hanlin.life.task import evaluate_task as evaluate_task
+    from hanlin.life.task import predict_task as predict_task
+    from hanlin.life.task import train_task as train_task
     from hanlin.life.train_ngram import train_ngram as train_ngram
     from hanlin.life.train_quality import train_quality as train_quality
     from hanlin.life.train_tokenizer import train_tokenizer as train_tokenizer
@@ -68,8 +72,10 @@ _NAMES = {
     "doctor": "hanlin.life.doctor:doctor",
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
     "eval": "hanlin.life.evaluate:evaluate",
+    "evaluate_task": "hanlin.life.task:evaluate_task",
     "finetune": "hanlin.life.finetune:finetune",
     "load": "hanlin.life.load:load",
+    "predict_task": "hanlin.life.task:predict_task",
     "pretrain": "hanlin.life.pretrain:pretrain",
     "run": "hanlin.life.run:run",
     "score_ngram": "hanlin.life.score_ngram:score_ngram",
@@ -78,10 +84,12 @@ _NAMES = {
     "server": "hanlin.life.serve:server",
     "train_ngram": "hanlin.life.train_ngram:train_ngram",
     "train_quality": "hanlin.life.train_quality:train_quality",
+    "train_task": "hanlin.life.task:train_task",
     "train_tokenizer": "hanlin.life.train_tokenizer:train_tokenizer",
     "word_statistics": "hanlin.life.word_statistics:word_statistics",
     "Chatbot": "hanlin.life.chatbot:Chatbot",
     "Classifier": "hanlin.life.classify:Classifier",
+    "Embedder": "hanlin.life.classify:SentenceEmbedder",
     "Extractor": "hanlin.life.classify:QuestionAnswerer",
     "TokenClassifier": "hanlin.life.classify:TokenClassifier",
     "Model": "hanlin.life.load:Model",
@@ -96,6 +104,7 @@ __all__ = [
     "Chatbot",
     "Classifier",
     "Conversation",
+    "Embedder",
     "Extractor",
     "Message",
     "Model",
@@ -117,8 +126,10 @@ __all__ = [
     "demo",
     "doctor",
     "eval",
+    "evaluate_task",
     "finetune",
     "load",
+    "predict_task",
     "pretrain",
     "run",
     "score_ngram",
@@ -126,6 +137,7 @@ __all__ = [
     "server",
     "train_ngram",
     "train_quality",
+    "train_task",
     "train_tokenizer",
     "word_statistics",
 ]

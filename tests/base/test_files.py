@@ -159,6 +159,18 @@ def test_free_space_of_a_place_that_does_not_exist_yet(tmp_path: Path) -> None:
 # ---- whole folders
 
 
+def test_a_folder_of_the_user_is_not_replaced(tmp_path: Path) -> None:
+    final = tmp_path / "mine"
+    final.mkdir()
+    with building_folder(final, known_by="table.json") as folder:  # an empty one is nobody's
+        (folder / "table.json").write_text("1")
+    with building_folder(final, known_by="table.json") as folder:
+        (folder / "other").write_text("2")
+    with pytest.raises(InputError) as caught, building_folder(final, known_by="table.json"):
+        pass
+    assert caught.value.code == "E117" and (final / "other").read_text() == "2"
+
+
 def test_a_folder_appears_whole_and_replaces_the_old(tmp_path: Path) -> None:
     final = tmp_path / "deep" / "bundle"
     for content in ("old", "new"):

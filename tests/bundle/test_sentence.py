@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hanlin.base.errors import BundleError
-from hanlin.bundle.sentence import Sentence, read_sentence
+from hanlin.bundle.sentence import Sentence, read_sentence, write_sentence
 
 
 @pytest.fixture
@@ -54,3 +54,9 @@ def test_a_part_without_a_counterpart_is_refused_by_name(folder, kinds, pooling,
         read_sentence(folder(*kinds, **pooling))
     assert error.value.code == "E465"
     assert told in str(error.value)
+
+
+def test_how_vectors_are_made_is_written_sealed_and_read_back(tmp_path):
+    name = write_sentence(tmp_path, Sentence("mean", True, 77), 24)
+    assert read_sentence(tmp_path) == Sentence("mean", True, 77)
+    assert json.loads((tmp_path / name).read_text())["word_embedding_dimension"] == 24

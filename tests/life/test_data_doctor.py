@@ -11,6 +11,7 @@ from tests.text.doctor.junk import chinese, english, rows
 from tests.text.pages.reading import check_is_safe
 
 import hanlin
+from hanlin.base.errors import ConfigError
 from hanlin.cli.main import main
 
 
@@ -39,6 +40,24 @@ def test_json_on_stdout_alone(folder: Path, capsys: pytest.CaptureFixture[str]) 
     figures = json.loads(capsys.readouterr().out)
     assert {one["kind"] for one in figures["findings"]} == {"nul_bytes", "bad_json", "no_licence"}
     assert not (folder / "data-doctor").exists()
+
+
+def test_a_report_by_the_name_of_a_page_is_refused(folder: Path, lang: str) -> None:
+    """`--out report.html` made a folder of that name, and the page in it."""
+    with pytest.raises(ConfigError) as caught:
+        hanlin.data_doctor("in", out=Path("report.html"))
+    assert [one.name for one in caught.value.problems] == ["out"] and "report.html" in str(caught.value)
+    assert [path.name for path in folder.iterdir()] == ["in"]
+
+
+def test_no_more_is_looked_at_than_there_is(folder: Path) -> None:
+    """The page said 118 %, since an endless line is read twice; and examples showed what stood before the mojibake."""
+    (folder / "in" / "c.txt").write_text("x" * 3_000_000)
+    (folder / "in" / "d.txt").write_bytes(f"{english(20)} It’s odd.".encode().decode("cp1252").encode())
+    found = hanlin.data_doctor("in", out=None, seconds=0).report
+    assert found["looked"]["bytes"] == found["looked"]["of_bytes"]
+    (wrong,) = (one["examples"][0]["text"] for one in found["findings"] if one["kind"] == "mojibake")
+    assert "Itâ€™s" in wrong and "It’s" in wrong
 
 
 def test_its_own_reports_are_no_data(folder: Path) -> None:

@@ -171,6 +171,24 @@ def test_no_sources_are_refused() -> None:
     assert caught.value.problems[0].name == "sources"
 
 
+def test_what_is_no_corpus_is_not_replaced(texts: Path, tmp_path: Path, lang: str) -> None:
+    """`data build texts --out texts` left a corpus, and not one of the texts."""
+    before = sorted(path.name for path in texts.iterdir())
+    (tmp_path / "diary.txt").write_text("one copy")
+    for out in (texts, tmp_path / "diary.txt"):
+        with pytest.raises(InputError) as caught:
+            build(texts, out)
+        assert caught.value.code == "E117" and str(out) in str(caught.value)
+    assert sorted(path.name for path in texts.iterdir()) == before
+    assert (tmp_path / "diary.txt").read_text() == "one copy"
+    build(texts, tmp_path / "out")
+    (tmp_path / "out" / "raw").mkdir()
+    (tmp_path / "out" / "raw" / "a.txt").write_text(CHINESE)
+    with pytest.raises(InputError) as caught:
+        build(tmp_path / "out" / "raw", tmp_path / "out")
+    assert caught.value.code == "E208" and (tmp_path / "out" / "raw" / "a.txt").exists()
+
+
 def test_a_full_disk_leaves_the_older_corpus(texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build(texts, tmp_path / "out")
     before = all_texts(tmp_path / "out")

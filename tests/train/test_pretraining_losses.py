@@ -137,8 +137,8 @@ def test_a_step_is_the_same_however_it_is_split(name: str) -> None:
 # ---- through the loop ----
 
 
-def training(name: str, folder: Path, **settings: Any) -> Training:
-    made = Training(folder, model=fresh(name), **settings)
+def training(name: str, folder: Path, fields: Any = None, **settings: Any) -> Training:
+    made = Training(folder, model=fresh(name, **(fields or {})), **settings)
     source = WeightedSource(source=parts_for(name, 64))
     made.loader = Loader([source], rows=4, seq_len=64, seed=5, form=form_for(name))
     made.objective = KINDS[OBJECTIVES[name]].loss
@@ -176,7 +176,11 @@ def test_stopped_and_gone_on_is_bit_for_bit_the_whole(name: str, tmp_path: Path)
 
 @pytest.mark.parametrize("name", ["spans", "blanks", "middle", "masked"])
 def test_it_learns_more_than_how_often_tokens_occur(name: str, tmp_path: Path) -> None:
-    made = training(name, tmp_path / "run", steps=60, rows=4, learning_rate=8e-3, optimizer="adamw")
+    """The encoder has rotary positions and norms before its branches: in BERT's own layout the same takes five times as
+    many steps (docs/decisions.md)."""
+    fields = {"family": "auto", "arch": "encoder", "positions": {"kind": "rope"}} if name == "masked" else {}
+    steps = 200 if name == "masked" else 60  # three tokens in twenty say something
+    made = training(name, tmp_path / "run", fields, steps=steps, rows=4, learning_rate=8e-3, optimizer="adamw")
     result = made.start()
     assert math.isfinite(result.report["loss"])
     assert result.report["loss"] < 0.75 * entropy(name), entropy(name)

@@ -119,16 +119,28 @@ def read_json(path: Path | str) -> Any:
         raise InputError("base.json_damaged", path=path, line=error.lineno, reason=error.msg) from None
 
 
+def check_replaceable(final: Path | str, known_by: str) -> None:
+    """Raise InputError (E117) where something stands at `final` that a new folder must not replace: a file, or a folder
+    with content that lacks the file by which a folder of its kind is known."""
+    final = Path(final)
+    held = os.listdir(final) if final.is_dir() else [""] if os.path.lexists(final) else []
+    if held and known_by not in held:
+        raise InputError("base.not_ours", path=final, known_by=known_by)
+
+
 @contextlib.contextmanager
-def building_folder(final: Path | str) -> Iterator[Path]:
+def building_folder(final: Path | str, *, known_by: str = "") -> Iterator[Path]:
     """Yield an empty folder on the disk of `final` that becomes `final`, whole, when the block ends well.
 
     Everything in it is fsynced first. An older `final` is renamed aside before and deleted after; a crash between
     the two renames leaves it aside, and `recover` puts it back. After an error in the block nothing has changed.
-    Raises DiskFull, MachineError.
+    `known_by` names a file that every folder of its kind holds: what lacks it is the user's, and is not replaced.
+    Raises InputError (E117) for that, DiskFull, MachineError.
     """
     final = Path(final)
     recover(final)
+    if known_by:
+        check_replaceable(final, known_by)
     mark = f"{process_mark()}-{secrets.token_hex(4)}"
     folder, aside = _sibling(final, "building", mark), _sibling(final, "old", mark)
     _building.update((folder.name, aside.name))

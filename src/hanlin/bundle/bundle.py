@@ -26,6 +26,7 @@ from hanlin.base.messages import say
 from hanlin.bundle.convert import WEIGHTS, as_found, export_weights, import_weights
 from hanlin.bundle.lineage import Lineage
 from hanlin.bundle.manifest import Manifest, read_manifest, verify_files, write_manifest
+from hanlin.bundle.sentence import Pooling, Sentence, write_sentence
 from hanlin.bundle.tensors import check_finite, write_tensors
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.family import Family
@@ -98,9 +99,11 @@ def save_bundle(
     card: str | None = None,
     resolved: Mapping[str, Any] | None = None,
     transforms: Sequence[Mapping[str, Any]] = (),
+    pooling: Pooling | None = None,
 ) -> Path:
     """Write a bundle whole or not at all, replacing an older one in one step.
 
+    pooling: how a text becomes one vector, in the layout of sentence-transformers.
     Raises BundleError where the weights are not finite (E456), the vocabulary does not fit (E458), or the named family
     cannot hold the shape (E320); DiskFull with the older bundle untouched.
     """
@@ -117,9 +120,13 @@ def save_bundle(
         "resolved": dict(resolved or {}),
         "transforms": [dict(transform) for transform in transforms],
     }
-    with files.building_folder(folder) as temporary:
+    with files.building_folder(folder, known_by=MANIFEST) as temporary:
         checksums = {WEIGHTS: write_tensors(temporary / WEIGHTS, weights)}
         _write_text(temporary, model.config, family, tokenizer, template, card)
+        if pooling is not None:
+            sentence = Sentence(pooling, True, model.config.max_seq_len)
+            name = write_sentence(temporary, sentence, model.config.hidden_size)
+            checksums[name] = files.sha256_file(temporary / name)
         _seal(temporary, content, checksums)
     return folder
 
@@ -134,7 +141,7 @@ def annotate_bundle(folder: Path | str, *, scores: Mapping[str, Any] | None = No
     files.recover(folder)
     manifest = read_manifest(folder / MANIFEST)
     content = {**manifest.content, "scores": {**manifest.content["scores"], **(scores or {})}}
-    with files.building_folder(folder) as temporary:
+    with files.building_folder(folder, known_by=MANIFEST) as temporary:
         shutil.copytree(folder, temporary, copy_function=_link, dirs_exist_ok=True)
         (temporary / MANIFEST).unlink()  # the link, not the file: what is written next must not reach the old folder
         if card is not None:
@@ -152,8 +159,9 @@ def _link(source: str, target: str) -> None:
 
 
 def _seal(folder: Path, content: Mapping[str, Any], known: Mapping[str, str]) -> None:
-    """Write the manifest over every file of the folder; checksums already `known` are not worked out again."""
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    """Write the manifest over every file of the folder; checksums already `known` are not worked out again, those of
+    files in folders below it must be."""
+    names = sorted({path.name for path in folder.iterdir() if path.is_file()} | known.keys())
     checksums = {name: known.get(name) or files.sha256_file(folder / name) for name in names}
     write_manifest(folder / MANIFEST, content, checksums)
 

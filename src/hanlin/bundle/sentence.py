@@ -11,14 +11,15 @@ from hanlin.base.errors import BundleError
 
 MODULES = "modules.json"
 _SETTINGS = "sentence_bert_config.json"
-_POOLINGS: dict[str, Literal["mean", "cls"]] = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
+Pooling = Literal["mean", "cls"]
+_POOLINGS: dict[str, Pooling] = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 
 
 @dataclass(frozen=True)
 class Sentence:
     """pooling: the mean of all states or the first. normalise: to length 1. max_tokens: of a text, None: unsaid."""
 
-    pooling: Literal["mean", "cls"]
+    pooling: Pooling
     normalise: bool
     max_tokens: int | None = None
 
@@ -40,3 +41,20 @@ def read_sentence(folder: Path) -> Sentence | None:
 def _max_tokens(folder: Path) -> int | None:
     settings: Any = files.read_json(folder / _SETTINGS) if (folder / _SETTINGS).is_file() else {}
     return settings.get("max_seq_length")
+
+
+def write_sentence(folder: Path, sentence: Sentence, width: int) -> str:
+    """Write modules.json and what it names, for a model whose states are `width` wide; return the name of the file that
+    lies in a folder of its own."""
+    names = ["Transformer", "Pooling", *["Normalize"] * sentence.normalise]
+    paths = ["", *(f"{number}_{name}" for number, name in enumerate(names[1:], start=1))]
+    modules = [
+        {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{name}"}
+        for number, (name, path) in enumerate(zip(names, paths, strict=True))
+    ]
+    files.write_json(folder / MODULES, modules)
+    (folder / paths[1]).mkdir()
+    chosen = {key: name == sentence.pooling for key, name in _POOLINGS.items()}
+    files.write_json(folder / paths[1] / "config.json", {"word_embedding_dimension": width, **chosen})
+    files.write_json(folder / _SETTINGS, {"max_seq_length": sentence.max_tokens, "do_lower_case": False})
+    return f"{paths[1]}/config.json"

@@ -99,7 +99,10 @@ def write_shards(
     A document without text is left out and counted. Raises InputError when no document has text, DiskFull.
     """
     config = config or ShardConfig()
-    with building_folder(out) as folder, _Writer(folder, tokenizer, config.shard_tokens) as writer:
+    with (
+        building_folder(out, known_by="manifest.json") as folder,
+        _Writer(folder, tokenizer, config.shard_tokens) as writer,
+    ):
         for batch, encoded in _encoded(documents, tokenizer, config.batch_characters):
             for document, ids in zip(batch, encoded, strict=True):
                 writer.add(document, ids)

@@ -28,6 +28,7 @@ def write_card(info: Info, scores: Mapping[str, Any], samples: Sequence[Sample] 
         *_section("data", _data(info.lineage)),
         *_section("scores", language_table(scores.get("language", {}))),
         *_section("objective", objective_table(scores.get("objective", {}))),
+        *_section("task", figure_table(scores.get("task", {}).get("figures", {}))),
         *_section("tasks", task_table(scores.get("tasks", ()))),
         *_section("forgetting", forgetting_table(scores.get("forgetting", ()))),
         *_section("samples", "\n\n".join(map(_shown, samples))),
@@ -117,6 +118,20 @@ def task_row(task: Mapping[str, Any]) -> tuple[str, ...]:
     low, high = task["interval"]
     interval = f"{low:.0%} – {high:.0%}"
     return task["task"], f"{task['accuracy']:.1%}", interval, f"{task['chance']:.1%}", f"{task['num_cases']:,}"
+
+
+def figure_table(figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """What a model reaches on the task it was fine-tuned for, beside chance."""
+    rows = (
+        (
+            say(f"evaluate.figure_{name}"),
+            f"{one['value']:.3f}",
+            f"{one['low']:.3f} – {one['high']:.3f}",
+            _figure(one["chance"], 3),
+        )
+        for name, one in figures.items()
+    )
+    return _table(("measure", "score", "interval", "chance"), rows)
 
 
 def forgetting_table(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from hanlin.base.messages import say
@@ -14,6 +15,7 @@ from hanlin.life.settings import Given, settled
 from hanlin.text.augment.augment import Augmented, augment
 from hanlin.text.augment.config import AugmentConfig
 from hanlin.text.records.reading import FileReading, Placed, read_records
+from hanlin.text.records.writing import check_out
 
 
 def augment_data(
@@ -22,6 +24,7 @@ def augment_data(
     """Write rows and what is made of them. Raises ConfigError, InputError, NetworkError, MissingExtra, DiskFull."""
     job = settled(AugmentDataConfig, config, settings, first="data").value
     paths = [str(expanded(path)) for path in job.data]
+    check_out(expanded(job.out), map(Path, paths))
     readings: list[FileReading] = []
     records = read_records(
         paths, columns=job.columns, format=job.format, on_drop=lambda dropped: None, on_read=readings.append

@@ -114,6 +114,13 @@ class DataDoctorConfig(DiagnosisConfig):
         default=Path("data-doctor"), description="Folder for report.html, report.json and recipe.toml; none: no files."
     )
 
+    def problems(self) -> Iterator[Problem]:
+        """The name of a file would become that of a folder."""
+        yield from super().problems()
+        if self.out and self.out.suffix.lower() in (".html", ".htm", ".json"):
+            remedy = say("life.remedy_out_folder", name="report.html")
+            yield Problem("out", str(self.out), say("life.rule_out_folder"), remedy)
+
 
 class DataReportConfig(Config):
     """`hanlin data report`: of which corpus."""

@@ -13,7 +13,7 @@ from hanlin.life.settings import Given, settled
 from hanlin.text.document import Dropped
 from hanlin.text.records.reading import FileReading, Placed, read_records
 from hanlin.text.records.rows import Rule
-from hanlin.text.records.writing import RowWriter, rows_as
+from hanlin.text.records.writing import RowWriter, check_out, rows_as
 
 
 def convert_data(
@@ -22,6 +22,7 @@ def convert_data(
     """Write the rows of files in another format; what it cannot hold is rejected and named. Raises InputError."""
     job = settled(ConvertDataConfig, config, settings, first="data").value
     out = expanded(job.out)
+    check_out(out, (expanded(path) for path in job.data))
     readings: list[FileReading] = []
     rejected: list[Dropped] = []
     dropped: list[Dropped] = []

@@ -18,6 +18,7 @@ from hanlin.text.config import TokenizerConfig
 from hanlin.text.corpus import read_corpus
 from hanlin.text.document import Document, Dropped
 from hanlin.text.readers import read_documents
+from hanlin.text.tokenizer import TOKENIZER
 from hanlin.text.tokenizer_train import characters_per_token, even_sample
 from hanlin.text.tokenizer_train import train_tokenizer as train
 
@@ -39,7 +40,7 @@ def train_tokenizer(
         tokenizer = train((document.text for document in _documents(job, dropped)), TokenizerConfig(**fields))
     for notice in noticed:
         progress.note(str(notice.message))
-    with building_folder(job.out) as folder:
+    with building_folder(job.out, known_by=TOKENIZER) as folder:
         tokenizer.save(folder)
     sample = even_sample(_documents(job, []), REPORTED_DOCUMENTS)
     density = {lang: held.characters_per_token for lang, held in characters_per_token(tokenizer, sample).items()}

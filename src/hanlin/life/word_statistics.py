@@ -34,7 +34,7 @@ def word_statistics(config: Given[WordsConfig] = None, *, progress: Progress | N
         raise InputError("life.nothing_to_learn", paths=", ".join(job.data))
     ranked = {lang: held.ranked() for lang, held in sorted(found.items())}
     figures = {lang: _figures(found[lang], ranked[lang]) for lang in ranked}
-    with building_folder(job.out) as folder:
+    with building_folder(job.out, known_by="words.json") as folder:
         for lang, rows in ranked.items():
             text = "".join(f"{word}\t{number}\n" for word, number in rows)
             (folder / f"words.{lang or 'unknown'}.tsv").write_text(text, encoding="utf-8")

@@ -146,6 +146,14 @@ def build_task_head(config: ModelConfig) -> TaskHead | None:
     return TaskHead(read=_reading(config), pool=pool, score=deep, dropout=config.dropout)
 
 
+def row_vectors(model: Any, tokens: Tensor, segments: Tensor) -> Tensor:
+    """(B, T) -> (B, D): the mean state of the real tokens, of an encoder-decoder its encoder's."""
+    read = read_encoder if model.config.arch == "encoder_decoder" else read_states
+    states = read(model, tokens, segments, None)
+    real = (segments != 0)[..., None].to(states.dtype)
+    return (states * real).sum(dim=1) / real.sum(dim=1)
+
+
 def _reading(config: ModelConfig) -> Reading:
     if config.arch != "encoder_decoder":
         return read_states

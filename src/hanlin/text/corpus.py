@@ -25,7 +25,16 @@ from typing import Any
 from hanlin.base.config import leaves
 from hanlin.base.engines import Processes, num_cores
 from hanlin.base.errors import InputError
-from hanlin.base.files import building_folder, disk_errors, read_json, recover, sha256_bytes, sha256_file, write_json
+from hanlin.base.files import (
+    building_folder,
+    check_replaceable,
+    disk_errors,
+    read_json,
+    recover,
+    sha256_bytes,
+    sha256_file,
+    write_json,
+)
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.base.tasks import Counters, Engine, Tasks, workplace
@@ -88,10 +97,11 @@ def build_corpus(
     sources are read, or the texts of a build of the same sources, in `out` or in `earlier`, are taken again. `work` is
     where tasks leave their outcomes, a folder or an address of fsspec that all workers see; by default it lies beside
     `out`. Cut short, it stays, and the next build with the same settings goes on from there.
-    Raises ConfigError for rules that do not exist, InputError where nothing could be read, MachineError (E107) while
-    another build is at it, DiskFull.
+    Raises ConfigError for rules that do not exist, InputError where nothing could be read, or `out` holds what is not a
+    corpus (E117) or a source (E208), MachineError (E107) while another build is at it, DiskFull.
     """
     begun = time.monotonic()
+    _check_place(config, out)
     engine, progress = engine or Processes(num_cores()), progress or Progress("none")
     rules = Rulebook(config.rules, config.quality)
     key = reading_key(config)
@@ -108,6 +118,15 @@ def build_corpus(
     spent = {"bytes": build.num_bytes, "seconds": time.monotonic() - begun, "core_seconds": tasks.seconds}
     told = (*lines, say("text.report_read_again", path=known)) if known else tuple(lines)
     return CorpusReport(out, figures, told, spent)
+
+
+def _check_place(config: CorpusConfig, out: Path) -> None:
+    """Raise InputError where the corpus would take the place of something else (E117), or of its own sources (E208)."""
+    recover(out)
+    check_replaceable(out, MANIFEST)
+    for source in config.sources:
+        if out.is_dir() and Path(source.path).resolve().is_relative_to(out.resolve()):
+            raise InputError("text.source_in_corpus", path=source.path, out=out)
 
 
 def _rule_files(config: RulesConfig) -> list[str]:
@@ -295,7 +314,7 @@ class _Build:
 
 def _write(build: _Build, key: Mapping[str, Any], out: Path) -> None:
     """Put the frames of all pieces together, and tell of them."""
-    with building_folder(out) as folder:
+    with building_folder(out, known_by=MANIFEST) as folder:
         ends = {name: _joined(build, name, path_of(folder, name)) for name in _files_of(build.config)}
         sums = {name: sha256_file(path_of(folder, name)) for name in ends}
         figures = _figures(build, sums)

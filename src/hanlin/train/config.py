@@ -76,17 +76,15 @@ Duration = Annotated[float, BeforeValidator(read_duration)]
 DURATIONS = ["90", "10min", "1h30m"]
 
 
-class TrainingConfig(Config):
-    """What pre-training and fine-tuning have in common: the settings of the loop."""
+class LoopConfig(Config):
+    """The settings of the loop that mean the same whatever is trained."""
 
     runs: Path = Field(default=Path("runs"), description="Folder in which the run gets its own.")
     name: str = Field(default="", max_length=80, description="Name of the run; if empty, that of its data.")
     resume: Path | None = Field(default=None, description="Run folder to go on with, exactly where it stopped.")
     seed: int = Field(default=1, ge=0, le=2**63 - 1, description="One seed for first weights, order and dropout.")
-
     epochs: float | None = Field(default=None, gt=0, le=1e6, description="Passes over the data.")
     steps: int | None = Field(default=None, ge=1, le=10**12, description="Updates of the weights.")
-    tokens: int | None = Field(default=None, ge=1, le=10**15, description="Tokens to train on.")
     budget: Duration | None = Field(
         default=None,
         gt=0,
@@ -94,12 +92,7 @@ class TrainingConfig(Config):
         examples=DURATIONS,
         description="Time to train, in seconds or as 10min; the schedule ends with it.",
     )
-
-    seq_len: int | None = Field(default=None, ge=2, le=16_777_216, description="Positions of a row.")
     batch_size: int | None = Field(default=None, ge=1, le=1_000_000, description="Rows of a forward pass.")
-    tokens_per_step: int | None = Field(
-        default=None, ge=2, le=10**10, description="Positions of an update: a multiple of batch_size x seq_len."
-    )
     learning_rate: float | None = Field(
         default=None, gt=0, le=10, description="Peak learning rate, on AdamW's scale for muon too."
     )
@@ -108,24 +101,32 @@ class TrainingConfig(Config):
     clip_norm: float | None = Field(
         default=1.0, gt=0, le=1e6, description="Longest gradient, in L2 norm; a longer one is shortened."
     )
-
     save_steps: int | None = Field(default=None, ge=1, le=10**9, description="Steps between checkpoints.")
     save_minutes: float = Field(default=5.0, gt=0, le=1e5, description="Minutes between checkpoints at most.")
     keep_checkpoints: int = Field(default=2, ge=1, le=1000, description="Last checkpoints to keep, the best apart.")
     eval_steps: int | None = Field(
         default=None, ge=1, le=10**9, description="Steps between evaluations; none: ten in the run."
     )
-    sample_steps: int | None = Field(
-        default=None, ge=1, le=10**9, description="Steps between sample texts; none: with every evaluation."
-    )
     early_stop: int | None = Field(
         default=None, ge=1, le=1000, description="End after so many evaluations without a better validation loss."
     )
-
     device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
     threads: int | None = Field(default=None, ge=1, le=4096, description="Threads of the processor; none: all cores.")
     compute_dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="Type of matrix products; weights are float32. auto: bfloat16 where it is native."
+    )
+
+
+class TrainingConfig(LoopConfig):
+    """What pre-training and fine-tuning on running text have in common."""
+
+    tokens: int | None = Field(default=None, ge=1, le=10**15, description="Tokens to train on.")
+    seq_len: int | None = Field(default=None, ge=2, le=16_777_216, description="Positions of a row.")
+    tokens_per_step: int | None = Field(
+        default=None, ge=2, le=10**10, description="Positions of an update: a multiple of batch_size x seq_len."
+    )
+    sample_steps: int | None = Field(
+        default=None, ge=1, le=10**9, description="Steps between sample texts; none: with every evaluation."
     )
     compile: Literal["auto", "true", "false"] = Field(
         default="auto", description="Compile the model; auto: on CUDA, where it pays."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol, TypeVar
 
 from hanlin.base.errors import InputError
 from hanlin.base.messages import say
@@ -12,36 +13,64 @@ from hanlin.text.document import Dropped
 from hanlin.text.overlap.leaked import LeakedRow, leaked_rows
 from hanlin.text.overlap.rows import EvaluationRow, evaluation_rows
 from hanlin.text.overlap.translated import translated_rows
-from hanlin.train.config import FinetuneConfig
 
 SHOWN_CHARS = 120
 
 
-def without_leaked(
-    conversations: Sequence[Conversation], config: FinetuneConfig, progress: Progress
-) -> list[Conversation]:
-    """Return the conversations that may be learned, in order; whatever was found is said.
+T = TypeVar("T")
+
+
+class Guarded(Protocol):
+    """The settings of a run that must not learn what it will be asked."""
+
+    @property
+    def evaluation(self) -> tuple[str, ...]: ...
+    @property
+    def leaked(self) -> Literal["refuse", "drop", "allow"]: ...
+
+
+def without_leaked(conversations: Sequence[Conversation], config: Guarded, progress: Progress) -> list[Conversation]:
+    """Return the conversations that may be learned, in order; whatever was found is said. Raises as below."""
+    return without_leaked_texts(
+        conversations,
+        config,
+        progress,
+        text=lambda one: "\n".join(turn.content for turn in one.messages),
+        question=lambda one: next(turn.content for turn in one.messages if turn.role == "user"),
+        family=lambda one: one.family,
+    )
+
+
+def without_leaked_texts(
+    items: Sequence[T],
+    config: Guarded,
+    progress: Progress,
+    *,
+    text: Callable[[T], str],
+    question: Callable[[T], str],
+    family: Callable[[T], str],
+) -> list[T]:
+    """Return the items that may be learned, in order; whatever was found is said.
 
     Raises InputError: rows of an evaluation set among them and `leaked` is "refuse"; an evaluation set that is missing,
     empty or too short to be looked for.
     """
     if not config.evaluation:
-        return list(conversations)
+        return list(items)
     rows = _evaluation_rows(config, progress)
-    texts = ("\n".join(turn.content for turn in one.messages) for one in conversations)
-    leaked = leaked_rows(texts, rows, families=[one.family for one in conversations])
+    leaked = leaked_rows(map(text, items), rows, families=list(map(family, items)))
     if leaked and config.leaked == "refuse":
         raise InputError("train.leaked_rows", **_told(leaked))
-    _look_for_translations(conversations, rows, config, progress)
+    _look_for_translations(list(map(question, items)), rows, config, progress)
     if not leaked:
-        progress.note(say("train.none_leaked", num_rows=len(rows), num=len(conversations)))
-        return list(conversations)
+        progress.note(say("train.none_leaked", num_rows=len(rows), num=len(items)))
+        return list(items)
     progress.note(say(f"train.leaked_{config.leaked}", **_told(leaked)))
     numbers = {one.number for one in leaked} if config.leaked == "drop" else set()
-    return [one for number, one in enumerate(conversations) if number not in numbers]
+    return [one for number, one in enumerate(items) if number not in numbers]
 
 
-def _evaluation_rows(config: FinetuneConfig, progress: Progress) -> list[EvaluationRow]:
+def _evaluation_rows(config: Guarded, progress: Progress) -> list[EvaluationRow]:
     unreadable: list[Dropped] = []
     rows = list(evaluation_rows(config.evaluation, on_drop=unreadable.append))
     if unreadable:
@@ -51,10 +80,9 @@ def _evaluation_rows(config: FinetuneConfig, progress: Progress) -> list[Evaluat
 
 
 def _look_for_translations(
-    conversations: Sequence[Conversation], rows: list[EvaluationRow], config: FinetuneConfig, progress: Progress
+    questions: Sequence[str], rows: list[EvaluationRow], config: Guarded, progress: Progress
 ) -> None:
     """A hint is said; a whole set in another language is refused."""
-    questions = (next(turn.content for turn in one.messages if turn.role == "user") for one in conversations)
     found = translated_rows(questions, rows)
     if not found.pairs:
         return

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from hanlin.base.errors import ConfigError, InputError, Problem
 from hanlin.base.messages import say
 from hanlin.model.config import ModelConfig, parse_size, shape_for
-from hanlin.train.config import PretrainConfig, TrainingConfig
+from hanlin.train.config import LoopConfig, PretrainConfig, TrainingConfig
 
 TOKENS_PER_PARAMETER = 4.0
 """Tokens of training per parameter of a model that is to be as good as it can be in its time. Hoffmann et al. (2022)
@@ -52,13 +52,13 @@ class Row:
     origin: str
 
 
-T = TypeVar("T", bound=TrainingConfig)
+T = TypeVar("T", bound=LoopConfig)
 
 
 class Plan:
     """Settings, one after the other, each given by the user or derived for a stated reason."""
 
-    def __init__(self, config: TrainingConfig) -> None:
+    def __init__(self, config: LoopConfig) -> None:
         self.config = config
         self.rows: list[Row] = []
         self.warnings: list[str] = []

@@ -26,7 +26,7 @@ from hanlin.data.sources import Source
 from hanlin.model.transformer import Transformer
 from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
-from hanlin.train.config import TrainingConfig
+from hanlin.train.config import LoopConfig, TrainingConfig
 from hanlin.train.loop import Hooks, RunResult, train
 from hanlin.train.mixing import Mix, realised, realised_lines
 from hanlin.train.objectives import TokenPrediction
@@ -37,7 +37,7 @@ from hanlin.train.schedules import build_schedule
 from hanlin.train.state import Horizon, LoopSettings
 from hanlin.train.validation import measured_positions, validation_loss
 
-C = TypeVar("C", bound=TrainingConfig)
+C = TypeVar("C", bound=LoopConfig)
 
 MAY_CHANGE = ("resume", "runs", "epochs", "steps", "tokens", "budget", "save_steps", "save_minutes", "keep_checkpoints")
 """Settings that a resumed run may be given anew: how long it goes on and what it saves, not what it computes."""
@@ -90,12 +90,12 @@ def stored_config(config: C) -> C:
     return stored.replaced(**{name: getattr(config, name) for name in changed | {"resume"}})
 
 
-def _fixed(name: str, config: TrainingConfig, stored: TrainingConfig) -> Problem:
+def _fixed(name: str, config: LoopConfig, stored: LoopConfig) -> Problem:
     rule = say("train.rule_resume", stored=getattr(stored, name))
     return Problem(name, getattr(config, name), rule, say("train.remedy_resume"))
 
 
-def machine(config: TrainingConfig) -> tuple[torch.device, torch.dtype]:
+def machine(config: LoopConfig) -> tuple[torch.device, torch.dtype]:
     """Set the threads and how memory is kept; return device and compute dtype. Raises MachineError."""
     set_threads(config.threads)
     keep_freed_memory()
@@ -105,15 +105,28 @@ def machine(config: TrainingConfig) -> tuple[torch.device, torch.dtype]:
 
 def open_run(command: str, config: TrainingConfig, plan: Plan, material: Material, progress: Progress) -> Run:
     """The run's folder, new or the one to go on with, its plan told to whoever watches."""
+    name = next(iter(material.data), command)
+    return begin_run(command, config, plan, progress, name, material.data, material.parents)
+
+
+def begin_run(
+    command: str,
+    config: LoopConfig,
+    plan: Plan,
+    progress: Progress,
+    name: str,
+    data: Mapping[str, str],
+    parents: Mapping[str, str],
+) -> Run:
+    """The same for a run on other material. `name` counts where the settings give none."""
     for line in plan.lines():
         progress.note(line)
     if config.resume is not None:
         run = Run.open(config.resume)
     else:
-        origin = describe_origin(seed=config.seed, data=material.data, parents=material.parents)
+        origin = describe_origin(seed=config.seed, data=data, parents=parents)
         text = to_toml(config, origins=plan.origins())
-        name = config.name or next(iter(material.data), command)
-        run = Run.create(config.runs, command, name, text, {**origin, "machine": describe_machine()})
+        run = Run.create(config.runs, command, config.name or name, text, {**origin, "machine": describe_machine()})
     run.log("\n".join(plan.lines()))
     return run
 

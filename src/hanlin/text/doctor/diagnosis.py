@@ -195,7 +195,8 @@ class _Doctor:
         looked = {
             "files": len(self.examined.files), "glanced": len(self.glances), "of_files": num_files,
             "unseen": num_files - num_empty - len(self.examined.files) - len(self.glances),
-            "bytes": self.examined.num_bytes, "of_bytes": self.found.num_bytes, "texts": self.portrait.num_texts,
+            "bytes": min(self.examined.num_bytes, self.found.num_bytes),  # parts of endless lines are read twice
+            "of_bytes": self.found.num_bytes, "texts": self.portrait.num_texts,
             "rows": self.examined.num_rows, "is_listed_whole": self.found.is_whole,
             "seconds": round(time.monotonic() - self.begun, 2),
         }  # fmt: skip

@@ -115,8 +115,9 @@ class Portrait:
         """Tell of signs that should not be there; returns whether the text is in no language for being garbled."""
         wrong = garbled(text)
         if wrong:
-            meant = f" → {wrong.meant[:40]}" if wrong.meant else ""
-            self.findings.add("mojibake", one.at(wrong.start), f"{wrong.line[:40]}{meant}", wrong.number)
+            first = max(0, _first_difference(wrong.line, wrong.meant) - 10)
+            meant = f" → {wrong.meant[first : first + 40]}" if wrong.meant else ""
+            self.findings.add("mojibake", one.at(wrong.start), f"{wrong.line[first : first + 40]}{meant}", wrong.number)
         if found := _CONTROL.search(text):
             start = found.start()
             self.findings.add("control_characters", one.at(start), text[max(0, start - 20) : start + 20])
@@ -212,3 +213,8 @@ def is_held_out(place: str) -> bool:
 def is_for_training(place: str) -> bool:
     """Whether the name of a file says that it is there to be learned from."""
     return "train" in Path(place).name.lower()
+
+
+def _first_difference(one: str, other: str) -> int:
+    """Where two lines part; 0 where one goes on as the other does."""
+    return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)

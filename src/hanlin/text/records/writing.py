@@ -10,7 +10,7 @@ import contextlib
 import gzip
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -196,6 +196,14 @@ _WRITERS: Mapping[tuple[type, str], Callable[[Any], Iterator[Table]]] = {
 
 
 # ---------------------------------------------------------------- files
+
+
+def check_out(out: Path, sources: Iterable[Path]) -> None:
+    """Raise InputError (E209) where the outcome would take the place of a file that is read."""
+    place = out.resolve()
+    for source in sources if out.exists() else ():
+        if place == source.resolve() or place.is_relative_to(source.resolve()):
+            raise InputError("text.rows_out_is_source", path=out, source=source)
 
 
 class RowWriter:

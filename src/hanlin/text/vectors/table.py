@@ -100,7 +100,7 @@ class WordVectors:
 
     def save(self, folder: Path, info: Mapping[str, Any]) -> None:
         """Write both files to a new folder, or over an older one, whole or not at all. Raises DiskFull."""
-        with building_folder(folder) as place:
+        with building_folder(folder, known_by=WORDS) as place:
             write_atomic(place / WEIGHTS, save({"vectors": self.vectors, "counts": self.counts}))
             table = {**info, "sha256": sha256_file(place / WEIGHTS), "words": list(self.words)}
             write_json(place / WORDS, table)

@@ -1,0 +1,77 @@
+"""Settings of fine-tuning on a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from hanlin.base.errors import Problem
+from hanlin.base.messages import say
+from hanlin.text.config import FormatName
+from hanlin.train.config import LoopConfig, OptimizerConfig, ScheduleConfig
+
+TaskName = Literal["classification", "multilabel", "regression", "tokens", "qa", "embedding"]
+
+
+class TaskConfig(LoopConfig):
+    """Teach a bundle a task: labels of texts or of their parts, numbers, answers in passages, vectors."""
+
+    section: ClassVar[str] = "task"
+
+    from_bundle: Path | None = Field(default=None, description="Bundle to fine-tune, of any shape.")
+    data: tuple[str, ...] = Field(
+        default=(), description="Files of labelled texts, pairs, tagged texts or questions: CSV, JSON lines, Parquet."
+    )
+    task: TaskName | Literal["auto"] = Field(
+        default="auto", description="What is learned; auto finds it in the rows (numbers count as labels)."
+    )
+    format: FormatName | Literal["auto"] = Field(
+        default="auto", description="Format to read them as; auto finds it in the rows."
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="Columns of other names, as text=review,label=stars: our name = yours."
+    )
+    labels: tuple[str, ...] = Field(
+        default=(), description="Labels in the order of the scores; none: as found, sorted."
+    )
+    validation: tuple[str, ...] = Field(default=(), description="Files of the same kind to measure on.")
+    validation_share: float = Field(
+        default=0.1, ge=0, le=0.5, description="Share of the groups kept out to measure on, without validation."
+    )
+    group: str = Field(
+        default="", max_length=200, description="Column whose equal values stay on one side; empty: equal texts do."
+    )
+    overflow: Literal["error", "windows", "cut"] = Field(
+        default="error", description="What becomes of a text longer than the model: refused, read in parts, or cut."
+    )
+    max_tokens: int | None = Field(
+        default=None, ge=8, le=16_777_216, description="Tokens of a row, control tokens included; none: all it reads."
+    )
+    balance: bool = Field(default=False, description="Weigh labels by the inverse of how often they occur.")
+    temperature: float = Field(
+        default=0.05, gt=0, le=10, description="embedding: cosines are divided by this before they are compared."
+    )
+    calibrate: bool = Field(
+        default=True, description="Fit a temperature on the rows kept out, so that probabilities mean what they say."
+    )
+    evaluation: tuple[str, ...] = Field(
+        default=(), description="Evaluation sets (files or folders) whose rows must not be among the texts."
+    )
+    leaked: Literal["refuse", "drop", "allow"] = Field(
+        default="refuse", description="What happens where texts hold rows of them: refuse, drop those or allow."
+    )
+    optimizer: OptimizerConfig = Field(
+        default=OptimizerConfig(name="adamw", weight_decay=0.01), description="Which rule turns gradients into steps."
+    )
+    schedule: ScheduleConfig = Field(
+        default=ScheduleConfig(kind="linear", warmup=0.1), description="How the learning rate moves."
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Nothing can have leaked where no evaluation set is named."""
+        yield from super().problems()
+        if self.leaked != "refuse" and not self.evaluation and self.resume is None:
+            yield Problem("leaked", self.leaked, say("train.rule_leaked"), say("train.remedy_leaked"))

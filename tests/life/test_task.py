@@ -1,0 +1,222 @@
+"""Tasks from end to end: rows in a file, a tiny model of every shape, a bundle that does the task, seconds each."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+
+import numpy as np
+import pytest
+from tests.infer import vocabulary
+
+import hanlin
+from hanlin.base.errors import InputError, RequestTooLong, UsageError
+from hanlin.base.messages import say
+from hanlin.bundle.bundle import save_bundle
+from hanlin.bundle.lineage import Lineage
+from hanlin.bundle.manifest import read_manifest
+from hanlin.model.config import ModelConfig
+from hanlin.model.families.registry import FAMILIES
+from hanlin.model.transformer import build_model
+
+SIZES = {"vocab_size": 45, "hidden_size": 32, "num_layers": 1, "num_heads": 2, "max_seq_len": 24, "ffn_size": 64}
+SHAPES = ("bert", "llama", "t5")
+QUICK = {"learning_rate": 3e-3, "batch_size": 32, "seed": 1, "compute_dtype": "float32", "threads": 1}
+QUICK |= {"eval_steps": 10_000}  # measured once, at the end
+
+
+@pytest.fixture(scope="module")
+def parents(tmp_path_factory):
+    """An untrained bundle of every shape: the toys need no knowledge of words."""
+    home, made = tmp_path_factory.mktemp("parents"), {}
+    for name in SHAPES:
+        tokenizer = vocabulary.t5() if name == "t5" else vocabulary.bert()
+        config = ModelConfig(**{**FAMILIES[name].preset, **SIZES, "family": name})
+        model = build_model(config, seed=1)
+        made[name] = save_bundle(home / name, model=model, tokenizer=tokenizer, lineage=Lineage("pretrain", 1))
+    return made
+
+
+def words(drawn, low, high, number):
+    return [f"w{drawn.randrange(low, high)}" for _ in range(number)]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Toys that a linear model of the words solves, each with its own trap for the head that reads the wrong place."""
+    home, drawn, found = tmp_path_factory.mktemp("rows"), random.Random(3), {}
+
+    def write(name, rows):
+        found[name] = home / f"{name}.jsonl"
+        found[name].write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+    kinds = {"bad": 0, "fair": 10, "good": 20}
+    labelled = []
+    for number in range(240):
+        label = list(kinds)[number % 3]
+        said = words(drawn, 30, 40, 4) + words(drawn, kinds[label], kinds[label] + 10, 3)
+        drawn.shuffle(said)
+        labelled.append({"text": " ".join(said), "label": label})
+    write("labels", labelled)
+    write("many", [{**row, "label": [row["label"], *["long"] * (len(row["text"]) > 24)]} for row in labelled])
+    write("numbers", [{**row, "label": {"bad": -1, "fair": 0, "good": 1}[row["label"]]} for row in labelled])
+    tagged = []
+    for _ in range(160):
+        said, tags = words(drawn, 10, 40, 6), ["O"] * 6
+        place = drawn.randrange(4)
+        said[place : place + 2], tags[place : place + 2] = ["w1", "w2"], ["B-PER", "I-PER"]
+        tagged.append({"tokens": said, "tags": tags})
+    write("tags", tagged)
+    asked = []
+    for _ in range(240):
+        said = words(drawn, 10, 40, 8)
+        place = drawn.randrange(8)
+        said[place] = f"w{drawn.randrange(3)}"
+        answer = {"text": [said[place]], "answer_start": [len(" ".join(said[:place])) + (place > 0)]}
+        asked.append({"context": " ".join(said), "question": "w5 w6", "answers": answer})
+    write("asked", asked)
+    pairs = [words(drawn, 0, 40, 5) for _ in range(160)]
+    mixed = [drawn.sample(one, len(one)) for one in pairs]
+    write("pairs", [{"sentence1": " ".join(a), "sentence2": " ".join(b)} for a, b in zip(pairs, mixed, strict=True)])
+    return found
+
+
+def trained(parent, data, home, **settings):
+    return hanlin.train_task(str(parent), data=(str(data),), runs=home, **{**QUICK, **settings})
+
+
+GATES = {
+    "labels": ("classification", "accuracy", 0.9, 8),
+    "many": ("multilabel", "macro_f1", 0.75, 10),
+    "numbers": ("regression", "spearman", 0.85, 10),
+    "tags": ("tokens", "f1", 0.9, 10),
+    "asked": ("qa", "exact_match", 0.55, 20),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", GATES)
+def test_every_head_learns_on_every_shape(name, shape, parents, files, tmp_path):
+    task, measure, gate, epochs = GATES[name]
+    report = trained(parents[shape], files[name], tmp_path, task=task, epochs=epochs)
+    figure = report.report["figures"][measure]
+    assert figure["value"] >= gate, report.report["figures"]
+    assert figure["low"] <= figure["value"] <= figure["high"]
+    assert figure["chance"] < gate / 1.5
+    again = hanlin.evaluate_task(report.path, data=(str(files[name]),))
+    assert again.report["num_rows"] > report.report["num_rows"]
+
+
+def test_vectors_of_pairs_find_each_other(parents, files, tmp_path):
+    before = hanlin.Embedder(parents["bert"]).predict(["w1 w2", "w2 w1"])
+    report = trained(parents["bert"], files["pairs"], tmp_path, epochs=6, validation_share=0.3)
+    figure = report.report["figures"]["found_first"]
+    assert report.report["task"] == "embedding"
+    assert figure["value"] >= 0.9 > 10 * figure["chance"]
+    embedder = hanlin.Embedder(report.path, exact=True)
+    after = embedder.predict(["w1 w2", "w2 w1"])
+    assert before.shape == after.shape
+    np.testing.assert_allclose(np.linalg.norm(after, axis=1), 1, atol=1e-5)  # modules.json asks for length 1
+    assert "1_Pooling/config.json" in read_manifest(report.path / "bundle" / "hanlin.json").checksums
+
+
+@pytest.fixture(scope="module")
+def classifier(parents, files, tmp_path_factory):
+    home = tmp_path_factory.mktemp("runs")
+    return trained(parents["bert"], files["labels"], home, epochs=6, balance=True), home
+
+
+def test_the_report_says_what_was_measured_and_the_card_keeps_it(classifier):
+    report, _ = classifier
+    told = report.report
+    assert told["calibration"]["num_rows"] == told["num_rows"] == 24
+    assert sum(map(sum, told["confusion"])) == 24
+    assert {one.title for one in report.tables if one.title} >= {say("life.task_confusion")}
+    card = (report.path / "bundle" / "card.md").read_text(encoding="utf-8")
+    assert f"{told['figures']['macro_f1']['value']:.3f}" in card
+
+
+def test_files_are_worked_through_and_answers_written(classifier, tmp_path, lang):
+    report, _ = classifier
+    given = tmp_path / "in.csv"
+    given.write_text("text\nw21 w22 w30\nw1 w2 w31\n", encoding="utf-8")
+    rows = hanlin.Classifier(report.path).predict_file(given, tmp_path / "out.csv")
+    assert [row["label"] for row in rows] == ["good", "bad"]
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        written = list(csv.DictReader(file))
+    assert [row["text"] for row in written] == ["w21 w22 w30", "w1 w2 w31"]
+    assert float(written[0]["p(good)"]) == pytest.approx(rows[0]["p(good)"])
+    said = hanlin.predict_task(report.path, data=(str(given),), out=tmp_path / "out.jsonl")
+    assert said.report["num_rows"] == len((tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+    with pytest.raises(InputError) as error:
+        hanlin.predict_task(report.path, data=(str(given),), out=tmp_path / "out.xlsx")
+    assert error.value.code == "E884"
+
+
+def lines(path, *rows):
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_what_cannot_be_measured_is_one_sentence(classifier, parents, tmp_path, lang):
+    report, _ = classifier
+    strange = lines(tmp_path / "a.jsonl", {"text": "w1", "label": "good"}, {"text": "w2", "label": "odd"})
+    with pytest.raises(InputError) as error:
+        hanlin.evaluate_task(report.path, data=(str(strange),))
+    assert error.value.code == "E519"
+    assert "odd" in str(error.value)
+    assert "a.jsonl:2" in str(error.value)
+    with pytest.raises(UsageError) as untrained:
+        hanlin.evaluate_task(parents["bert"], data=(str(strange),))
+    assert untrained.value.code == "E885"
+    talk = lines(tmp_path / "talk.jsonl", {"prompt": "w1", "response": "w2"})
+    with pytest.raises(InputError) as unread:
+        hanlin.predict_task(report.path, data=(str(talk),), out=tmp_path / "out.csv")
+    assert unread.value.code == "E886"
+
+
+WRONG = {
+    "E515": ([{"prompt": "w1", "response": "w2"}], {}),
+    "E516": ([{"text": "w1", "label": "good"}], {"task": "regression"}),
+    "E517": ([{"text": "w1", "label": "good"}], {"group": "author"}),
+    "E518": ([{"text": "w1", "label": "a"}, {"text": "w2", "label": "a"}], {"validation_share": 0}),
+    "E519": ([{"text": "w1", "label": "a"}, {"text": "w2", "label": "c"}], {"labels": ("a", "b")}),
+    "E520": ([{"sentence1": "w1", "sentence2": "w2", "score": 1.0}, {"sentence1": "w1", "sentence2": "w3"}], {}),
+    "E521": ([{"tokens": ["w1"], "tags": ["O"]}], {"task": "regression"}),
+    "E441": ([{"text": " ".join(["w1"] * 30), "label": "a"}, {"text": "w2", "label": "b"}], {"validation_share": 0}),
+}
+
+
+@pytest.mark.parametrize("code", WRONG)
+def test_rows_that_cannot_be_learned_are_one_sentence(code, parents, tmp_path, lang):
+    rows, settings = WRONG[code]
+    data = lines(tmp_path / "rows.jsonl", *rows)
+    with pytest.raises((InputError, RequestTooLong)) as error:
+        trained(parents["bert"], data, tmp_path / "runs", **settings)
+    assert error.value.code == code
+    assert not (tmp_path / "runs").exists()
+
+
+def test_nothing_is_learned_from_rows_that_are_asked(parents, tmp_path, lang):
+    rows = lines(tmp_path / "rows.jsonl", {"text": "w1", "label": "a"}, {"text": "w2", "label": "b"})
+    with pytest.raises(InputError) as error:
+        trained(parents["bert"], rows, tmp_path / "runs", validation=(str(rows),))
+    assert error.value.code == "E522"
+
+
+def test_long_texts_are_cut_or_read_in_parts_and_counted(parents, tmp_path):
+    rows = [{"text": " ".join([f"w{20 * (n % 2)}"] * (4 + 40 * (n % 4 == 3))), "label": "ab"[n % 2]} for n in range(16)]
+    data = lines(tmp_path / "rows.jsonl", *rows)
+    for overflow, name in (("cut", "texts_cut"), ("windows", "texts_split")):
+        report = trained(parents["bert"], data, tmp_path, epochs=1, overflow=overflow, validation_share=0)
+        assert report.report[name] == 4
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(parents, files, tmp_path):
+    whole = trained(parents["bert"], files["labels"], tmp_path / "a", steps=8)
+    cut = trained(parents["bert"], files["labels"], tmp_path / "b", steps=4, schedule={"kind": "constant"})
+    on = hanlin.train_task(resume=cut.path, steps=8)
+    straight = trained(parents["bert"], files["labels"], tmp_path / "c", steps=8, schedule={"kind": "constant"})
+    assert on.report["steps"] == whole.report["steps"] == 8
+    assert on.report["loss"] == straight.report["loss"] != whole.report["loss"]

@@ -33,11 +33,11 @@ from hanlin.base.device import describe_machine
 from hanlin.bundle.convert import export_weights
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.infer.engine import Engine
-from hanlin.infer.memory import LargePages
 from hanlin.infer.request import Request, Token
 from hanlin.model.compiled import native_state
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.registry import choose_family
+from hanlin.model.pages import LargePages
 from hanlin.model.transformer import Transformer, build_model
 
 SHAPE = ModelConfig(

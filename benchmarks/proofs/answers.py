@@ -13,15 +13,14 @@ from pathlib import Path
 from benchmarks.proofs.baselines import nearest_part
 from benchmarks.proofs.measured import Measured, mean_with_interval, options
 from benchmarks.proofs.rows import Question, questions
-from benchmarks.proofs.trained import Recipe, Room, pretrained, untrained
+from benchmarks.proofs.trained import Recipe, Room, encoder, pretrained, untrained
 from benchmarks.proofs.tuned import TuneRecipe, answered
 
 from hanlin.evaluate.overlap import rouge_units
 
 WHOLE = 15.0
 RECIPE = Recipe(
-    vocabulary=6000,
-    shape={"family": "bert", "hidden_size": 256, "num_layers": 3, "num_heads": 8, "max_seq_len": 384},
+    shape=encoder("rotary", "masked", max_seq_len=384),
     megabytes={"zh": 9.0, "en": 0.5},
 )
 

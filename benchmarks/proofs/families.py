@@ -18,7 +18,7 @@ from benchmarks.proofs.baselines import linear
 from benchmarks.proofs.measured import Measured, options, with_interval
 from benchmarks.proofs.roads import Cnn, Judge, Lstm, answers, bits_per_byte, learn_next, learn_task
 from benchmarks.proofs.rows import LABELS, Split, pairs, reviews
-from benchmarks.proofs.trained import Recipe, Room, pretrained, shared, text_of
+from benchmarks.proofs.trained import SIZE, Recipe, Room, encoder, pretrained, shared, text_of
 from benchmarks.proofs.tuned import TuneRecipe, classified, valued
 
 from hanlin.bundle.bundle import load_bundle
@@ -29,13 +29,12 @@ from hanlin.evaluate.metrics import score_documents
 from hanlin.text.tokenizer import Tokenizer
 
 WHOLE = 10.0
-SIZE = {"hidden_size": 256, "num_layers": 3, "num_heads": 8, "max_seq_len": 128}
 RECIPES = {
     "causal": Recipe(shape={"family": "llama", **SIZE}),
-    "bert": Recipe(shape={"family": "bert", **SIZE}),
+    "bert": Recipe(shape=encoder("rotary", "masked")),
 }
 OBJECTIVES = {"causal": "causal", "bert": "masked"}
-TUNING, PASSES = TuneRecipe(epochs=6), 6
+PASSES = 6
 HELD_OUT = {"zh": 0.4}
 
 Reviews = tuple[list[str], list[str]]
@@ -52,13 +51,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         room = Room(given.room or Path(temporary))
         own = [*known[0], *(text for row in twins.train for text in row[:2])]
+        tuning = TuneRecipe(epochs=PASSES, minutes=given.minutes, seed=given.seed)
         for method, objective in OBJECTIVES.items():
             bundle, figures = pretrained(
                 room, method, objective, RECIPES[method], minutes=given.minutes, own=own, seed=given.seed
             )
             result.note(**{f"{method}_parameters": figures["parameters"], f"{method}_tokens": figures["tokens"]})
-            hanlins(result, method, bundle, known, asked, twins)
-        result.note(parameters=figures["parameters"], vocabulary=RECIPES["bert"].vocabulary)
+            hanlins(result, method, bundle, known, asked, twins, tuning)
+        result.note(vocabulary=RECIPES["bert"].vocabulary)
         torch.manual_seed(given.seed)
         roads(result, room, own, given.minutes, known, asked, twins)
     result.finish(given.keep)
@@ -87,9 +87,17 @@ def paired(result: Measured, method: str, said: Sequence[float], twins: PairRows
 # ---------------------------------------------------------------- Hanlin's own
 
 
-def hanlins(result: Measured, method: str, bundle: Path, known: Reviews, asked: Reviews, twins: PairRows) -> None:
+def hanlins(
+    result: Measured,
+    method: str,
+    bundle: Path,
+    known: Reviews,
+    asked: Reviews,
+    twins: PairRows,
+    tuning: TuneRecipe,
+) -> None:
     """One family on the three tasks; an encoder predicts no next word."""
-    said, _ = classified(bundle, *known, asked[0], TUNING)
+    said, _ = classified(bundle, *known, asked[0], tuning)
     reviewed(result, method, said, asked[1])
     learned = [(first, second) for first, second, _ in twins.train]
     scores = valued(
@@ -97,7 +105,7 @@ def hanlins(result: Measured, method: str, bundle: Path, known: Reviews, asked: 
         learned,
         [score for *_, score in twins.train],
         [(first, second) for first, second, _ in twins.test],
-        TUNING,
+        tuning,
     )
     paired(result, method, scores, twins)
     opened = load_bundle(bundle)
@@ -128,7 +136,7 @@ def roads(
     folder, shares = text_of(room, RECIPES["causal"], "text", own)
     tokenizer = Tokenizer.load(folder)
     stream = mixed_stream(shares)
-    lstm = Lstm(vocab_size=tokenizer.vocab_size, width=352, num_layers=1)
+    lstm = Lstm(vocab_size=tokenizer.vocab_size, width=424, num_layers=1)
     result.note(lstm_parameters=sum(one.numel() for one in lstm.parameters()))
     result.note(lstm_tokens=learn_next(lstm, stream, seconds=60 * minutes))
     documents, num_bytes = held_out(tokenizer)
@@ -141,7 +149,7 @@ def roads(
     result.add("next", "ngram", "score", counted["zh"])
     state = {name: tensor.clone() for name, tensor in lstm.state_dict().items()}
     judge_both(result, "lstm", lambda: loaded(lstm, state), tokenizer, known, asked, twins)
-    cnn = {"vocab_size": tokenizer.vocab_size, "width": 256, "num_filters": 256}
+    cnn = {"vocab_size": tokenizer.vocab_size, "width": 256, "num_filters": 640}
     result.note(cnn_parameters=sum(one.numel() for one in Cnn(**cnn).parameters()))
     judge_both(result, "cnn", lambda: Cnn(**cnn), tokenizer, known, asked, twins)
 

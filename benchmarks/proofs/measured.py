@@ -11,7 +11,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ class Measured:
             "is_whole": self.minutes >= self.whole,
             "seconds": round(time.monotonic() - self.began),
             "date": time.strftime("%Y-%m-%d"),
-            "command": f"python -m benchmarks.proofs.{self.proof} " + " ".join(sys.argv[1:]),
+            "command": f"python -m benchmarks.proofs.{self.proof} --minutes {self.minutes:g}",
             "revision": source_revision(),
             "machine": describe_machine(),
             "notes": self.notes,
@@ -87,9 +87,10 @@ class Measured:
 
 
 def shown(figure: Figure) -> str:
-    """A figure with its interval."""
-    spread = "" if figure.low is None or figure.high is None else f" ({figure.low:.3f}–{figure.high:.3f})"
-    return f"{figure.value:.3f}{spread}" if abs(figure.value) < 10 else f"{figure.value:.1f}{spread}"
+    """A figure with its interval; one decimal where figures go to a hundred."""
+    digits = 3 if abs(figure.value) < 2 and (figure.high or 0) < 2 else 2 if abs(figure.value) < 10 else 1
+    spread = "" if figure.low is None or figure.high is None else f" ({figure.low:.{digits}f}–{figure.high:.{digits}f})"
+    return f"{figure.value:.{digits}f}{spread}"
 
 
 def table_lines(table: str, figures: Iterable[Figure], words: Callable[[str], str] = str) -> list[str]:
@@ -102,7 +103,9 @@ def table_lines(table: str, figures: Iterable[Figure], words: Callable[[str], st
     ]
 
 
-def options(proof: str, *, minutes: float, description: str) -> argparse.Namespace:
+def options(
+    proof: str, *, minutes: float, description: str, more: Mapping[str, Mapping[str, Any]] | None = None
+) -> argparse.Namespace:
     """What every proof is asked with; it also settles threads and the seed."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.proofs.{proof}", description=description)
     parser.add_argument("--minutes", type=float, default=minutes, help=f"for each training (whole: {minutes:g})")
@@ -110,6 +113,8 @@ def options(proof: str, *, minutes: float, description: str) -> argparse.Namespa
     parser.add_argument("--room", type=Path, default=None, help="folder for models, taken again when they are there")
     parser.add_argument("--threads", type=int, default=None, help="of the processor; all cores unless given")
     parser.add_argument("--seed", type=int, default=1)
+    for name, settings in (more or {}).items():
+        parser.add_argument(name, **settings)
     given = parser.parse_args()
     set_threads(given.threads)
     torch.manual_seed(given.seed)

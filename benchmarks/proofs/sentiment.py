@@ -8,6 +8,7 @@ other reviews first, beside a linear model that is given what those reviews teac
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -15,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.proofs.baselines import linear, linear_with_others
+from benchmarks.proofs.baselines import linear, linear_with_others, probe
 from benchmarks.proofs.measured import Measured, options, with_interval
 from benchmarks.proofs.rows import Review, Split, reviews
-from benchmarks.proofs.trained import Recipe, Room, pretrained, untrained
-from benchmarks.proofs.tuned import TuneRecipe, classified
+from benchmarks.proofs.trained import ENCODERS, Recipe, Room, encoder, pretrained, untrained
+from benchmarks.proofs.tuned import TuneRecipe, classified, features
 
 from hanlin.evaluate.embedding import macro_f1
 
@@ -27,40 +28,44 @@ WHOLE = 15.0
 SETS = ("amazon3", "waimai_10k", "chnsenticorp_htl", "online_shopping_10_cats")
 THREE = "amazon3"
 SIZES = (100, 300, 1000)
-RECIPE = Recipe(
-    vocabulary=6000,
-    shape={"family": "bert", "hidden_size": 256, "num_layers": 3, "num_heads": 8, "max_seq_len": 128},
-)
-TUNING = TuneRecipe(epochs=6)
+METHODS = {"bert": "masked", "bert_nsp": "masked_next_sentence"}
+PASSES = 6.0
 
 
 def main() -> None:
     """Measure all methods, set by set and along the curve."""
-    given = options("sentiment", minutes=WHOLE, description=(__doc__ or "").split("\n")[0])
+    more = {"--layout": {"choices": sorted(ENCODERS), "default": "rotary", "help": "how the encoder is built"}}
+    given = options("sentiment", minutes=WHOLE, description=(__doc__ or "").split("\n")[0], more=more)
     result = Measured("sentiment", given.minutes, WHOLE)
     with tempfile.TemporaryDirectory() as temporary:
         room = Room(given.room or Path(temporary))
         splits = {name: reviews((name,)) for name in SETS}
         counted(result, splits)
-        encoders = encoders_of(result, room, splits, given.minutes, given.seed)
+        encoders = encoders_of(result, room, splits, given)
+        tuning = TuneRecipe(epochs=PASSES, minutes=given.minutes, seed=given.seed)
         for method, bundle in encoders.items():
-            tune_all(result, method, bundle, splits, short=given.minutes < WHOLE / 3)
+            frozen(result, method, bundle, splits[THREE])
+            tune_all(result, method, bundle, splits, tuning, short=given.minutes < WHOLE / 3)
         if given.minutes >= WHOLE / 3:
-            after_others(result, encoders["bert"], splits)
+            after_others(result, encoders["bert"], splits, tuning)
     result.finish(given.keep)
 
 
 def encoders_of(
-    result: Measured, room: Room, splits: dict[str, Split[Review]], minutes: float, seed: int
+    result: Measured, room: Room, splits: dict[str, Split[Review]], given: argparse.Namespace
 ) -> dict[str, Path]:
     """Bundles by method."""
     own = [row.text for split in splits.values() for row in split.train]
     found: dict[str, Path] = {}
-    for method, objective in (("bert", "masked"), ("bert_nsp", "masked_next_sentence")):
-        found[method], figures = pretrained(room, method, objective, RECIPE, minutes=minutes, own=own, seed=seed)
-        result.note(**{f"{method}_tokens": figures["tokens"], f"{method}_steps": figures["steps"]})
-    result.note(parameters=figures["parameters"], shape=figures["shape"])
-    return {"untrained": untrained(room, found["bert"], seed=seed), **found}
+    for method, objective in METHODS.items():
+        recipe = Recipe(shape=encoder(given.layout, objective))
+        name = f"{method}-{given.layout}"
+        found[method], figures = pretrained(
+            room, name, objective, recipe, minutes=given.minutes, own=own, seed=given.seed
+        )
+        result.note(**{f"{method}_{key}": figures[key] for key in ("tokens", "steps", "validation_loss")})
+    result.note(parameters=figures["parameters"], shape=figures["shape"], layout=given.layout)
+    return {"untrained": untrained(room, found["bert"], seed=given.seed), **found}
 
 
 # ---------------------------------------------------------------- counting
@@ -94,31 +99,45 @@ def columns(rows: Sequence[Review]) -> tuple[list[str], list[str]]:
 # ---------------------------------------------------------------- encoders
 
 
-def tune_all(result: Measured, method: str, bundle: Path, splits: dict[str, Split[Review]], *, short: bool) -> None:
+def tune_all(
+    result: Measured,
+    method: str,
+    bundle: Path,
+    splits: dict[str, Split[Review]],
+    tuning: TuneRecipe,
+    *,
+    short: bool,
+) -> None:
     """One encoder on every set, and along the curve; of a try only the set with three labels and one size."""
+    three = splits[THREE]
     for size in SIZES[:1] if short else SIZES:
-        score(
-            result, "curve", method, str(size), tuned(bundle, splits[THREE].train[:size], splits[THREE]), splits[THREE]
-        )
+        score(result, "curve", method, str(size), tuned(bundle, three.train[:size], three, tuning), three)
     for name in (THREE,) if short else SETS:
-        said = tuned(bundle, splits[name].train, splits[name])
+        said = tuned(bundle, splits[name].train, splits[name], tuning)
         score(result, "sets", method, name, said, splits[name])
         if name == THREE:
-            score(result, "curve", method, str(len(splits[name].train)), said, splits[name])
+            score(result, "curve", method, str(len(three.train)), said, three)
 
 
-def after_others(result: Measured, bundle: Path, splits: dict[str, Split[Review]]) -> None:
+def frozen(result: Measured, method: str, bundle: Path, split: Split[Review]) -> None:
+    """What reading alone brought: a linear model on the encoder's states, which stay as they are."""
+    texts, labels = columns(split.train)
+    said = probe(features(bundle, texts), labels, features(bundle, [row.text for row in split.test]))
+    score(result, "sets", f"{method}_frozen", THREE, said, split)
+
+
+def after_others(result: Measured, bundle: Path, splits: dict[str, Split[Review]], tuning: TuneRecipe) -> None:
     """Tuned on the reviews with two labels, then on those with three."""
     others = [row for name, split in splits.items() if name != THREE for row in split.train]
-    _, model = classified(bundle, *columns(others), [], TUNING)
+    _, model = classified(bundle, *columns(others), [], tuning)
     split = splits[THREE]
-    said, _ = classified(bundle, *columns(split.train), [row.text for row in split.test], TUNING, start=model)
+    said, _ = classified(bundle, *columns(split.train), [row.text for row in split.test], tuning, start=model)
     score(result, "sets", "bert_reviews", THREE, said, split)
 
 
-def tuned(bundle: Path, rows: Sequence[Review], split: Split[Review]) -> list[str]:
+def tuned(bundle: Path, rows: Sequence[Review], split: Split[Review], tuning: TuneRecipe) -> list[str]:
     """The labels of the test rows."""
-    said, _ = classified(bundle, *columns(rows), [row.text for row in split.test], TUNING)
+    said, _ = classified(bundle, *columns(rows), [row.text for row in split.test], tuning)
     return said
 
 

@@ -15,16 +15,15 @@ import numpy as np
 from benchmarks.proofs.baselines import dictionary, marked
 from benchmarks.proofs.measured import Measured, options, with_interval
 from benchmarks.proofs.rows import Places, places
-from benchmarks.proofs.trained import Recipe, Room, pretrained, untrained
+from benchmarks.proofs.trained import Recipe, Room, encoder, pretrained, untrained
 from benchmarks.proofs.tuned import TuneRecipe, labelled
 
 WHOLE = 10.0
 RECIPE = Recipe(
-    vocabulary=6000,
-    shape={"family": "bert", "hidden_size": 256, "num_layers": 3, "num_heads": 8, "max_seq_len": 256},
+    shape=encoder("rotary", "masked", max_seq_len=256),
     megabytes={"zh": 0.5, "en": 9.0},
 )
-TUNING = TuneRecipe(epochs=20)
+PASSES = 20.0
 
 Spans = Sequence[tuple[int, int, str]]
 
@@ -41,9 +40,9 @@ def main() -> None:
         own = [row.text for row in split.train]
         bundle, figures = pretrained(room, "bert", "masked", RECIPE, minutes=given.minutes, own=own, seed=given.seed)
         result.note(parameters=figures["parameters"])
-        asked = [row.text for row in split.test]
+        asked, tuning = [row.text for row in split.test], TuneRecipe(epochs=PASSES, minutes=given.minutes)
         for method, start in (("untrained", untrained(room, bundle, seed=given.seed)), ("bert", bundle)):
-            told(result, method, labelled(start, split.train, asked, TUNING), split.test)
+            told(result, method, labelled(start, split.train, asked, tuning), split.test)
     result.finish(given.keep)
 
 

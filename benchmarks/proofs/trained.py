@@ -24,6 +24,21 @@ from hanlin.life.tokenise import tokenise
 from hanlin.model.transformer import build_model
 from hanlin.text.readers import read_documents
 
+SIZE: dict[str, Any] = {"hidden_size": 256, "num_layers": 3, "num_heads": 8, "max_seq_len": 128}
+ENCODERS: dict[str, dict[str, Any]] = {
+    "rotary": {
+        "family": "hanlin",
+        "arch": "encoder",
+        "norm": {"kind": "rms", "place": "pre"},
+        "positions": {"kind": "rope"},
+        "mlp": {"activation": "gelu", "gated": True},
+        "embeddings": {"types": 2},
+    },
+    "bert": {"family": "bert"},
+}
+"""How an encoder is built: as BERT was published (norms behind each branch, learned positions), or with norms before
+and rotary positions, as encoders are built since ModernBERT (Warner et al. 2024, arXiv:2412.13663). What a masked
+token is guessed by is mostly its neighbours, and rotary positions need not learn which those are."""
 PURPOSES = {
     "causal": "text",
     "masked": "masked",
@@ -51,7 +66,7 @@ class Room:
     folder: Path
 
     def texts(self, name: str, rows: Iterable[str]) -> Path:
-        """A corpus of some texts, as they are: nothing is dropped as a repetition, for the task repeats them too."""
+        """A corpus built of some texts as users build theirs: evened out, equal ones once."""
         out = self.folder / f"corpus-{name}"
         if not out.is_dir():
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -88,6 +103,7 @@ def pretrained(
     tokenizer, sources = text_of(room, recipe, PURPOSES[objective], own)
     report = hanlin.pretrain(
         data=sources,
+        validation=[path for path in (Path(one).parent / "validation" for one in sources) if path.is_dir()],
         tokenizer=tokenizer,
         objective=objective,
         model=dict(recipe.shape),
@@ -106,9 +122,17 @@ def pretrained(
         "steps": report.report["steps"],
         "parameters": shape.num_parameters(),
         "shape": f"{shape.num_layers} x {shape.hidden_size}",
+        "validation_loss": report.report.get("validation_loss"),
     }
     kept.write_text(json.dumps(found), encoding="utf-8")
     return report.path / "bundle", found
+
+
+def encoder(layout: str, objective: str, **sizes: Any) -> dict[str, Any]:
+    """The shape of a small encoder; next-sentence prediction asks its pooled first state."""
+    both = objective == "masked_next_sentence"
+    head = {"pooler": both, "next_sentence": both}
+    return {**ENCODERS[layout], **SIZE, **sizes, "head": head}
 
 
 def text_of(room: Room, recipe: Recipe, purpose: str, own: Iterable[str]) -> tuple[Path, dict[str, float]]:

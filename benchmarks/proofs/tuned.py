@@ -182,6 +182,15 @@ def written(
     return said
 
 
+def features(bundle: Path, texts: Sequence[str]) -> Tensor:
+    """The mean state of every text (N, D), nothing tuned."""
+    opened = opened_for(bundle)
+    tuned = Tuned(opened.model, opened.config.hidden_size, of_tokens=False, dropout=0.0)
+    tuned.head = nn.Identity()  # type: ignore[assignment]
+    tuned.eval()
+    return torch.stack(judged(tuned, [Row(*framed(opened, text)) for text in texts]))
+
+
 # ---------------------------------------------------------------- rows
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
     from hanlin.life.finetune import finetune as finetune
+    from hanlin.life.inspect import inspect as inspect
     from hanlin.life.load import Model as Model
     from hanlin.life.load import load as load
     from hanlin.life.pretrain import pretrain as pretrain
@@ -74,6 +75,7 @@ _NAMES = {
     "eval": "hanlin.life.evaluate:evaluate",
     "evaluate_task": "hanlin.life.task:evaluate_task",
     "finetune": "hanlin.life.finetune:finetune",
+    "inspect": "hanlin.life.inspect:inspect",
     "load": "hanlin.life.load:load",
     "predict_task": "hanlin.life.task:predict_task",
     "pretrain": "hanlin.life.pretrain:pretrain",
@@ -128,6 +130,7 @@ __all__ = [
     "eval",
     "evaluate_task",
     "finetune",
+    "inspect",
     "load",
     "predict_task",
     "pretrain",

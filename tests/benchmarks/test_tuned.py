@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from benchmarks.proofs.rows import Places, Question
-from benchmarks.proofs.tuned import TuneRecipe, answered, bio, classified, labelled, spans_of, valued, written
+from benchmarks.proofs.tuned import (
+    TuneRecipe,
+    answered,
+    bio,
+    classified,
+    features,
+    labelled,
+    spans_of,
+    valued,
+    written,
+)
 
 from hanlin.bundle.bundle import save_bundle
 from hanlin.bundle.lineage import Lineage
@@ -77,3 +88,11 @@ def test_answers_are_parts_of_the_passage(bundle):
 def test_an_encoder_decoder_learns_to_write(bundle):
     prompts, wanted = ["很好吃", "太差了"], ["abc", "gfe"]
     assert written(bundle("t5", **T5), prompts, wanted, prompts, QUICK, most=12) == wanted
+
+
+def test_states_without_tuning_are_means_over_the_text_alone(bundle):
+    """The same in a batch with longer texts as alone."""
+    folder = bundle("frozen", **{**BERT, **HEAD})
+    together, alone = features(folder, ["好看", "很好吃服务好"]), features(folder, ["好看"])
+    assert together.shape == (2, 32)
+    assert torch.allclose(together[0], alone[0], atol=2e-2), "bfloat16 where the processor has it"

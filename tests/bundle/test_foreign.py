@@ -138,14 +138,14 @@ def test_weights_in_several_files_are_put_together(theirs):
 def test_an_index_cannot_point_outside_its_folder(theirs, name):
     _, folder = theirs(max_shard_size="8KB")
     edit(folder / "model.safetensors.index.json", lambda index: index["weight_map"].update({"lm_head.weight": name}))
-    assert refused(folder).code == "E451"
+    assert refused(folder).code == "E468"
 
 
 @pytest.mark.parametrize("index", [[], {}, {"weight_map": []}, {"weight_map": {}}])
 def test_an_index_that_is_none_is_refused(theirs, index):
     _, folder = theirs(max_shard_size="8KB")
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert refused(folder).code == "E451"
+    assert refused(folder).code == "E467"
 
 
 def test_pickled_weights_are_refused_with_the_way_out(theirs, lang):

@@ -12,6 +12,8 @@ from hanlin.base.errors import BundleError, ConfigError, UsageError
 from hanlin.base.messages import say
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.registry import FAMILIES, choose_family
+from hanlin.model.parts_config import TaskHeadConfig
+from hanlin.model.refit import with_task
 from hanlin.model.transformer import build_model
 
 transformers = pytest.importorskip("transformers")
@@ -154,6 +156,20 @@ def test_a_class_that_does_not_exist_is_refused_by_name(lang):
         choose_family(ModelConfig(**FAMILIES["gemma"].preset, family="gemma", head=task))
     assert error.value.code == "E320"
     assert "head.task.kind = spans" in str(error.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("arch", ["prefix", "encoder_decoder", "encoder"])
+def test_what_no_class_holds_is_kept_in_our_own_layout(arch, kind, batch, tmp_path):
+    shape = {"vocab_size": 61, "hidden_size": 24, "num_layers": 1, "num_heads": 3, "max_seq_len": 40}
+    parent = build_model(ModelConfig(**shape, arch=arch, family="hanlin"), seed=1)
+    model = randomise(with_task(parent, TaskHeadConfig(kind=kind, labels=KINDS[kind]), seed=2)).eval()
+    assert model.config.family == "hanlin"
+    assert model.num_parameters() == model.config.num_parameters()
+    write(tmp_path, model, model.config)
+    again, (ids, real, _) = load(tmp_path, torch.float32), batch
+    with torch.no_grad():
+        assert torch.equal(again.judge(ids, segments=real.long()), model.judge(ids, segments=real.long()))
 
 
 def test_a_temperature_is_folded_into_the_weights(batch, tmp_path):

@@ -67,7 +67,7 @@ def test_a_long_text_is_an_error_cut_or_read_in_parts(tokenizer, lang):
     predictor, long = Predictor(made("sequence", ("a", "b")), tokenizer), " ".join(f"w{number}" for number in range(23))
     with pytest.raises(RequestTooLong) as error:
         predictor.predict(["w1", long])
-    assert (error.value.code, error.value.values["number"], error.value.values["num_tokens"]) == ("E441", 2, 23)
+    assert (error.value.code, error.value.values["number"], error.value.values["num_tokens"]) == ("E441", "2", 23)
     cut, words = predictor.scores([long, "w1"], overflow="cut"), long.split()
     assert (cut.num_cut, cut.num_split) == (1, 0)
     np.testing.assert_allclose(cut.values[0], predictor.scores([" ".join(words[:10])]).values[0], atol=1e-6)
@@ -81,7 +81,7 @@ def test_a_long_text_is_an_error_cut_or_read_in_parts(tokenizer, lang):
 def test_a_blank_text_and_another_task_are_refused(tokenizer, lang):
     with pytest.raises(InputError) as error:
         Predictor(made("sequence", ("a", "b")), tokenizer).predict(["w1", " \n"])
-    assert (error.value.code, error.value.values["number"]) == ("E440", 2)
+    assert (error.value.code, error.value.values["number"]) == ("E440", "2")
     with pytest.raises(UsageError) as other:
         Tagger(made("sequence", ("a", "b")), tokenizer)
     assert other.value.code == "E615"
@@ -116,6 +116,9 @@ def test_the_best_span_of_a_passage_read_in_parts(tokenizer, monkeypatch):
     answers = extractor.predict(["w1 w2", "w1"], [context, "w3 w4"])
     assert (answers[0].text, answers[0].start, answers[0].score) == ("w21 w22", context.index("w21"), 10.0)
     assert (answers[1].text, answers[1].start) == ("", -1)
+    with pytest.raises(RequestTooLong) as error:
+        extractor.predict([" ".join(["w1"] * 9)], [context])
+    assert error.value.code == "E442"
 
 
 def test_a_saved_classifier_opens_by_its_folder(tokenizer, tmp_path):

@@ -14,6 +14,8 @@ from hanlin.model.families.registry import FAMILIES
 from hanlin.recipe import choosing
 from hanlin.recipe.choosing import Means, choose, least_tokens, score_at, ways
 from hanlin.recipe.config import Task
+from hanlin.train.config import Objective, PretrainConfig
+from hanlin.train.kinds import KINDS
 
 MB = 1 / 3.5e-6  # tokens of a megabyte
 RICH = Means(memory=8 * 10**9, tokens=45 * MB, rows=1000)
@@ -28,6 +30,14 @@ def test_every_task_has_a_way_with_a_reason_in_both_languages(task):
         assert reason.en and reason.zh and one.way.source
         assert (one.way.kind == "count") == (not one.way.family)
         assert not one.way.family or one.way.family in FAMILIES
+
+
+def test_objectives_are_those_that_pre_training_knows():
+    assert {one.objective for one in ways() if one.objective} <= set(get_args(Objective))
+    for one in ways():
+        if one.kind == "pretrain":
+            settings = {"objective": one.objective, "size": "3m", "model": {"family": one.family}}
+            assert KINDS[PretrainConfig(**settings).objective].archs, f"{one.name}: the command that is proposed"
 
 
 def test_each_way_stands_once_for_a_task():

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.stories.launcher import Command
 
 from hanlin.recipe.shipped import stories
 from hanlin.recipe.world.world import SKILLS, conversations, held_out
@@ -66,17 +66,11 @@ class World:
         }
         return {**os.environ, **own}
 
-    def start(self, *words: str, stdin: int | None = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    def start(self, *words: str, stdin: int | None = subprocess.DEVNULL) -> Command:
         """Begin a command in a process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "hanlin.cli.main", *words],
-            cwd=self.folder,
-            env=self.env,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        if os.name == "nt":
+            pytest.skip("processes are not forked on Windows")
+        return Command(words, self.folder, self.env, stdin)
 
     def hanlin(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""

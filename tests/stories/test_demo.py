@@ -11,12 +11,12 @@ import os
 import re
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from tests.stories.conftest import World, make_world
+from tests.stories.launcher import Command
 
 STAGES = ["corpus", "tokenizer", "shards", "pretrain", "finetune", "baselines", "evaluate"]
 SMALL = {
@@ -56,7 +56,7 @@ def words(world: World) -> list[str]:
     return ["demo", "--no-browser", "--port", "0", "--json", "--progress", "plain", *changed]
 
 
-def until(process: subprocess.Popen[str], part: str) -> str:
+def until(process: Command, part: str) -> str:
     """All that the process says on stderr up to the line with `part`."""
     assert process.stderr is not None
     said = ""
@@ -68,7 +68,7 @@ def until(process: subprocess.Popen[str], part: str) -> str:
 
 
 @contextlib.contextmanager
-def started(world: World, *command: str) -> Iterator[subprocess.Popen[str]]:
+def started(world: World, *command: str) -> Iterator[Command]:
     """A command that does not outlive its test."""
     with world.start(*command) as process:
         try:
@@ -77,14 +77,14 @@ def started(world: World, *command: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def end(process: subprocess.Popen[str], number: int = signal.SIGINT) -> tuple[int, str]:
+def end(process: Command, number: int = signal.SIGINT) -> tuple[int, str]:
     """Press Ctrl-C; the exit code and what it still says."""
     process.send_signal(number)
     _, err = process.communicate(timeout=300)
     return process.returncode, err
 
 
-def address_of(process: subprocess.Popen[str]) -> str:
+def address_of(process: Command) -> str:
     """Where the demo serves, once it does."""
     assert process.stdout is not None
     line = next((line for line in process.stdout if '"ready"' in line), None)

@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from tests.data.forms.conftest import FORMS, every_part, form_for, parts_for, to
 from tests.data.forms.conftest import PURPOSES as PURPOSE_OF
 
 from hanlin.data.batches import PairBatch, ReadBatch, TokenBatch
+from hanlin.data.forms.parts import Parts
 from hanlin.data.loader import Loader
 from hanlin.data.mixture import WeightedSource
 from hanlin.data.sources import IGNORE
@@ -174,13 +176,30 @@ def test_stopped_and_gone_on_is_bit_for_bit_the_whole(name: str, tmp_path: Path)
         assert all(torch.equal(ours[key], value) for key, value in expected.items()), file.name
 
 
-@pytest.mark.parametrize("name", ["spans", "blanks", "middle", "masked"])
+@pytest.mark.parametrize("name", ["spans", "blanks", "middle"])
 def test_it_learns_more_than_how_often_tokens_occur(name: str, tmp_path: Path) -> None:
-    """The encoder has rotary positions and norms before its branches: in BERT's own layout the same takes five times as
-    many steps (docs/decisions.md)."""
-    fields = {"family": "auto", "arch": "encoder", "positions": {"kind": "rope"}} if name == "masked" else {}
-    steps = 200 if name == "masked" else 60  # three tokens in twenty say something
-    made = training(name, tmp_path / "run", fields, steps=steps, rows=4, learning_rate=8e-3, optimizer="adamw")
-    result = made.start()
-    assert math.isfinite(result.report["loss"])
-    assert result.report["loss"] < 0.75 * entropy(name), entropy(name)
+    made = training(name, tmp_path / "run", steps=60, rows=4, learning_rate=8e-3, optimizer="adamw")
+    assert made.start().report["loss"] < 0.75 * entropy(name)
+
+
+class Repeats:
+    """Documents of one token each, thirty times: what is hidden is what stands around it."""
+
+    name = fingerprint = "repeats"
+    num_truncated = 0
+    lengths = np.full(96, 31, np.int64)
+    symbols = 24
+
+    def slice(self, document: int, start: int, length: int) -> tuple[Any, Any]:
+        row = np.array([1, *[300 + document % self.symbols] * 30, 2])
+        return row[start : start + length], row[start + 1 : start + length + 1]
+
+
+@pytest.mark.parametrize("name", ["masked", "pairs"])
+def test_a_masked_model_learns_to_look_around(name: str, tmp_path: Path) -> None:
+    """Without looking the best is ln 24 = 3.18 nats, and for pairs ln 2 more."""
+    made = training(name, tmp_path / "run", steps=200, learning_rate=1e-2, optimizer="adamw")
+    form = form_for(name)
+    parts = WeightedSource(source=Parts(Repeats(), form, seq_len=64))
+    made.loader = Loader([parts], rows=4, seq_len=64, seed=5, form=form)
+    assert made.start().report["loss"] < 0.5 * math.log(Repeats.symbols)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from hanlin.base.errors import DiskFull, InputError, MachineError
+from hanlin.base.messages import say
 from hanlin.base.processes import FolderLock as FolderLock
 from hanlin.base.processes import is_alive, process_mark
 
@@ -110,13 +111,36 @@ def read_text(path: Path | str) -> str:
         raise InputError("base.cannot_read", path=path, reason=error.strerror) from None
 
 
-def read_json(path: Path | str) -> Any:
-    """Return the content of a JSON file. Raises InputError naming file and line when absent or damaged."""
+def read_json(path: Path | str, *, unique: bool = False) -> Any:
+    """Return the content of a JSON file. Raises InputError naming file and line when absent or damaged.
+
+    unique: refuse a table with the same key twice, of which each program would believe another one.
+    """
     text = read_text(path)
     try:
-        return json.loads(text)
+        return parse_json(text, unique=unique)
     except json.JSONDecodeError as error:
         raise InputError("base.json_damaged", path=path, line=error.lineno, reason=error.msg) from None
+    except ValueError as error:
+        raise InputError("base.json_unusable", path=path, reason=error) from None
+
+
+def parse_json(text: str, *, unique: bool = False) -> Any:
+    """Return the content of JSON text. Raises ValueError, also for what would exhaust the parser: tables within tables
+    by the thousand, numbers of more digits than Python reads."""
+    try:
+        return json.loads(text, object_pairs_hook=_unique if unique else None)
+    except RecursionError:
+        raise ValueError(say("base.json_deep")) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        left = dict.fromkeys(table)
+        twice = next(name for name, _ in pairs if left.pop(name, name) is not None)
+        raise ValueError(say("base.json_twice", name=twice))
+    return table
 
 
 def check_replaceable(final: Path | str, known_by: str) -> None:

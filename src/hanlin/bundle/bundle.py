@@ -23,19 +23,21 @@ import torch
 from hanlin.base import files
 from hanlin.base.errors import BundleError, InputError
 from hanlin.base.messages import say
-from hanlin.bundle.convert import WEIGHTS, as_found, export_weights, import_weights
+from hanlin.bundle.convert import WEIGHTS, check_weights, export_weights, import_weights
+from hanlin.bundle.foreign import CONFIG, read_foreign
 from hanlin.bundle.lineage import Lineage
-from hanlin.bundle.manifest import Manifest, read_manifest, verify_files, write_manifest
+from hanlin.bundle.manifest import Manifest, read_manifest, verify_files, verifying, write_manifest
 from hanlin.bundle.sentence import Pooling, Sentence, write_sentence
 from hanlin.bundle.tensors import check_finite, write_tensors
+from hanlin.bundle.weights import refuse_others
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.family import Family
-from hanlin.model.families.registry import choose_family, find_family, named_family
+from hanlin.model.families.registry import choose_family, named_family
 from hanlin.model.transformer import Transformer, assemble
 from hanlin.text.chat import TEMPLATE, Template
 from hanlin.text.tokenizer import TOKENIZER_CONFIG, Tokenizer
 
-MANIFEST, CONFIG, CARD = "hanlin.json", "config.json", "card.md"
+MANIFEST, CARD = "hanlin.json", "card.md"
 GENERATION = "generation_config.json"
 
 
@@ -44,7 +46,8 @@ class Info:
     """What a bundle says of itself, its weights unread.
 
     fingerprint: one SHA-256 of all that makes the model speak as it does (weights, configs, tokenizer, template, not
-    scores or card), the name by which lineages know it. notes: sentences for the user.
+    scores or card), the name by which lineages know it. checksums: SHA-256 of every file, none of a foreign folder.
+    notes: sentences for the user.
     """
 
     path: Path
@@ -55,6 +58,7 @@ class Info:
     transforms: tuple[Mapping[str, Any], ...] = ()
     resolved: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
+    checksums: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -173,19 +177,25 @@ def load_bundle(
     compute_dtype: torch.dtype | None = None,
     verify: bool = True,
     pickles: bool = False,
+    masters: bool = True,
 ) -> Bundle:
     """Open a bundle, or a foreign Hugging Face folder of a known family, ready to run (model.eval()).
 
-    compute_dtype: what the model computes in; None means float32. `verify` compares every file with its checksum and
-    looks for numbers that are none; without it only names and shapes are checked. `pickles`: read pytorch_model.bin
-    where a foreign folder has no safetensors; only tensors are unpickled (weights_only).
-    Raises BundleError (E450 to E461, E320 to E323) naming file and remedy; nothing half-loaded comes back.
+    compute_dtype: what the model computes in; None means float32. `verify` compares every file of ours with its
+    checksum and looks for numbers that are none in those of others; without it only names and shapes are checked.
+    `pickles`: read pytorch_model.bin where a foreign folder has no safetensors; only tensors are unpickled
+    (weights_only). `masters`: hold float32 weights, for training; see `import_weights`.
+    Raises BundleError (E450 to E475, E320 to E323) naming file and remedy; nothing half-loaded comes back.
     """
-    info = read_info(folder, verify=verify, pickles=pickles)
+    info = read_info(folder, pickles=pickles)
     _refuse_transforms(info)
-    model = assemble(info.config, compute_dtype=compute_dtype or torch.float32)
-    import_weights(info.path, model, info.config, named_family(info.family), verify=verify, pickles=pickles)
-    tokenizer, template, notes = _read_text(info)
+    family = named_family(info.family)
+    with verifying(info.path, info.checksums if verify else {}):
+        check_weights(info.path, info.config, family, pickles=pickles)
+        model = assemble(info.config, compute_dtype=compute_dtype or torch.float32)
+        finite = verify and not info.checksums  # of ours that was made sure before their checksum was taken
+        import_weights(info.path, model, info.config, family, verify=finite, pickles=pickles, masters=masters)
+        tokenizer, template, notes = _read_text(info)
     check_vocabulary(info.path, info.config, tokenizer, template)
     info = replace(info, notes=(*info.notes, *notes))
     return Bundle(model.to(device).eval(), tokenizer, template, info)
@@ -201,7 +211,9 @@ def read_info(folder: Path | str, *, verify: bool = False, pickles: bool = False
             verify_files(folder, manifest.checksums)
         return _own_info(folder, manifest)
     if (folder / CONFIG).is_file():
-        return _foreign_info(folder, pickles)
+        found = read_foreign(folder, pickles=pickles)
+        return Info(path=folder, family=found.family, config=found.config, notes=found.notes)
+    refuse_others(folder)
     raise BundleError("bundle.no_bundle", path=folder)
 
 
@@ -238,27 +250,13 @@ def _own_info(folder: Path, manifest: Manifest) -> Info:
         transforms=tuple(content["transforms"]),
         resolved=content["resolved"],
         fingerprint=_fingerprint(manifest.checksums),
+        checksums=manifest.checksums,
     )
 
 
 def _fingerprint(checksums: Mapping[str, str]) -> str:
     said = sorted(item for item in checksums.items() if item[0] != CARD)
     return files.sha256_bytes(json.dumps(said).encode())
-
-
-def _foreign_info(folder: Path, pickles: bool) -> Info:
-    hf = files.read_json(folder / CONFIG)
-    if not isinstance(hf, dict):
-        raise BundleError("bundle.no_bundle", path=folder)
-    family = find_family(hf, path=folder)
-    said = family.from_hf_config(hf)
-    config = as_found(folder, said, family, pickles=pickles)
-    notes = [say("bundle.note_foreign", path=folder)]
-    if (found := config.embeddings.tied) != said.embeddings.tied:
-        notes.append(say("bundle.note_tied", said=said.embeddings.tied, found=found))
-    if unread := family.unread(hf):
-        notes.append(say("bundle.note_unread", settings=", ".join(unread)))
-    return Info(path=folder, family=family.name, config=config, notes=tuple(notes))
 
 
 def _refuse_transforms(info: Info) -> None:

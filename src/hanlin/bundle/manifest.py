@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,15 +31,33 @@ def write_manifest(path: Path, content: Mapping[str, Any], checksums: Mapping[st
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a seal. Raises BundleError E450 when it is absent, damaged, or of a later format."""
+    """Read a seal. Raises BundleError E450 when it is absent or damaged, E470 when it is of a later format."""
     try:
         body = files.read_json(path)
-        sound = body.pop("checksum") == _digest(body) and body.pop("format") == FORMAT
+        sound = body.pop("checksum") == _digest(body)
+        made_for = body.pop("format")
     except (HanlinError, AttributeError, KeyError, TypeError):
-        sound = False
-    if not sound:
+        sound, made_for = False, FORMAT
+    if type(made_for) is int and made_for > FORMAT:
+        raise BundleError("bundle.from_the_future", path=path.parent, found=made_for, known=FORMAT)
+    if not sound or made_for != FORMAT:
         raise BundleError("bundle.manifest_damaged", file=path.name, path=path.parent)
     return Manifest(checksums=body.pop("checksums"), content=body)
+
+
+@contextlib.contextmanager
+def verifying(folder: Path, checksums: Mapping[str, str]) -> Iterator[None]:
+    """Compare every file with its checksum while the block reads them, and let nobody have what it made of others.
+
+    Raises as `verify_files`, rather than what the block raises over a file that is not what was saved. In a thread:
+    SHA-256 of 500 MB takes 0.3 s where the processor has instructions for it, opening the model a third of that.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        outcome = pool.submit(verify_files, folder, checksums)
+        try:
+            yield
+        finally:
+            outcome.result()
 
 
 def verify_files(folder: Path, checksums: Mapping[str, str]) -> None:

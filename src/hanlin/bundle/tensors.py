@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
+from typing import Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -34,6 +33,9 @@ _DTYPES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
+
+
+_FLOATS = frozenset({torch.float64, torch.float32, torch.float16, torch.bfloat16})
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, str] | None = None) -> str:
@@ -87,22 +89,19 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise BundleError("bundle.file_damaged", file=path.name, path=path.parent, reason=error) from None
 
 
-def read_pickle(path: Path) -> dict[str, Tensor]:
-    """Tensors of a file of torch.save, mapped where it can be. Only tensors are unpickled, nothing of it is run.
+class Shaped(Protocol):
+    """A tensor, or one that still lies in its file."""
 
-    Raises BundleError E454 when it holds anything else, or is damaged.
-    """
-    try:
-        held = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except (UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise BundleError("bundle.pickle_damaged", file=path.name, path=path.parent, reason=reason) from None
-    if not isinstance(held, dict) or not all(isinstance(tensor, Tensor) for tensor in held.values()):
-        raise BundleError("bundle.pickle_damaged", file=path.name, path=path.parent, reason=type(held).__name__)
-    return dict(held)
+    @property
+    def shape(self) -> torch.Size:
+        """Sizes of its dimensions."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Kind of its numbers."""
 
 
-def check_match(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size]) -> None:
+def check_match(path: Path, found: Mapping[str, Shaped], wanted: Mapping[str, torch.Size]) -> None:
     """Raise BundleError E455 naming every tensor that is missing, unexpected, of another shape or no float, at once."""
     lines = [say("bundle.tensor_missing", name=name) for name in wanted if name not in found]
     lines += [say("bundle.tensor_extra", name=name) for name in found if name not in wanted]
@@ -110,7 +109,7 @@ def check_match(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, to
         tensor = found[name]
         if tensor.shape != wanted[name]:
             lines.append(say("bundle.tensor_shape", name=name, found=_size(tensor.shape), wanted=_size(wanted[name])))
-        elif not tensor.is_floating_point():
+        elif tensor.dtype not in _FLOATS:
             lines.append(say("bundle.tensor_integer", name=name, dtype=str(tensor.dtype).removeprefix("torch.")))
     if lines:
         raise BundleError("bundle.tensors_differ", file=path.name, path=path.parent, lines=listed(lines))
@@ -128,12 +127,15 @@ def _size(shape: torch.Size) -> str:
 
 def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Raise BundleError E456 naming every tensor that holds an infinity or what is no number."""
-    if bad := [name for name, tensor in tensors.items() if not _is_finite(tensor)]:
+    if bad := [name for name, tensor in tensors.items() if not is_finite(tensor)]:
         raise BundleError("bundle.not_finite", file=path.name, path=path.parent, lines=listed(bad))
 
 
-def _is_finite(tensor: Tensor) -> bool:
-    """By the extremes, which NaN takes over: one pass without a copy, 13 times as fast as `isfinite().all()`."""
+def is_finite(tensor: Tensor) -> bool:
+    """Whether all its numbers are: by the extremes, which NaN takes over, in one pass without a copy.
+
+    13 times as fast as `isfinite().all()`.
+    """
     if not tensor.is_floating_point() or tensor.numel() == 0:
         return True
     low, high = tensor.aminmax()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
+# By name: this module's own attributes are commands, and `inspect` is one.
+from inspect import BoundArguments
 from typing import Any
 
 from hanlin.cli.options import signature_of
@@ -18,7 +19,7 @@ class Handler:
         self.__signature__ = signature_of(command)
         self.__annotations__ = {p.name: p.annotation for p in self.__signature__.parameters.values()}
 
-    def __call__(self, *words: Any, **given: Any) -> inspect.BoundArguments:
+    def __call__(self, *words: Any, **given: Any) -> BoundArguments:
         return self.__signature__.bind(*words, **given)
 
 

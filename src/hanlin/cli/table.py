@@ -148,6 +148,7 @@ COMMANDS: tuple[Command, ...] = (
         True,
     ),
     Command(("eval",), f"{_LIFE}.config:EvaluateJob", f"{_LIFE}.evaluate:evaluate", ("model",)),
+    Command(("inspect",), f"{_LIFE}.inspect_config:InspectConfig", f"{_LIFE}.inspect:inspect", ("model", "text")),
     Command(("chat",), f"{_LIFE}.config:ChatConfig", f"{_LIFE}.chat:chat", ("model",), talks=True),
     Command(("ask",), f"{_LIFE}.config:AskConfig", f"{_LIFE}.ask:ask", ("model", "prompt")),
     Command(("serve",), f"{_LIFE}.config:ServeJob", f"{_LIFE}.serve:serve", ("model",)),

@@ -59,38 +59,42 @@ class Framer:
     def __init__(self, tokenizer: Tokenizer, max_tokens: int, *, overlap: int = 0) -> None:
         self.tokenizer, self.max_tokens, self.overlap = tokenizer, max_tokens, overlap
 
-    def frame(self, texts: Sequence[Text], overflow: Overflow = "error") -> Rows:
-        """Rows of texts. Raises InputError E440 for a blank text, RequestTooLong E441 for the first that is too
-        long."""
+    def frame(self, texts: Sequence[Text], overflow: Overflow = "error", *, names: Sequence[str] = ()) -> Rows:
+        """Rows of texts. Raises InputError E440 for a blank text, RequestTooLong E441 for the first that is too long,
+        E442 for a pair whose first text is; `names` say which, else their numbers."""
         rows: list[Row] = []
         num_long = 0
         for number, text in enumerate(texts):
-            encoded = self._encoded(number, text)
+            name = names[number] if names else str(number + 1)
+            encoded = self._encoded(name, text)
             room, num_tokens = self._room(len(encoded)), sum(len(one.ids) for one in encoded)
-            parts = [encoded] if num_tokens <= room else self._fitted(number, encoded, room, overflow)
+            parts = [encoded] if num_tokens <= room else self._fitted(name, encoded, room, overflow)
             rows += [self._row(number, part) for part in parts]
             num_long += num_tokens > room
         return Rows(rows, num_long * (overflow == "cut"), num_long * (overflow == "windows"))
 
-    def _encoded(self, number: int, text: Text) -> list[_Encoded]:
+    def _encoded(self, name: str, text: Text) -> list[_Encoded]:
         parts = (text,) if isinstance(text, str) else text
         if any(not part.strip() for part in parts):
-            raise InputError("data.text_blank", number=number + 1)
+            raise InputError("data.text_blank", number=name)
         return [_Encoded(*self.tokenizer.encode_with_places(part)) for part in parts]
 
     def _room(self, num_texts: int) -> int:
         frame = self.tokenizer.num_frame if num_texts == 1 else self.tokenizer.num_pair_frame
         return max(1, self.max_tokens - frame)
 
-    def _fitted(self, number: int, encoded: list[_Encoded], room: int, overflow: Overflow) -> list[list[_Encoded]]:
+    def _fitted(self, name: str, encoded: list[_Encoded], room: int, overflow: Overflow) -> list[list[_Encoded]]:
         """What is read of a text that is too long."""
         if overflow == "cut":
             return [_shortened(encoded, room)]
         *kept, last = encoded
         size = room - sum(len(one.ids) for one in kept)
-        if overflow == "error" or size < room // 2:  # a first text that long would leave the second too little
+        if overflow == "error":
             num_tokens = sum(len(one.ids) for one in encoded)
-            raise RequestTooLong("data.text_too_long", number=number + 1, num_tokens=num_tokens, max_seq_len=room)
+            raise RequestTooLong("data.text_too_long", number=name, num_tokens=num_tokens, max_seq_len=room)
+        if size < max(1, room // 4):  # too little of the second text for a row
+            num_tokens, most = len(encoded[0].ids), room - max(1, room // 4)
+            raise RequestTooLong("data.first_too_long", number=name, num_tokens=num_tokens, max_seq_len=most)
         overlap = min(self.overlap, size // 2)
         starts = range(0, len(last.ids) - overlap, size - overlap)
         return [[*kept, last.part(start, start + size)] for start in starts]

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 
 from hanlin.infer.blocks import BLOCK, BlockTables
-from hanlin.infer.memory import LargePages, aligned
 from hanlin.infer.scheduler import Work
 from hanlin.model.attention import Attention, attend
 from hanlin.model.block import PreNormBlock
@@ -28,6 +27,7 @@ from hanlin.model.heads import LmHead
 from hanlin.model.linear import Linear
 from hanlin.model.mlp import GatedMLP, PlainMLP
 from hanlin.model.norms import LayerNorm, RMSNorm
+from hanlin.model.pages import LargePages, aligned
 from hanlin.model.parts_config import HeadConfig
 from hanlin.model.positions import Rotary
 from hanlin.model.transformer import Transformer

@@ -26,9 +26,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hanlin.infer.memory import LargePages, aligned
 from hanlin.model.heads import LmHead
 from hanlin.model.linear import Linear
+from hanlin.model.pages import LargePages, aligned
 
 PANELS = 8  # bags per row, to be shared among threads; 4 to 16 are close
 _LANES = 16

@@ -22,7 +22,7 @@ def chat(config: Given[ChatConfig] = None, *, progress: Progress | None = None, 
 
 def open_session(job: ChatConfig, progress: Progress) -> Session:
     """The conversation that some settings describe."""
-    bundle = open_bundle(job.model, device=job.device)
+    bundle = open_bundle(job.model, device=job.device, pickles=job.pickles)
     assert bundle.tokenizer is not None
     for sentence in bundle.info.notes:  # what of a foreign folder was taken on trust or left aside
         progress.note(sentence)

@@ -145,5 +145,5 @@ def _next_steps(best: Choice) -> tuple[str, ...]:
     if way.kind != "pretrain" or best.lacks:
         return ()
     return (
-        f"hanlin pretrain TEXT --objective {way.objective} --size {_size(best)} --model.family {way.family} --dry-run",
+        f"hanlin pretrain TEXT --objective {way.objective} --size {_size(best)} --model family={way.family} --dry-run",
     )

@@ -222,6 +222,7 @@ class ScoreVectorsConfig(Config):
         default="", max_length=4096, description="Model to show beside, by its hidden states; empty: none."
     )
     device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
 
 
 class EvaluateJob(EvaluateConfig):
@@ -240,6 +241,7 @@ class EvaluateJob(EvaluateConfig):
     )
     out: Path | None = Field(default=None, description="Folder for the figures; none: eval/ beside the model.")
     device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
 
 
 class ChatConfig(SamplingParams):
@@ -253,6 +255,7 @@ class ChatConfig(SamplingParams):
     system: str = Field(default="", max_length=100_000, description="What the model is told before the conversation.")
     complete: bool = Field(default=False, description="Continue the text instead of answering it.")
     device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
     temperature: float = Field(
         default=0.7, ge=0, le=100, description="0 always takes the likeliest token; higher is wilder."
     )
@@ -304,6 +307,7 @@ class ServeJob(ServeConfig):
         default="", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model."
     )
     device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
     engine: EngineConfig = Field(default=EngineConfig(), description="How much the engine takes on at once.")
 
 
@@ -362,6 +366,7 @@ class ModelInfoConfig(Config):
     model: str = Field(
         default="", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model."
     )
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
 
 
 class RemoveModelConfig(Config):

@@ -40,7 +40,7 @@ def evaluate(config: Given[EvaluateJob] = None, *, progress: Progress | None = N
     parent]}`. Raises InputError, BundleError, MachineError.
     """
     job, progress = settled(EvaluateJob, config, settings, first="model").value, progress or Progress("none")
-    bundle = open_bundle(job.model, device=job.device)
+    bundle = open_bundle(job.model, device=job.device, pickles=job.pickles)
     assert bundle.tokenizer is not None
     if bundle.config.arch != "decoder":
         return _evaluate_objective(bundle, job, progress)
@@ -127,7 +127,7 @@ def _against_parent(
     path: Path, job: EvaluateJob, text: Mapping[str, HeldOut], after: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
     """What fine-tuning gave and what it took: the same questions and the same text, before it."""
-    parent = open_bundle(path, device=job.device)
+    parent = open_bundle(path, device=job.device, pickles=job.pickles)
     assert parent.tokenizer is not None
     found: dict[str, Any] = {}
     if job.forgetting:

@@ -7,7 +7,7 @@ from typing import Any
 from hanlin.base.progress import Progress
 from hanlin.bundle.bundle import read_info
 from hanlin.life.hooks import answering_hooks
-from hanlin.life.places import find_bundle
+from hanlin.life.open import find_model
 from hanlin.life.pretrain import plan_as_report, training_report
 from hanlin.life.report import Report
 from hanlin.life.settings import Given, settled
@@ -32,7 +32,7 @@ def finetune(
     """
     job, progress = settled(FinetuneConfig, config, settings, first="from_bundle").value, progress or Progress("none")
     if job.from_bundle is not None:
-        job = job.replaced(from_bundle=find_bundle(job.from_bundle))
+        job = job.replaced(from_bundle=find_model(job.from_bundle, pickles=job.pickles))
     if dry_run and job.from_bundle is not None:
         plan, _, material = training.prepare(job, progress)
         return plan_as_report("finetune", plan, material.model.config.num_parameters())
@@ -42,9 +42,10 @@ def finetune(
 
 def _hooks(job: FinetuneConfig) -> Hooks:
     """Answers as training goes on; none where the settings are wrong, which `train` then says."""
-    folder = stored_config(job).from_bundle if job.resume else job.from_bundle
+    settled = stored_config(job)
+    folder = settled.from_bundle
     if folder is None:
         return Hooks()
-    read_info(folder)
+    read_info(folder, pickles=settled.pickles)
     tokenizer = Tokenizer.load(folder)
     return answering_hooks(tokenizer, Template.default(tokenizer.special))

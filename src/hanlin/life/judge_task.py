@@ -129,8 +129,8 @@ def _vectors(
 ) -> dict[str, Any]:
     """Scored pairs by rank correlation; others by whether a left text finds its own right text among all."""
     embedder = Embedder(model, tokenizer, normalise=True, max_tokens=config.max_tokens)
-    policy = "cut" if config.overflow == "cut" else "error"
-    left, right = (embedder.embed([row.text[side] for row in rows], overflow=policy).values for side in (0, 1))  # type: ignore[arg-type]
+    sides = ([row.text[side] for row in rows] for side in (0, 1))
+    left, right = (embedder.embed(texts, overflow=config.overflow).values for texts in sides)
     scores = [float(row.target) for row in rows if row.target is not None]
     if len(scores) == len(rows) and not any(map(math.isnan, scores)):
         ranks = rank_correlation((left * right).sum(axis=1).tolist(), scores)

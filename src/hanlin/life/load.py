@@ -6,6 +6,7 @@ Legend: B batch, T tokens, V vocabulary.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hanlin.base.errors import UsageError
+from hanlin.base.errors import InputError, UsageError
 from hanlin.bundle.bundle import Bundle, start_token
 from hanlin.bundle.sentence import read_sentence
 from hanlin.data.framing import Text
@@ -26,7 +27,7 @@ from hanlin.infer.predict import Predictions
 from hanlin.infer.request import Generation, Token
 from hanlin.infer.writing import write
 from hanlin.life.classify import Classifier
-from hanlin.life.open import open_bundle
+from hanlin.life.open import open_weights
 from hanlin.life.talk import chat_ids, complete_ids
 from hanlin.model.config import ModelConfig
 from hanlin.model.transformer import EncoderDecoder, Transformer
@@ -53,10 +54,8 @@ class Model:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        assert bundle.tokenizer is not None
         self.bundle = bundle
         self.model: Transformer = bundle.model
-        self.tokenizer: Tokenizer = bundle.tokenizer
         self.config: ModelConfig = bundle.config
         self._engine: Engine | None = None
 
@@ -64,6 +63,13 @@ class Model:
     def path(self) -> Path:
         """Where the bundle lies."""
         return self.bundle.path
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What turns text into ids. Raises InputError E854 for a folder without one: `logits` works all the same."""
+        if self.bundle.tokenizer is None:
+            raise InputError("life.no_tokenizer", path=self.path)
+        return self.bundle.tokenizer
 
     @property
     def engine(self) -> Engine:
@@ -161,9 +167,15 @@ class Model:
         return chat_ids(self.bundle, turns)
 
 
-def load(model: str | Path = "", *, device: str = "auto", exact: bool = False) -> Model:
+def load(model: str | Path = "", *, device: str = "auto", exact: bool = False, pickles: bool = False) -> Model:
     """Open a bundle, a run, a recipe's home, or what has such a name; the newest model where none is named.
 
-    `exact` computes in float32 even where the processor has something faster. Raises InputError, BundleError.
+    A model of a hub (`owner/name`, `modelscope:owner/name@revision`) is fetched where nothing here has the name.
+    `exact` computes in float32 even where the processor has something faster. `pickles` reads the tensors of
+    pytorch_model.bin where there is no safetensors. What a foreign folder left aside is a warning.
+    Raises InputError, BundleError, NetworkError.
     """
-    return Model(open_bundle(model, device=device, exact=exact))
+    bundle = open_weights(model, device=device, exact=exact, pickles=pickles)
+    for note in bundle.info.notes[1:]:  # the first says of every foreign folder that it has no checksums
+        warnings.warn(note, stacklevel=2)
+    return Model(bundle)

@@ -14,6 +14,7 @@ from hanlin.base.messages import say
 from hanlin.base.progress import Progress, value_text
 from hanlin.bundle.bundle import Info, read_info
 from hanlin.life.config import ListModelsConfig, ModelInfoConfig, RemoveModelConfig
+from hanlin.life.open import find_model
 from hanlin.life.places import MARK, find_bundle, list_bundles, name_of, roots
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
@@ -70,7 +71,7 @@ def model_info(
 ) -> Report:
     """One bundle: what it is, where it comes from, what was measured."""
     job = settled(ModelInfoConfig, config, settings, first="model").value
-    info = read_info(find_bundle(job.model))
+    info = read_info(find_model(job.model, pickles=job.pickles), pickles=job.pickles)
     figures = summary(info)
     rows = [(name, _shown(value)) for name, value in figures.items() if name != "scores"]
     rows += [(f"scores.{name}", _shown(value)) for name, value in _flat(info.scores)]

@@ -12,7 +12,7 @@ from hanlin.base.progress import Progress, duration_text, value_text
 from hanlin.life.held_out import decoded
 from hanlin.life.hooks import filling_hooks, writing_hooks
 from hanlin.life.measure import CURVE_BYTES, held_out
-from hanlin.life.places import find_bundle
+from hanlin.life.open import find_model
 from hanlin.life.prepare import BYTES_PER_TOKEN, is_shards, prepare_text, text_bytes
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
@@ -40,7 +40,7 @@ def pretrain(
     """
     job, progress = settled(PretrainConfig, config, settings, first="data").value, progress or Progress("none")
     if job.from_bundle is not None:
-        job = job.replaced(from_bundle=find_bundle(job.from_bundle))
+        job = job.replaced(from_bundle=find_model(job.from_bundle, pickles=job.pickles))
     if dry_run:
         return plan_report(job)
     job = with_shards(job, progress)

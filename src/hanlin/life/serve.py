@@ -58,7 +58,7 @@ def open_server(job: ServeJob, *, page_info: PageInfo | None = None, progress: P
     progress = progress or Progress("none")
     listener = listen(job.host, job.port)
     try:
-        bundle = open_bundle(job.model, device=job.device)
+        bundle = open_bundle(job.model, device=job.device, pickles=job.pickles)
         app = build_app(
             warm_engine(bundle, job),
             bundle.tokenizer,  # type: ignore[arg-type]  # open_bundle refuses a bundle without one

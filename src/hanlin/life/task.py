@@ -10,11 +10,11 @@ from hanlin.base.errors import UsageError
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.bundle.bundle import Bundle, annotate_bundle, read_info
+from hanlin.bundle.sentence import read_sentence
 from hanlin.evaluate.report import write_card
 from hanlin.life.classify import opened
 from hanlin.life.judge_task import judge, judge_task
-from hanlin.life.open import open_bundle
-from hanlin.life.places import find_bundle
+from hanlin.life.open import find_model, open_bundle
 from hanlin.life.predict_file import beside, read_texts, write_rows
 from hanlin.life.pretrain import plan_as_report, training_report
 from hanlin.life.report import Report, Table
@@ -32,7 +32,7 @@ def train_task(
     bars on the rows kept out. Raises ConfigError, InputError, RequestTooLong, BundleError, MachineError."""
     job, progress = settled(TaskConfig, config, settings, first="from_bundle").value, progress or Progress("none")
     if job.from_bundle is not None:
-        job = job.replaced(from_bundle=find_bundle(job.from_bundle))
+        job = job.replaced(from_bundle=find_model(job.from_bundle))
     if dry_run and job.from_bundle is not None:
         material = stage.prepare(job, progress)
         return plan_as_report("task train", material.plan, material.model.config.num_parameters())
@@ -95,7 +95,7 @@ def task_of(bundle: Bundle) -> TaskName:
     kinds: Mapping[str, TaskName] = {"tokens": "tokens", "spans": "qa"}
     if task.kind in kinds:
         return kinds[task.kind]
-    if bundle.info.resolved.get("task") == "embedding":
+    if read_sentence(bundle.path) is not None:
         return "embedding"
     raise UsageError("life.no_task", path=bundle.path)
 

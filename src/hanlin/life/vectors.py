@@ -151,7 +151,7 @@ def _methods(job: ScoreVectorsConfig) -> Iterator[tuple[str, Embed]]:
     yield "mean", lambda texts: np.stack([vectors.mean(text) for text in texts])
     yield "smooth", lambda texts: np.stack([vectors.mean(text, is_smooth=True) for text in texts])
     if job.model:
-        bundle = open_bundle(job.model, device=job.device, exact=True)
+        bundle = open_bundle(job.model, device=job.device, exact=True, pickles=job.pickles)
         yield "hidden", lambda texts: mean_hidden(bundle, texts)
 
 

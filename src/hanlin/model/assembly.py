@@ -65,7 +65,7 @@ def _embeddings(config: ModelConfig, dtype: torch.dtype) -> Embeddings:
     return Embeddings(
         tokens=Embedding(config.vocab_size, config.hidden_size),
         positions=_positions(config),
-        scale=torch.tensor(config.embeddings.scale, dtype=dtype).item(),  # as Gemma was trained: 55.4 is 55.5
+        scale=torch.tensor(config.embeddings.scale, dtype=dtype, device="cpu").item(),  # Gemma: 55.4 is 55.5
         dropout=config.dropout,
         types=Embedding(types, config.hidden_size) if types else None,
         norm=_norm(config) if config.norm.embeddings else None,

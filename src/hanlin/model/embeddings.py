@@ -18,8 +18,9 @@ class Embedding(nn.Module):
         self.weight = nn.Parameter(torch.empty(vocab_size, size))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, T) -> (B, T, D) in the weight's dtype."""
-        return F.embedding(tokens, self.weight)
+        """(B, T) -> (B, T, D) in the weight's dtype, float32 at least: what is added to it is rounded once, later."""
+        rows = F.embedding(tokens, self.weight)
+        return rows.to(torch.promote_types(rows.dtype, torch.float32))
 
 
 class Embeddings(nn.Module):

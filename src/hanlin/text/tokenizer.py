@@ -146,6 +146,11 @@ class Tokenizer:
         return self._pieces[id] if 0 <= id < len(self._pieces) else b""
 
     @functools.cached_property
+    def holds_spaces(self) -> bool:
+        """Whether the spaces of a text are in its tokens; WordPiece drops them and marks what goes on with a word."""
+        return _piece_decoder(self._core) is not _bert_bytes
+
+    @functools.cached_property
     def fingerprint(self) -> str:
         """SHA-256 of all that decides which ids a text gets."""
         return sha256_bytes(f"{self._core.to_str()}\n{self.special}".encode())

@@ -178,6 +178,7 @@ class PretrainConfig(TrainingConfig):
     validation: tuple[Path, ...] = Field(default=(), description="Folders of token shards to measure on.")
     tokenizer: Path | None = Field(default=None, description="Tokenizer folder; none: the bundle's.")
     from_bundle: Path | None = Field(default=None, description="Bundle to go on from, instead of fresh weights.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
     size: str = Field(
         default="auto",
         pattern=r"^(auto|\d+(\.\d+)?[kmbKMB])$",
@@ -209,6 +210,7 @@ class FinetuneConfig(TrainingConfig):
     section: ClassVar[str] = "finetune"
 
     from_bundle: Path | None = Field(default=None, description="Bundle to fine-tune.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
     data: tuple[str, ...] = Field(
         default=(), description="Files of conversations: OpenAI messages, ShareGPT, Alpaca, prompt and response."
     )

@@ -55,7 +55,7 @@ def prepare(config: FinetuneConfig, progress: Progress) -> tuple[Plan, FinetuneC
     """Load the bundle, render and fit the conversations, settle every value."""
     device, dtype = machine(config)
     assert config.from_bundle is not None
-    parent = load_bundle(config.from_bundle, device=device, compute_dtype=dtype)
+    parent = load_bundle(config.from_bundle, device=device, compute_dtype=dtype, pickles=config.pickles)
     tokenizer, template = _text_of(parent)
     seq_len = config.seq_len or min(SEQ_LEN, parent.config.max_seq_len)
     learned, held_out = _read(config, tokenizer, template, seq_len, progress)

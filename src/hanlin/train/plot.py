@@ -59,16 +59,23 @@ def plot_bits_per_byte(
 
 def drawn(path: Path, draw: Callable[[Any], None], *, size: tuple[float, float] = (8, 4)) -> Path:
     """Draw axes into an SVG of `size` inches whose text stays text. Raises DiskFull."""
-    style: Any = {"svg.fonttype": "none", "font.family": list(FONTS), "svg.hashsalt": "hanlin"}
-    with disk_errors(path), matplotlib.rc_context(style), _no_word_about_fonts():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure = Figure(figsize=size, layout="constrained")
+    with figure_for(path, size=size) as figure:
         axes = figure.add_subplot()
         draw(axes)
         axes.grid(alpha=0.3)
         figure.legend(loc="outside right upper")  # up to nine lines: over the curves it hid them
-        figure.savefig(path, format="svg", metadata={"Date": None})
     return path
+
+
+@contextlib.contextmanager
+def figure_for(path: Path, *, size: tuple[float, float]) -> Iterator[Figure]:
+    """A figure of `size` inches, written as an SVG whose text stays text when the context ends. Raises DiskFull."""
+    style: Any = {"svg.fonttype": "none", "font.family": list(FONTS), "svg.hashsalt": "hanlin"}
+    with disk_errors(path), matplotlib.rc_context(style), _no_word_about_fonts():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure = Figure(figsize=size, layout="constrained")
+        yield figure
+        figure.savefig(path, format="svg", metadata={"Date": None})
 
 
 @contextlib.contextmanager

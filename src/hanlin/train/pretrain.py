@@ -54,7 +54,9 @@ def pretrain(config: PretrainConfig, *, hooks: Hooks | None = None, progress: Pr
 def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
     """Open the data, settle every value, build or load the model: all that can fail before the first step."""
     device, dtype = machine(config)
-    parent = None if config.from_bundle is None else load_bundle(config.from_bundle, device=device, compute_dtype=dtype)
+    parent = None
+    if config.from_bundle is not None:
+        parent = load_bundle(config.from_bundle, device=device, compute_dtype=dtype, pickles=config.pickles)
     tokenizer = _tokenizer(config, parent)
     check_tokenizer(config, tokenizer)
     shards = [_open(Path(path), tokenizer) for path in config.data]

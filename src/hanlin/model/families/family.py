@@ -49,6 +49,14 @@ _HARMLESS = frozenset(
 )
 
 
+_KINDS = {bool: "switch", int: "number", float: "number", str: "text", list: "list", dict: "table"}
+
+
+def _kind(value: object) -> str:
+    """What a value of config.json is; "" for null."""
+    return _KINDS.get(type(value), "")
+
+
 @dataclass(frozen=True)
 class Told:
     """A field of ModelConfig that a weight file decides: `present` where it holds the tensor, else `absent`."""
@@ -138,8 +146,20 @@ class Family:
             raise BundleError("model.setting_unbuilt", family=self.name, settings=", ".join(strange))
         try:
             return ModelConfig(family=self.name, **self._fields(hf))
-        except (KeyError, TypeError, ZeroDivisionError) as error:
-            raise BundleError("model.setting_missing", family=self.name, setting=error) from None
+        except (ConfigError, BundleError):
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            empty = ", ".join(name for name, value in hf.items() if value is None)
+            missing = error if isinstance(error, LookupError) or not empty else empty
+            raise BundleError("model.setting_missing", family=self.name, setting=missing) from None
+
+    def mistyped(self, hf: HfConfig) -> dict[str, str]:
+        """Settings of a config.json whose values are of another kind than this family writes, and the kind it writes:
+        a number in quotes would be true where a switch is meant."""
+        written = self._written(ModelConfig(family=self.name, **self.preset))
+        kinds = {name: _kind(value) for name, value in written.items()}
+        given = {name: _kind(value) for name, value in hf.items() if value is not None}
+        return {name: kind for name, kind in kinds.items() if kind and given.get(name, kind) != kind}
 
     def as_found(self, config: ModelConfig, names: Collection[str]) -> ModelConfig:
         """`config` with the fields that the weight files decide, whose tensors have these `names`."""

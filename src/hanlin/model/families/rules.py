@@ -45,13 +45,21 @@ class Place:
         rows = self._turned(self.rows if self.order is None else self.rows[self.order])
         return rows.reshape(self.folded) if self.folded else rows
 
-    def write(self, found: Tensor) -> None:
-        """Take over its numbers."""
-        given = self._turned(found.reshape(self._turned(self.rows).shape) if self.folded else found)
+    @property
+    def is_plain(self) -> bool:
+        """Whether numbers stand here in the order in which they stand there."""
+        return self.order is None and not self.transposed and not self.folded
+
+    def write(self, found: Tensor, part: slice = slice(None)) -> None:
+        """Take over the numbers of a `part` of the foreign tensor's rows; of a folded one only all at once."""
+        if self.folded:
+            found, part = found.reshape(self._turned(self.rows).shape), slice(None)
         if self.order is None:
-            self.rows.copy_(given)
+            self._turned(self.rows)[part].copy_(found)
+        elif self.transposed:
+            self.rows[..., part][self.order] = found.T.to(self.rows.dtype)
         else:
-            self.rows[self.order] = given.to(self.rows.dtype)
+            self.rows[self.order[part]] = found.to(self.rows.dtype)
 
     def _turned(self, tensor: Tensor) -> Tensor:
         return tensor.T if self.transposed else tensor

@@ -53,7 +53,7 @@ def make_examples(
     """Frame rows and put their targets beside them. Raises InputError E440, RequestTooLong E441."""
     if task == "embedding":
         return _pairs(rows, framer, overflow)
-    framed = framer.frame([row.text for row in rows], overflow)
+    framed = framer.frame([row.text for row in rows], overflow, names=[row.location for row in rows])
     numbers = {label: number for number, label in enumerate(labels)}
     examples, kept = [], set[tuple[int, int]]()
     for row in framed.rows:
@@ -66,7 +66,8 @@ def make_examples(
 def _pairs(rows: Sequence[TaskRow], framer: Framer, overflow: Overflow) -> Examples:
     """Two framed texts for each row; in parts makes no sense of a text that becomes one vector."""
     policy: Overflow = "cut" if overflow == "cut" else "error"
-    lefts, rights = (framer.frame([row.text[side] for row in rows], policy) for side in (0, 1))
+    names = [row.location for row in rows]
+    lefts, rights = (framer.frame([row.text[side] for row in rows], policy, names=names) for side in (0, 1))
     made = [
         Example(left.ids, left.types, math.nan if row.target is None else float(row.target), right.ids)
         for row, left, right in zip(rows, lefts.rows, rights.rows, strict=True)

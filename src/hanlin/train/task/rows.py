@@ -125,7 +125,8 @@ _READERS: Mapping[tuple[TaskName, type[Record]], Read] = {
 
 
 def split_rows(rows: Sequence[TaskRow], share: float) -> tuple[list[TaskRow], list[TaskRow]]:
-    """Rows to learn and rows to measure on: whole groups, of every first label about `share` of them.
+    """Rows to learn and rows to measure on: whole groups, of every first label about `share` of them; where groups are
+    too few for that, the smallest of three or more.
 
     Which groups is a matter of their names alone: the same in every run, whatever the seed or the order.
     """
@@ -136,8 +137,15 @@ def split_rows(rows: Sequence[TaskRow], share: float) -> tuple[list[TaskRow], li
     for groups in strata.values():
         ordered = sorted(groups, key=lambda name: sha256_bytes(name.encode()))
         chosen.update(ordered[: round(share * len(ordered))])
+    if share and not chosen:
+        chosen.update(_smallest(rows))
     held = [row for row in rows if row.group in chosen]
     return [row for row in rows if row.group not in chosen], held
+
+
+def _smallest(rows: Sequence[TaskRow], least_rows: int = 20) -> list[str]:
+    sizes = Counter(row.group for row in rows)
+    return [min(sizes, key=lambda name: (sizes[name], name))] if len(sizes) >= 3 and len(rows) >= least_rows else []
 
 
 def _stratum(row: TaskRow) -> str:

@@ -7,7 +7,7 @@ import mmap
 import pytest
 import torch
 
-from hanlin.infer.memory import LargePages, aligned
+from hanlin.model.pages import LargePages, aligned
 
 
 def test_tensors_are_zeros_that_do_not_overlap_and_start_aligned():

@@ -6,11 +6,9 @@ B rows, T tokens.
 from __future__ import annotations
 
 import functools
-import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -20,7 +18,6 @@ from tests.data.forms.conftest import FORMS, every_part, form_for, parts_for, to
 from tests.data.forms.conftest import PURPOSES as PURPOSE_OF
 
 from hanlin.data.batches import PairBatch, ReadBatch, TokenBatch
-from hanlin.data.forms.parts import Parts
 from hanlin.data.loader import Loader
 from hanlin.data.mixture import WeightedSource
 from hanlin.data.sources import IGNORE
@@ -180,26 +177,3 @@ def test_stopped_and_gone_on_is_bit_for_bit_the_whole(name: str, tmp_path: Path)
 def test_it_learns_more_than_how_often_tokens_occur(name: str, tmp_path: Path) -> None:
     made = training(name, tmp_path / "run", steps=60, rows=4, learning_rate=8e-3, optimizer="adamw")
     assert made.start().report["loss"] < 0.75 * entropy(name)
-
-
-class Repeats:
-    """Documents of one token each, thirty times: what is hidden is what stands around it."""
-
-    name = fingerprint = "repeats"
-    num_truncated = 0
-    lengths = np.full(96, 31, np.int64)
-    symbols = 24
-
-    def slice(self, document: int, start: int, length: int) -> tuple[Any, Any]:
-        row = np.array([1, *[300 + document % self.symbols] * 30, 2])
-        return row[start : start + length], row[start + 1 : start + length + 1]
-
-
-@pytest.mark.parametrize("name", ["masked", "pairs"])
-def test_a_masked_model_learns_to_look_around(name: str, tmp_path: Path) -> None:
-    """Without looking the best is ln 24 = 3.18 nats, and for pairs ln 2 more."""
-    made = training(name, tmp_path / "run", steps=200, learning_rate=1e-2, optimizer="adamw")
-    form = form_for(name)
-    parts = WeightedSource(source=Parts(Repeats(), form, seq_len=64))
-    made.loader = Loader([parts], rows=4, seq_len=64, seed=5, form=form)
-    assert made.start().report["loss"] < 0.5 * math.log(Repeats.symbols)

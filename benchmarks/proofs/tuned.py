@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from hanlin.base.device import compute_dtype
 from hanlin.bundle.bundle import Bundle, load_bundle
 from hanlin.data.packing import by_length
-from hanlin.infer.config import SamplingParams
-from hanlin.infer.writing import write
+from hanlin.infer.config import EngineConfig, SamplingParams
+from hanlin.infer.engine import Engine
 from hanlin.model.heads import lm_loss
 from hanlin.model.transformer import EncoderDecoder, Transformer
 from hanlin.text.tokenizer import Tokenizer
@@ -172,14 +172,9 @@ def written(
         if isinstance(part, nn.Dropout):
             part.p = recipe.dropout
     learn(model, rows, lambda found, batch: found, recipe, run=lambda one, batch: answer_loss(one, batch, start))
-    said, ids = [""] * len(asked), read(asked, longest)
+    engine = Engine(model, tokenizer, config=EngineConfig(max_batch=64), start=start)
     params = SamplingParams(temperature=0.0, max_tokens=most)
-    for group in by_length(range(len(asked)), lambda number: len(ids[number]), 2 * TOKENS):
-        for number, found in zip(
-            group, write(model, tokenizer, [ids[one] for one in group], params, start=start), strict=True
-        ):
-            said[number] = found.text
-    return said
+    return [found.text for found in engine.generate_many(read(asked, longest), params)]
 
 
 def features(bundle: Path, texts: Sequence[str]) -> Tensor:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hanlin import course as course
     from hanlin.life.ask import ask as ask
+    from hanlin.life.asked_texts import embed as embed
+    from hanlin.life.asked_texts import score as score
     from hanlin.life.augment_data import augment_data as augment_data
     from hanlin.life.build_data import build_data as build_data
     from hanlin.life.chat import chat as chat
@@ -35,15 +37,19 @@ if TYPE_CHECKING:
     from hanlin.life.demo import demo as demo
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
+    from hanlin.life.fill import fill_mask as fill_mask
+    from hanlin.life.fill import infill as infill
     from hanlin.life.finetune import finetune as finetune
     from hanlin.life.inspect import inspect as inspect
     from hanlin.life.load import Model as Model
     from hanlin.life.load import load as load
+    from hanlin.life.pipeline import pipeline as pipeline
     from hanlin.life.pretrain import pretrain as pretrain
     from hanlin.life.report import Report as Report
     from hanlin.life.run import run as run
     from hanlin.life.score_ngram import score_ngram as score_ngram
     from hanlin.life.score_quality import score_quality as score_quality
+    from hanlin.life.sentiment import SentimentAnalyzer as SentimentAnalyzer
     from hanlin.life.serve import server as server
     from hanlin.life.task import evaluate_task as evaluate_task
     from hanlin.life.task import predict_task as predict_task
@@ -71,15 +77,20 @@ _NAMES = {
     "data_report": "hanlin.life.data_report:data_report",
     "demo": "hanlin.life.demo:demo",
     "doctor": "hanlin.life.doctor:doctor",
+    "embed": "hanlin.life.asked_texts:embed",
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
     "eval": "hanlin.life.evaluate:evaluate",
+    "fill_mask": "hanlin.life.fill:fill_mask",
     "evaluate_task": "hanlin.life.task:evaluate_task",
     "finetune": "hanlin.life.finetune:finetune",
+    "infill": "hanlin.life.fill:infill",
     "inspect": "hanlin.life.inspect:inspect",
     "load": "hanlin.life.load:load",
+    "pipeline": "hanlin.life.pipeline:pipeline",
     "predict_task": "hanlin.life.task:predict_task",
     "pretrain": "hanlin.life.pretrain:pretrain",
     "run": "hanlin.life.run:run",
+    "score": "hanlin.life.asked_texts:score",
     "score_ngram": "hanlin.life.score_ngram:score_ngram",
     "score_quality": "hanlin.life.score_quality:score_quality",
     # Not `serve`, for the same reason.
@@ -95,6 +106,7 @@ _NAMES = {
     "Extractor": "hanlin.life.classify:QuestionAnswerer",
     "TokenClassifier": "hanlin.life.classify:TokenClassifier",
     "Model": "hanlin.life.load:Model",
+    "SentimentAnalyzer": "hanlin.life.sentiment:SentimentAnalyzer",
     "Report": "hanlin.life.report:Report",
     "Conversation": "hanlin.text.chat:Conversation",
     "Message": "hanlin.text.chat:Message",
@@ -111,6 +123,7 @@ __all__ = [
     "Message",
     "Model",
     "Report",
+    "SentimentAnalyzer",
     "Template",
     "TokenClassifier",
     "Tokenizer",
@@ -127,14 +140,19 @@ __all__ = [
     "data_report",
     "demo",
     "doctor",
+    "embed",
     "eval",
     "evaluate_task",
+    "fill_mask",
     "finetune",
+    "infill",
     "inspect",
     "load",
+    "pipeline",
     "predict_task",
     "pretrain",
     "run",
+    "score",
     "score_ngram",
     "score_quality",
     "server",

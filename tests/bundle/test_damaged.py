@@ -166,7 +166,7 @@ def test_json_of_which_programs_would_differ_or_die_is_refused(folder: Path, tex
     (folder / "config.json").write_text(text)
     with pytest.raises(InputError) as caught:
         load_bundle(folder)
-    assert caught.value.code == "E117" and "config.json" in str(caught.value)
+    assert caught.value.code == "E118" and "config.json" in str(caught.value)
 
 
 def test_a_bundle_of_a_later_hanlin_says_so(tmp_path: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +273,7 @@ def test_an_index_with_a_key_twice_is_refused(folder: Path) -> None:
     (folder / INDEX).write_text(text.replace('"weight_map"', '"weight_map": {}, "weight_map"'))
     with pytest.raises(InputError) as caught:
         load_bundle(folder)
-    assert caught.value.code == "E117" and INDEX in str(caught.value)
+    assert caught.value.code == "E118" and INDEX in str(caught.value)
 
 
 def test_a_vocabulary_smaller_than_the_tokenizers_is_refused(folder: Path, tokenizer: Any) -> None:

@@ -11,9 +11,8 @@ from tests.bundle import glm6b
 from tests.bundle.parity import check, load, write
 
 from hanlin.bundle.tensors import write_tensors
-from hanlin.infer.beams import search
+from hanlin.infer.beams import Reader, search
 from hanlin.infer.config import BeamParams
-from hanlin.infer.writing import Reader
 from hanlin.model.families.registry import find_family
 
 GMASK, MASK, START = 91, 92, 93

@@ -42,6 +42,10 @@ PYTHON_NAMES = {
     "chat": "chat",
     "models choose": "choose_model",
     "ask": "ask",
+    "embed": "embed",
+    "score": "score",
+    "infill": "infill",
+    "fill-mask": "fill_mask",
     "doctor": "doctor",
 }
 

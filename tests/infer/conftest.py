@@ -57,6 +57,11 @@ def make_model(config: ModelConfig | None = None, *, dtype: torch.dtype = torch.
     return model
 
 
+def engine_for(model: Transformer, tokenizer: Any, **settings: Any) -> Engine:
+    """An engine without compiled parts over any model that writes; answers of an encoder-decoder begin with 0."""
+    return Engine(model, tokenizer, config=EngineConfig(native=False, **settings), start=0)
+
+
 @pytest.fixture(params=[False, True], ids=["torch", "native"])
 def native(request: pytest.FixtureRequest) -> bool:
     """Each way of computing in turn."""

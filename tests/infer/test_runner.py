@@ -10,7 +10,8 @@ from hanlin.infer.blocks import BlockTables
 from hanlin.infer.config import SamplingParams
 from hanlin.infer.native import NativeRunner
 from hanlin.infer.request import Request
-from hanlin.infer.runner import Runner, TorchRunner, make_runner, weights_stamp
+from hanlin.infer.runner import Runner, TorchRunner, weights_stamp
+from hanlin.infer.runners import make_runner
 from hanlin.infer.scheduler import Sequence, Work
 from hanlin.infer.stream import TextStream
 from hanlin.model.transformer import Transformer

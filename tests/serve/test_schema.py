@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from hanlin.base.errors import InputError
-from hanlin.serve.schema import ChatRequest, CompletionRequest, Record
+from hanlin.serve.schema import ChatRequest, CompletionRequest, EmbeddingRequest, Record
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
 TEXT: dict[str, Any] = {"model": "m", "prompt": "x"}
@@ -26,7 +26,9 @@ TEXT: dict[str, Any] = {"model": "m", "prompt": "x"}
         (ChatRequest, {**CHAT, "max_tokens": 1, "max_completion_tokens": 2}, "E966"),
         (CompletionRequest, {**TEXT, "n": 2, "best_of": 1}, "E967"),
         (CompletionRequest, {**TEXT, "best_of": 2, "stream": True}, "E968"),
-        (CompletionRequest, {**TEXT, "echo": True, "logprobs": 0}, "E969"),
+        (CompletionRequest, {**TEXT, "prompt": [5], "suffix": "end"}, "E969"),
+        (CompletionRequest, {**TEXT, "suffix": "end", "echo": True}, "E993"),
+        (EmbeddingRequest, {"model": "m", "input": ["a", ""]}, "E994"),
     ],
 )
 def test_every_rule_of_our_own_has_its_sentence(cls: type[Record], table: dict[str, Any], code: str) -> None:

@@ -84,6 +84,19 @@ class PrefixBatch(TokenBatch):
     positions: Tensor
 
 
+@dataclass(frozen=True)
+class GuessBatch(TokenBatch):
+    """Rows of which some places are guessed, each from what stands elsewhere and from the guesses before it.
+
+    targets  (B, M) int64  the tokens at these places; -100 where a row has fewer
+    places   (B, M) int64  where they stand in the row; 0 where a row has fewer
+    ranks    (B, T) int64  0 what is read, else which guess of its piece a place is: 1, 2, 3 ..
+    """
+
+    places: Tensor
+    ranks: Tensor
+
+
 class RowPiece(NamedTuple):
     """Positions `start` .. `start + length - 1` of a document of a source."""
 

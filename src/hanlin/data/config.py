@@ -40,6 +40,12 @@ class CorruptionConfig(Config):
     mean_span: float = Field(
         default=3.0, ge=1, le=100, description="Mean tokens of a hidden span (span_corruption, blank_infilling)."
     )
+    one_in: int = Field(
+        default=6,
+        ge=2,
+        le=1000,
+        description="One token of so many is guessed, the last of a random order (permutation).",
+    )
     documents: float = Field(
         default=0.5, ge=0, le=1, description="Share of texts of which the whole end is to be written (blank_infilling)."
     )

@@ -4,6 +4,8 @@ The rules of transformers: a score is the sum of log-probabilities over the leng
 text that ends takes its place among the finished ones; the search ends when none of those that still grow is better,
 at its present length, than the worst of them.
 
+An encoder's states are projected once per layer; every new token costs one token.
+
 Legend: B rows (beams of all texts that are still searched), V vocabulary.
 """
 
@@ -15,9 +17,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from hanlin.base.errors import InputError, RequestTooLong, UsageError
 from hanlin.infer.config import BeamParams
-from hanlin.infer.writing import Reader, room_for
-from hanlin.model.transformer import Transformer
+from hanlin.model.transformer import EncoderDecoder, Transformer
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,50 @@ class Beam:
 
     ids: tuple[int, ...]
     score: float
+
+
+class Reader:
+    """What rows have read, and the logits of their next tokens.
+
+    start: the token every answer of an encoder-decoder begins with. room: most tokens that will be written.
+    Raises RequestTooLong, InputError E601 for an empty row, UsageError E614 for an encoder.
+    """
+
+    def __init__(self, model: Transformer, rows: Sequence[Sequence[int]], *, start: int, room: int) -> None:
+        if model.config.arch == "encoder":
+            raise UsageError("infer.no_decoder", arch=model.config.arch)
+        if not rows or not all(rows):
+            raise InputError("infer.prompt_empty")
+        self._model, self._device, self.memory = model, model.embeddings.tokens.weight.device, None
+        lengths = torch.tensor([len(row) for row in rows])
+        longest = int(lengths.max())
+        tokens = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], device=self._device)
+        segments = (torch.arange(longest) < lengths[:, None]).long().to(self._device)
+        if isinstance(model, EncoderDecoder):
+            self.memory = model.encode(tokens, segments=None if bool(segments.all()) else segments)
+            self.cache = model.new_cache(len(rows), room + 1)
+            self.logits = self.read([start] * len(rows))
+        else:
+            if longest >= model.config.max_seq_len:
+                raise RequestTooLong("infer.too_long", num_tokens=longest, max_seq_len=model.config.max_seq_len)
+            self.cache = model.new_cache(len(rows), longest + room)
+            told = model.config.positions.start_token >= 0  # the tokens themselves say where the prefix ends
+            prefix = segments != 0 if model.config.arch == "prefix" and not told else None
+            states = model.hidden(tokens, segments=segments, cache=self.cache, prefix=prefix)
+            self.logits = model.head(states[torch.arange(len(rows)), lengths - 1]).float()
+
+    def read(self, tokens: Sequence[int]) -> Tensor:
+        """One more token of each row -> logits (B, V) float32 of what follows."""
+        column = torch.tensor(tokens, device=self._device)[:, None]
+        self.logits = self._model(column, cache=self.cache, memory=self.memory)[:, -1].float()
+        return self.logits
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Go on with these rows, in this order; one named twice is copied."""
+        if list(rows) == list(range(len(self.cache.lengths))):
+            return
+        self.cache.select(rows)
+        self.memory = None if self.memory is None else self.memory.select(rows)
 
 
 @dataclass(eq=False)
@@ -68,9 +114,12 @@ class _Search:
 def search(
     model: Transformer, prompts: Sequence[Sequence[int]], params: BeamParams | None = None, *, start: int, end: int
 ) -> list[list[Beam]]:
-    """For each prompt of framed ids the texts found, best first, begun by `start`, ended by `end`. Raises as Reader."""
+    """For each prompt the texts found, best first, begun by `start`, ended by `end`.
+
+    Raises RequestTooLong, InputError E601 for an empty prompt, UsageError E614 for an encoder.
+    """
     params = params or BeamParams()
-    room = room_for(model, prompts, params.max_tokens)
+    room = _room_for(model, prompts, params.max_tokens)
     reader = Reader(model, prompts, start=start, room=room)
     searches = [_Search(params, room) for _ in prompts]
     going, logits = list(searches), reader.logits
@@ -88,3 +137,9 @@ def search(
             reader.select(rows)
             logits = reader.read([beam.ids[-1] for one in going for beam in one.growing])
     return [one.finished for one in searches]
+
+
+def _room_for(model: Transformer, prompts: Sequence[Sequence[int]], max_tokens: int) -> int:
+    """Tokens that may be written before the model's own end."""
+    taken = 1 if isinstance(model, EncoderDecoder) else max(map(len, prompts), default=0)
+    return max(1, min(max_tokens, model.config.max_seq_len - taken))

@@ -93,6 +93,7 @@ class BlockCache:
     def __init__(self, store: BlockStore, tables: Table, lengths: Sequence[int]) -> None:
         self._store, self._tables = store, tables
         self.lengths = list(lengths)
+        self.notes: Tensor | None = None
         self._num_new = -1  # places are worked out once per pass, at its first layer
         self._new: Places = slice(0)
         self._all: Places = slice(0)

@@ -50,6 +50,9 @@ class SamplingParams(Config):
     stop: tuple[StopString, ...] = Field(
         default=(), max_length=64, description="Texts that end the answer; the text is cut before the first one."
     )
+    stop_ids: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(
+        default=(), max_length=64, description="Token ids that end the answer besides the end tokens; not shown."
+    )
     seed: int | None = Field(
         default=None,
         ge=-(2**63),

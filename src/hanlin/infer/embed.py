@@ -3,7 +3,7 @@
 Rows of like length go together, so that little of a batch is padding. Any shape gives states: encoders and decoders
 their last layer's, an encoder-decoder its encoder's.
 
-Legend: B rows of a batch, N texts, T tokens, D width.
+Legend: N texts, D width.
 """
 
 from __future__ import annotations
@@ -15,18 +15,15 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hanlin.base.errors import InputError, RequestTooLong, UsageError
 from hanlin.data.packing import by_length
-from hanlin.model.transformer import EncoderDecoder, Transformer
-from hanlin.text.tokenizer import Tokenizer
+from hanlin.infer.states import make_reader
+from hanlin.model.transformer import Transformer
+from hanlin.text.tokenizer import CONTINUED, Tokenizer
 
 Overflow = Literal["error", "cut", "windows"]
 """What becomes of a text that is longer than the model reads: an error, its beginning, or the mean of its parts."""
-
-BATCH_TOKENS = 4096
-"""Positions of one batch: 2 to 8 thousand are equally fast on two cores, more only take memory."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +68,25 @@ class Embedder:
         normalise: bool = False,
         max_tokens: int | None = None,
     ) -> None:
-        self._model, self._tokenizer = model, tokenizer
-        self._pool = {"mean": _mean, "cls": _first}[pooling]
+        self._model, self._tokenizer, self._reader = model, tokenizer, make_reader(model)
+        self._pool = {"mean": self._reader.means, "cls": self._reader.firsts}[pooling]
         self._normalise, self.max_tokens = (
             normalise,
             min(max_tokens or model.config.max_seq_len, model.config.max_seq_len),
         )
 
-    def embed(self, texts: Sequence[str], *, overflow: Overflow = "error", batch_tokens: int = BATCH_TOKENS) -> Vectors:
-        """Vectors of texts, in their order. Raises RequestTooLong E610 for the first text that is too long."""
+    def embed(self, texts: Sequence[str], *, overflow: Overflow = "error", batch_tokens: int | None = None) -> Vectors:
+        """Vectors of texts, in their order; batch_tokens: positions of a batch, what is fastest unless given.
+
+        Raises RequestTooLong E610 for the first text that is too long.
+        """
         encoded = self._tokenizer.encode_batch(texts)
+        return self.embed_ids(encoded, overflow=overflow, batch_tokens=batch_tokens)
+
+    def embed_ids(
+        self, encoded: Sequence[list[int]], *, overflow: Overflow = "error", batch_tokens: int | None = None
+    ) -> Vectors:
+        """As `embed` for texts that are ids already, control tokens not among them."""
         room = self.max_tokens - self._tokenizer.num_frame
         long = [number for number, ids in enumerate(encoded) if len(ids) > room]
         if long and overflow == "error":
@@ -88,7 +94,7 @@ class Embedder:
                 "infer.text_too_long", number=long[0] + 1, num_tokens=len(encoded[long[0]]), max_seq_len=room
             )
         rows = [_Row(n, part) for n, ids in enumerate(encoded) for part in self._parts(ids, room, overflow)]
-        values = self._read(rows, len(texts), batch_tokens)
+        values = self._read(rows, len(encoded), batch_tokens)
         num_tokens = sum(len(row.ids) for row in rows)
         return Vectors(values, num_tokens, len(long) if overflow == "cut" else 0)
 
@@ -98,14 +104,18 @@ class Embedder:
         for start in range(0, max(1, min(last, len(ids))), room):
             yield self._tokenizer.frame(ids[start : min(start + room, last)])
 
+    @property
+    def width(self) -> int:
+        """Numbers of a vector."""
+        return self._model.config.hidden_size
+
     @torch.inference_mode()
-    def _read(self, rows: Sequence[_Row], num_texts: int, batch_tokens: int) -> NDArray[np.float32]:
+    def _read(self, rows: Sequence[_Row], num_texts: int, batch_tokens: int | None) -> NDArray[np.float32]:
         """(N, D): parts of a text count by their tokens."""
         sums = np.zeros((num_texts, self._model.config.hidden_size), dtype=np.float32)
         weights = np.zeros((num_texts, 1), dtype=np.float32)
-        for group in by_length(rows, lambda row: len(row.ids), batch_tokens):
-            tokens, real = _padded([row.ids for row in group])
-            pooled = self._pool(_states(self._model, tokens, real), real).cpu().numpy()
+        for group in by_length(rows, lambda row: len(row.ids), batch_tokens or self._reader.batch_tokens):
+            pooled = self._pool([row.ids for row in group]).cpu().numpy()
             for row, vector in zip(group, pooled, strict=True):
                 sums[row.text] += vector * len(row.ids)
                 weights[row.text] += len(row.ids)
@@ -115,35 +125,21 @@ class Embedder:
         return values
 
 
-def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor | None]:
-    """Tokens (B, T), and segments (B, T), 0 for padding; None where all rows are of one length."""
-    longest = max(map(len, rows))
-    tokens = torch.tensor([[*ids, *[0] * (longest - len(ids))] for ids in rows])
-    if all(len(ids) == longest for ids in rows):
-        return tokens, None
-    lengths = torch.tensor([len(ids) for ids in rows])
-    return tokens, (torch.arange(longest) < lengths[:, None]).long()
+@torch.inference_mode()
+def fill_blanks(model: Transformer, tokenizer: Tokenizer, pieces: Sequence[str]) -> list[str]:
+    """The likeliest token for each place between `pieces`, all guessed at once, none of them a control token.
 
-
-def _states(model: Transformer, tokens: Tensor, real: Tensor | None) -> Tensor:
-    """(B, T, D) of whatever reads."""
-    device = model.embeddings.tokens.weight.device
-    tokens, real = tokens.to(device), None if real is None else real.to(device)
-    if isinstance(model, EncoderDecoder):
-        return model.encode(tokens, segments=real).states
-    return model.hidden(tokens, segments=real)
-
-
-def _mean(states: Tensor, real: Tensor | None) -> Tensor:
-    """(B, T, D) -> (B, D) float32 over real tokens."""
-    if real is None:
-        return states.float().mean(dim=1)
-    counted = real.to(states.device)[:, :, None]
-    return (states.float() * counted).sum(dim=1) / counted.sum(dim=1)
-
-
-def _first(states: Tensor, real: Tensor | None) -> Tensor:
-    return states[:, 0].float()
+    Raises UsageError E611 where the vocabulary has no mask or the model is no encoder, RequestTooLong.
+    """
+    mask = tokenizer.special.mask
+    if mask is None or model.config.arch != "encoder":
+        raise UsageError("infer.no_mask_token")
+    row = [id for piece in pieces for id in (*tokenizer.encode(piece), mask)][:-1]
+    ids = torch.tensor([tokenizer.frame(row)], device=model.embeddings.tokens.weight.device)
+    scores = model.head(model.guessed(ids, (ids[0] == mask).nonzero().T)[0])[:, : tokenizer.vocab_size]
+    control = [id for id in range(tokenizer.vocab_size) if not tokenizer.piece_bytes(id)]
+    scores[:, control] = -torch.inf
+    return [tokenizer.decode([id]).removeprefix(CONTINUED) for id in scores.argmax(dim=-1).tolist()]
 
 
 @torch.inference_mode()

@@ -24,7 +24,8 @@ from hanlin.infer import scheduler
 from hanlin.infer.blocks import BlockTables, num_blocks_for
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.infer.request import Finish, Generation, Reason, Request, Token
-from hanlin.infer.runner import make_runner, weights_stamp
+from hanlin.infer.runner import weights_stamp
+from hanlin.infer.runners import make_runner
 from hanlin.infer.sampling import Choice, Row, sample
 from hanlin.infer.scheduler import Scheduler, Work
 from hanlin.infer.stream import TextStream
@@ -35,17 +36,27 @@ Event = Token | Finish
 
 
 class Engine:
-    """Generates for many requests at once from one model.
+    """Generates for many requests at once from one model that writes: decoder, prefix model or encoder-decoder.
 
     An answer ends at an end token (eos, or im_end in a chat), a stop string, max_tokens, or where prompt and answer
-    together reach the model's max_seq_len; the last two finish with reason "length".
-    Raises UsageError E614 for a model that is no decoder.
+    together reach the model's max_seq_len; the last two finish with reason "length". An encoder reads its prompt beside
+    the answer: each may be max_seq_len long. start: what answers of an encoder-decoder begin with, its padding token
+    unless given. Raises UsageError E614 for an encoder.
     """
 
-    def __init__(self, model: Transformer, tokenizer: Tokenizer, *, config: EngineConfig | None = None) -> None:
-        if model.config.arch != "decoder":
+    def __init__(
+        self,
+        model: Transformer,
+        tokenizer: Tokenizer,
+        *,
+        config: EngineConfig | None = None,
+        start: int | None = None,
+    ) -> None:
+        if model.config.arch == "encoder":
             raise UsageError("infer.no_decoder", arch=model.config.arch)
         self.config = config or EngineConfig()
+        self._start = tokenizer.special.pad if start is None else start
+        self.reads_apart = model.config.arch == "encoder_decoder"  # an encoder reads the prompt
         self._model, self._tokenizer, self._max_seq_len = model, tokenizer, model.config.max_seq_len
         # Rows of the embedding without an entry in the vocabulary (padding of foreign models) are never drawn.
         self._vocab_size = min(model.config.vocab_size, tokenizer.vocab_size)
@@ -57,7 +68,9 @@ class Engine:
         )
         self._runner = make_runner(model, self._tables, native=self.config.native)
         self._stamp = weights_stamp(model)
-        self._scheduler = Scheduler(self._tables, step_tokens=self.config.step_tokens)
+        self._scheduler = Scheduler(
+            self._tables, step_tokens=self.config.step_tokens, whole=model.config.arch == "prefix"
+        )
         self._doors, self._driver = threading.Lock(), threading.RLock()  # who may knock; who may drive
         self._sequences: dict[str, scheduler.Sequence] = {}  # all that are not finished
         self._arrivals: list[scheduler.Sequence] = []
@@ -94,8 +107,14 @@ class Engine:
 
     @property
     def max_seq_len(self) -> int:
-        """Most tokens of prompt and answer together."""
+        """Most tokens of prompt and answer together; of each, where an encoder reads the prompt."""
         return self._max_seq_len
+
+    def room_after(self, num_prompt_tokens: int) -> int:
+        """Tokens that can be written for a prompt of so many; none or less where the prompt itself is too long."""
+        if not self.reads_apart:
+            return self._max_seq_len - num_prompt_tokens
+        return self._max_seq_len - 1 if num_prompt_tokens <= self._max_seq_len else 0
 
     @property
     def num_unfinished(self) -> int:
@@ -128,7 +147,10 @@ class Engine:
 
     def generate_many(self, prompts: Iterable[Sequence[int]], params: SamplingParams | None = None) -> list[Generation]:
         """One answer per prompt, computed together; in the order of the prompts."""
-        requests = [Request(tuple(prompt), params or SamplingParams()) for prompt in prompts]
+        return self.answer_all([Request(tuple(prompt), params or SamplingParams()) for prompt in prompts])
+
+    def answer_all(self, requests: Sequence[Request]) -> list[Generation]:
+        """As `generate_many` for requests that differ in more than their prompts."""
         for request in requests:
             self._check(request)
         streams = [self._open(request) for request in requests]
@@ -230,8 +252,9 @@ class Engine:
             self._finish(sequence, "error", CheckFailed("infer.not_finite", num_tokens=sequence.num_read))
             return
         sequence.ids.append(choice.token_id)
-        text = sequence.stream.push(choice.token_id)
-        reason = self._end(sequence, choice.token_id)
+        hidden = choice.token_id in sequence.request.params.stop_ids
+        text = "" if hidden else sequence.stream.push(choice.token_id)
+        reason = "stop" if hidden else self._end(sequence, choice.token_id)
         if reason:
             text += sequence.stream.flush()
         self._post(Token(sequence.request.id, choice.token_id, text, choice.logprob, choice.top))
@@ -262,8 +285,9 @@ class Engine:
         ids, vocab_size = request.prompt_ids, self._model.config.vocab_size
         if not ids:
             raise InputError("infer.prompt_empty")
-        if len(ids) + 1 > self._max_seq_len:
-            raise RequestTooLong("infer.too_long", num_tokens=len(ids), max_seq_len=self._max_seq_len)
+        if self.room_after(len(ids)) < 1:
+            key = "infer.source_too_long" if self.reads_apart else "infer.too_long"
+            raise RequestTooLong(key, num_tokens=len(ids), max_seq_len=self._max_seq_len)
         if min(ids) < 0 or max(ids) >= vocab_size:
             place, token_id = next((n, i) for n, i in enumerate(ids) if not 0 <= i < vocab_size)
             raise InputError("infer.token_unknown", token_id=token_id, place=place, vocab_size=vocab_size)
@@ -273,14 +297,17 @@ class Engine:
             raise RequestTooLong("infer.cache_too_small", num_tokens=limit, max_seq_len=held)
 
     def _limit(self, request: Request) -> int:
-        return min(len(request.prompt_ids) + request.params.max_tokens, self._max_seq_len)
+        before = 1 if self.reads_apart else len(request.prompt_ids)
+        return min(before + request.params.max_tokens, self._max_seq_len)
 
     def _sequence(self, request: Request) -> scheduler.Sequence:
         seed = request.params.seed
         if seed is None:
             seed = Seeds(self.config.seed).derive(f"sampling/{next(self._seeds)}")
-        stream = TextStream(self._tokenizer, stop=request.params.stop)
-        return scheduler.Sequence(request, stream, seed, self._limit(request))
+        stream, limit = TextStream(self._tokenizer, stop=request.params.stop), self._limit(request)
+        if self.reads_apart:
+            return scheduler.Sequence(request, stream, seed, limit, start=(self._start,), source=request.prompt_ids)
+        return scheduler.Sequence(request, stream, seed, limit)
 
 
 def _collect(events: Iterator[Event]) -> Generation:

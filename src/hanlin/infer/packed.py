@@ -34,6 +34,7 @@ PANELS = 8  # bags per row, to be shared among threads; 4 to 16 are close
 _LANES = 16
 _SUM = 0  # torch.embedding_bag's number for it
 _ROWS = 16  # oneDNN packs for a number of rows; for 16 is good for 2 to 512
+_MANY_ROWS = 1024
 
 
 class CastLinear(nn.Module):
@@ -42,6 +43,7 @@ class CastLinear(nn.Module):
     def __init__(self, source: Linear | LmHead, dtype: torch.dtype) -> None:
         super().__init__()
         self._source, self._dtype = (source,), dtype  # in a tuple, or it would count as a part of this one
+        self._scale = _scale(source)
         self.refresh()
 
     def refresh(self) -> None:
@@ -50,7 +52,22 @@ class CastLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(*, I) -> (*, O)."""
-        return F.linear(x, self._weight, self._bias)
+        return F.linear(x if self._scale == 1 else x * self._scale, self._weight, self._bias)
+
+
+class ManyRowsLinear(CastLinear):
+    """y = x W^T + b by oneDNN, with the matrix in its own layout: 1.2 times torch's product over a thousand rows."""
+
+    def refresh(self) -> None:
+        """The source has changed."""
+        super().refresh()
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(self._weight, _MANY_ROWS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(*, I) -> (*, O)."""
+        x = x if self._scale == 1 else x * self._scale
+        y: Tensor = torch.ops.mkldnn._linear_pointwise.default(x, self._weight, self._bias, "none", [], "")
+        return y
 
 
 class PackedLinear(nn.Module):
@@ -58,7 +75,7 @@ class PackedLinear(nn.Module):
 
     def __init__(self, source: Linear | LmHead, dtype: torch.dtype, memory: LargePages) -> None:
         super().__init__()
-        self._source, self._dtype = (source,), dtype
+        self._source, self._dtype, self._scale = (source,), dtype, _scale(source)
         self._out_size, self._in_size = source.weight.shape
         self._panels, self._width = _panels(self._out_size)
         self._columns = memory.take(self._panels * self._in_size, self._width, dtype=dtype)  # (P * I, W)
@@ -77,6 +94,8 @@ class PackedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(*, I) -> (*, O)."""
+        if self._scale != 1:
+            x = x * self._scale
         if x.numel() == self._in_size:
             return self._sum_columns(x) if x.dim() == 2 else self._sum_columns(x.view(1, -1)).view(*x.shape[:-1], -1)
         product: Tensor = torch.ops.mkldnn._linear_pointwise.default(x, self._packed, self._bias, "none", [], "")
@@ -93,8 +112,9 @@ class PackedLinear(nn.Module):
 
 
 def matrices(model: nn.Module) -> dict[str, Linear | LmHead]:
-    """The parts to copy, by name; not what adapters or quantisation have put in their place."""
-    return {n: part for n, part in model.named_modules() if type(part) is Linear or type(part) is LmHead}
+    """The parts to copy, by name; not what adapters or quantisation have put in their place, nor a head of layers."""
+    plain = {n: part for n, part in model.named_modules() if type(part) is Linear or type(part) is LmHead}
+    return {n: part for n, part in plain.items() if not isinstance(part, LmHead) or part.transform is None}
 
 
 def make_linear(model: nn.Module, dtype: torch.dtype) -> Callable[[Linear | LmHead], CastLinear | PackedLinear]:
@@ -105,6 +125,13 @@ def make_linear(model: nn.Module, dtype: torch.dtype) -> Callable[[Linear | LmHe
         return functools.partial(CastLinear, dtype=dtype)
     memory = LargePages(sum(aligned(_columns_numel(weight) * dtype.itemsize) for weight in weights))
     return functools.partial(PackedLinear, dtype=dtype, memory=memory)
+
+
+def many_rows_linear(model: nn.Module, dtype: torch.dtype) -> Callable[[Linear | LmHead], CastLinear]:
+    """What turns each Linear of `model` into its copy for reading many tokens at once in `dtype`."""
+    on_cpu = all(part.weight.device.type == "cpu" for part in matrices(model).values())
+    fits = on_cpu and dtype in (torch.float32, torch.bfloat16) and _has_operators()
+    return functools.partial(ManyRowsLinear if fits else CastLinear, dtype=dtype)
 
 
 def _has_operators() -> bool:
@@ -127,6 +154,10 @@ def _places(panels: int, in_size: int) -> tuple[Tensor, Tensor]:
     """The rows (P * I) of a table of columns in order, and where each panel's begin (P)."""
     rows = torch.arange(panels * in_size, dtype=torch.int32)
     return rows, rows[::in_size].contiguous()
+
+
+def _scale(source: Linear | LmHead) -> float:
+    return source.scale if isinstance(source, LmHead) else 1.0
 
 
 def _cast(source: Linear | LmHead, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:

@@ -13,11 +13,16 @@ Reason = Literal["stop", "length", "cancelled", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Token ids to go on from, and how. An empty id lets the engine name the request."""
+    """Token ids to go on from, and how. An empty id lets the engine name the request.
+
+    blank: for prefix models, the place in the prompt of the mask that the answer stands for; its last token then begins
+    the answer. -1: the answer goes on behind the prompt.
+    """
 
     prompt_ids: tuple[int, ...]
     params: SamplingParams = field(default_factory=SamplingParams)
     id: str = ""
+    blank: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,22 @@ Legend: B rows, T tokens read at once, N rows that sample, V vocabulary.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from hanlin.infer import scheduler
 from hanlin.infer.blocks import BlockCache, BlockStore, BlockTables, Table, TokenCache
-from hanlin.infer.native import NativeRunner, supports
 from hanlin.infer.packed import CastLinear, PackedLinear, make_linear, matrices
 from hanlin.infer.scheduler import Work
 from hanlin.infer.tokenwise import TokenDecoder, reads_tokenwise
+from hanlin.model.heads import LmHead
+from hanlin.model.linear import Linear
 from hanlin.model.transformer import Transformer
+
+MakeLinear = Callable[[Linear | LmHead], CastLinear | PackedLinear]
 
 
 class Runner(Protocol):
@@ -28,13 +32,6 @@ class Runner(Protocol):
 
     def refresh(self) -> None:
         """The model's weights have changed."""
-
-
-def make_runner(model: Transformer, tables: BlockTables, *, native: bool) -> Runner:
-    """The compiled decoder where it is wanted and can be, else torch."""
-    if native and supports(model):
-        return NativeRunner(model, tables)
-    return TorchRunner(model, tables)
 
 
 class TorchRunner:
@@ -63,8 +60,19 @@ class TorchRunner:
     @torch.no_grad()
     def run(self, work: Sequence[Work]) -> Tensor:
         """See Runner."""
-        ends = dict(end for group in _groups(work) for end in self._run_group(group))
+        ends = dict(end for group in self._groups(work) for end in self._run_group(group))
         return self._logits([ends[id(item)] for item in work if item.samples])
+
+    def _groups(self, work: Sequence[Work]) -> list[list[Work]]:
+        """Work that is done together."""
+        groups: dict[object, list[Work]] = {}
+        for item in work:
+            groups.setdefault(self._kind(item), []).append(item)
+        return list(groups.values())
+
+    def _kind(self, item: Work) -> object:
+        """What work that is done together has in common: the number of tokens it reads."""
+        return item.count
 
     def _logits(self, rows: Sequence[Tensor]) -> Tensor:
         if not rows:
@@ -74,34 +82,33 @@ class TorchRunner:
 
     def _run_group(self, group: Sequence[Work]) -> list[tuple[int, Tensor]]:
         """The stream (D) behind the last token of every work of a group."""
-        sequences = [item.sequence for item in group]
         tokens = torch.tensor([item.token_ids for item in group], device=self._device)  # (B, T)
-        hidden = self._hidden(tokens, self._tables.tables[[s.slot for s in sequences]], [s.num_read for s in sequences])
+        hidden = self._hidden(tokens, [item.sequence for item in group])
         return [(id(item), row) for item, row in zip(group, hidden, strict=True)]
 
-    def _hidden(self, tokens: Tensor, tables: Table, lengths: list[int]) -> Tensor:
+    def _hidden(self, tokens: Tensor, sequences: Sequence[scheduler.Sequence]) -> Tensor:
         """(B, T) -> (B, D) behind the last token of each row."""
         if tokens.shape[1] > 1 or self._decoder is None:
-            return self._model.hidden(tokens, cache=BlockCache(self._store, tables, lengths))[:, -1]
+            return self._model.hidden(tokens, cache=self._cache(sequences))[:, -1]
+        tables, lengths = self._places(sequences)
         places = torch.tensor(lengths, device=self._device)
         return self._decoder.hidden(tokens[:, 0], places, TokenCache(self._store, tables, lengths))
 
+    def _cache(self, sequences: Sequence[scheduler.Sequence]) -> BlockCache:
+        return BlockCache(self._store, *self._places(sequences))
 
-def _groups(work: Sequence[Work]) -> list[list[Work]]:
-    """Work by the number of tokens it reads."""
-    groups: dict[int, list[Work]] = {}
-    for item in work:
-        groups.setdefault(item.count, []).append(item)
-    return list(groups.values())
+    def _places(self, sequences: Sequence[scheduler.Sequence]) -> tuple[Table, list[int]]:
+        """Their blocks, and how many tokens of each are held."""
+        return self._tables.tables[[one.slot for one in sequences]], [one.num_read for one in sequences]
 
 
-def prepared(model: Transformer) -> tuple[Transformer, list[CastLinear | PackedLinear]]:
+def prepared(model: Transformer, make: MakeLinear | None = None) -> tuple[Transformer, list[CastLinear | PackedLinear]]:
     """The model for generating, never in training, and its matrices: copies that only `refresh` brings up to date.
 
-    All other weights are the model's own.
+    All other weights are the model's own. make: what copies a matrix, unless as generating wants it.
     """
     mine = copy.deepcopy(model, {id(p): p for p in model.parameters()}).eval()
-    make = make_linear(model, model.compute_dtype)
+    make = make or make_linear(model, model.compute_dtype)
     copies = {name: make(part) for name, part in matrices(model).items()}
     for name, part in copies.items():
         mine.set_submodule(name, part)

@@ -2,7 +2,8 @@
 
 First come, first served: a request is admitted when a row and all blocks it may need are free; nobody overtakes. Every
 running answer gets its token in every step, and what is left of the step goes to prompts, in pieces, so that a request
-that comes late has its first token long before earlier ones are finished.
+that comes late has its first token long before earlier ones are finished. A model that sees its prompt both ways reads
+it in one piece, which may then be longer than a step.
 """
 
 from __future__ import annotations
@@ -17,18 +18,24 @@ from hanlin.infer.stream import TextStream
 
 @dataclass(eq=False)
 class Sequence:
-    """A request on its way. ids: prompt and answer; the first `num_read` of them are in the cache."""
+    """A request on its way. ids: what stands before the answer, and the answer; the first `num_read` are in the cache.
+
+    limit: most ids. Where an encoder reads the prompt, `source` is the prompt and `start` what the decoder begins with.
+    """
 
     request: Request
     stream: TextStream
     seed: int
-    limit: int  # most ids, prompt and answer together
+    limit: int
     slot: int = -1
     num_read: int = 0
+    start: tuple[int, ...] = ()
+    source: tuple[int, ...] = ()
     ids: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ids = list(self.request.prompt_ids)
+        self.start = self.start or self.request.prompt_ids
+        self.ids = list(self.start)
 
     @property
     def num_prompt_tokens(self) -> int:
@@ -38,12 +45,17 @@ class Sequence:
     @property
     def num_tokens(self) -> int:
         """Tokens generated so far."""
-        return len(self.ids) - len(self.request.prompt_ids)
+        return len(self.ids) - len(self.start)
 
     @property
     def num_unread(self) -> int:
-        """Tokens the model has yet to read; one while an answer is being written."""
+        """Tokens the decoder has yet to read; one while an answer is being written."""
         return len(self.ids) - self.num_read
+
+    @property
+    def num_to_encode(self) -> int:
+        """Tokens that the encoder has yet to read."""
+        return 0 if self.num_read else len(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +76,9 @@ class Work:
 class Scheduler:
     """The line of waiting sequences and the set of running ones."""
 
-    def __init__(self, tables: BlockTables, *, step_tokens: int) -> None:
-        self._tables, self._step_tokens = tables, step_tokens
+    def __init__(self, tables: BlockTables, *, step_tokens: int, whole: bool = False) -> None:
+        """whole: prompts are read in one piece."""
+        self._tables, self._step_tokens, self._whole = tables, step_tokens, whole
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
 
@@ -90,14 +103,14 @@ class Scheduler:
     def schedule(self) -> list[Work]:
         """Admit who fits, then share out the step: a token to every answer, the rest to prompts in order."""
         self._admit()
-        work = [Work(sequence, 1, True) for sequence in self.running if sequence.num_unread == 1]
+        work = [Work(one, 1, True) for one in self.running if one.num_unread == 1 and not one.num_to_encode]
         budget = self._step_tokens - len(work)
         for sequence in self.running:
-            unread = sequence.num_unread
-            if unread > 1 and budget > 0:
-                count = min(unread, budget)
+            unread, to_encode = sequence.num_unread, sequence.num_to_encode
+            if (unread > 1 or to_encode) and budget > 0:
+                count = unread if self._whole else min(unread, budget)
                 work.append(Work(sequence, count, count == unread))
-                budget -= count
+                budget -= count + to_encode
         return work
 
     def _admit(self) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from hanlin.infer.config import EngineConfig, SamplingParams
 from hanlin.infer.embed import fill_mask
 from hanlin.infer.engine import Engine
-from hanlin.infer.writing import write
 from hanlin.life.measure import HeldOut, score_languages
 from hanlin.model.transformer import Transformer
 from hanlin.text.chat import Conversation, Message, Template
@@ -54,7 +53,7 @@ def filling_hooks(tokenizer: Tokenizer, objective: Objective) -> Hooks:
         texts = GAPS_TO_WRITE if objective == "span_corruption" else TEXTS
         prompts = [tokenizer.frame(tokenizer.encode_template(text)) for text in texts]
         params = SamplingParams(max_tokens=SAMPLE_TOKENS, temperature=0.0)
-        said = write(model, tokenizer, prompts, params, start=tokenizer.special.pad)
+        said = Engine(model, tokenizer).generate_many(prompts, params)
         return [(text, tokenizer.decode(one.ids, skip_special=False)) for text, one in zip(texts, said, strict=True)]
 
     return Hooks(sample=sample)

@@ -21,11 +21,12 @@ from hanlin.bundle.sentence import read_sentence
 from hanlin.data.framing import Text
 from hanlin.infer.beams import search as find_beams
 from hanlin.infer.config import BeamParams, EngineConfig, SamplingParams
-from hanlin.infer.embed import Embedder, Guess, Overflow, Vectors, fill_mask
+from hanlin.infer.embed import Embedder, Guess, Overflow, Vectors, fill_blanks, fill_mask
 from hanlin.infer.engine import Engine
+from hanlin.infer.infill import BLANK, Filled, Task, filled, filler_for, no_filler, parts_of, pieces_of
 from hanlin.infer.predict import Predictions
-from hanlin.infer.request import Generation, Token
-from hanlin.infer.writing import write
+from hanlin.infer.request import Generation, Request, Token
+from hanlin.infer.score import Score, Scorer
 from hanlin.life.classify import Classifier
 from hanlin.life.open import open_weights
 from hanlin.life.talk import chat_ids, complete_ids
@@ -50,7 +51,8 @@ class Found:
 class Model:
     """A loaded bundle. `generate` continues texts, `chat` answers, `stream` answers piece by piece.
 
-    `embed` makes vectors, `fill_mask` guesses words, `beams` searches, `predict` gives labels.
+    `embed` makes vectors, `score` tells how likely texts are, `fill_mask` guesses words, `infill` fills blanks, `beams`
+    searches, `predict` gives labels.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -75,7 +77,7 @@ class Model:
     def engine(self) -> Engine:
         """The engine, made on first use; its weights are the model's own."""
         if self._engine is None:
-            self._engine = Engine(self.model, self.tokenizer, config=EngineConfig())
+            self._engine = Engine(self.model, self.tokenizer, config=EngineConfig(), start=start_token(self.path))
         return self._engine
 
     def generate(self, text: str, **sampling: Any) -> str:
@@ -87,10 +89,12 @@ class Model:
 
         An encoder-decoder or prefix model reads the whole text first, then writes.
         """
-        if self.config.arch in ("encoder_decoder", "prefix"):
-            params, prompts = SamplingParams(**sampling), [self._framed(text)]
-            return write(self.model, self.tokenizer, prompts, params, start=self._start)[0]
         return self.engine.generate(complete_ids(self.bundle, text), SamplingParams(**sampling))
+
+    def generations(self, texts: Sequence[str], **sampling: Any) -> list[Generation]:
+        """As `generation` for many texts, written together."""
+        prompts = [complete_ids(self.bundle, text) for text in texts]
+        return self.engine.generate_many(prompts, SamplingParams(**sampling))
 
     def chat(self, messages: Messages, **sampling: Any) -> str:
         """Answer a question, or the last of some messages ({"role": …, "content": …}).
@@ -109,13 +113,18 @@ class Model:
 
         A text that is too long is an error unless `overflow` is "cut" or "windows". Raises RequestTooLong, BundleError.
         """
-        return self.embedder.embed([texts] if isinstance(texts, str) else texts, overflow=overflow)
+        return self.embedder.embed(_listed(texts), overflow=overflow)
 
     @functools.cached_property
     def embedder(self) -> Embedder:
         """What `embed` uses, made on first use."""
         said = read_sentence(self.path)
         return Embedder(self.model, self.tokenizer, **({} if said is None else asdict(said)))
+
+    @property
+    def scorer(self) -> Scorer:
+        """What `score` uses."""
+        return Scorer(self.model, self.tokenizer, start=self._start)
 
     def predict(self, texts: Text | Sequence[Text], *, overflow: Overflow = "error") -> Predictions:
         """Labels of texts by a model that was fine-tuned to give them; see `hanlin.Classifier`. Raises UsageError."""
@@ -126,13 +135,54 @@ class Model:
         """The most likely tokens of every mask in `text` ("[MASK]", "<mask>"). Raises UsageError, InputError."""
         return fill_mask(self.model, self.tokenizer, text, top=top)
 
-    def beams(self, text: str, **search: Any) -> list[Found]:
-        """The best texts that an encoder-decoder or a prefix model writes for `text`, best first.
+    def score(
+        self, texts: str | Sequence[str], *, sources: str | Sequence[str] | None = None, top: int = 0
+    ) -> list[Score]:
+        """How likely each text is: log-probabilities of its tokens, their sum, its perplexity; see infer/score.py.
 
-        `search` are the fields of BeamParams. Raises UsageError E613 for models of another shape, RequestTooLong.
+        sources: what each text is given after: the encoder's text (needed) or what stands before (decoders). top:
+        alternatives told for every token. Raises RequestTooLong E623, InputError E617, UsageError E618, E611.
         """
-        start, end = self._start, self.tokenizer.special.eos
-        (found,) = find_beams(self.model, [self._framed(text)], BeamParams(**search), start=start, end=end)
+        texts, sources = _listed(texts), None if sources is None else _listed(sources)
+        return self.scorer.score(texts, sources=sources, top=top)
+
+    def infill(self, text: str, suffix: str | None = None, *, blank: str = BLANK, **sampling: Any) -> Filled:
+        """Fill the blanks ("____") of a text, or write what stands between a prefix and a suffix.
+
+        `sampling` are the fields of SamplingParams; the likeliest tokens are taken unless a temperature is given.
+        Raises InputError E619 without a blank, E620 for too many; UsageError E621 for a model that cannot;
+        RequestTooLong.
+        """
+        pieces = pieces_of(text, blank) if suffix is None else [text, suffix]
+        if self.config.arch == "encoder":
+            return filled(pieces, fill_blanks(self.model, self.tokenizer, pieces))
+        filler = filler_for(self.tokenizer, self.config.arch)
+        if filler is None:
+            raise no_filler(self.config.arch)
+        params = SamplingParams(**{"temperature": 0.0, **sampling})
+        if not filler.one_by_one:
+            return filled(pieces, *self._fill(filler.task(pieces), params))
+        left, parts, is_whole = list(pieces), [], True
+        while len(left) > 1:
+            (part,), whole = self._fill(filler.task(left), params)
+            left[:2] = [left[0] + part + left[1]]
+            parts.append(part)
+            is_whole = is_whole and whole
+        return Filled(left[0], tuple(parts), is_whole)
+
+    def _fill(self, task: Task, params: SamplingParams) -> tuple[list[str], bool]:
+        """What fills the blanks of a task, and whether the answer came to its own end."""
+        params = params.replaced(stop_ids=(*task.stop_ids, *params.stop_ids))
+        (answer,) = self.engine.answer_all([Request(task.prompt, params, blank=task.blank)])
+        return parts_of(answer.ids, task, self.tokenizer), answer.finish_reason == "stop"
+
+    def beams(self, text: str, **search: Any) -> list[Found]:
+        """The best texts that a model writes for `text`, best first.
+
+        `search` are the fields of BeamParams. Raises UsageError E614 for an encoder, RequestTooLong.
+        """
+        start, end, prompt = self._start, self.tokenizer.special.eos, complete_ids(self.bundle, text)
+        (found,) = find_beams(self.model, [prompt], BeamParams(**search), start=start, end=end)
         return [Found(self.tokenizer.decode(beam.ids), beam.score, beam.ids) for beam in found]
 
     @torch.inference_mode()
@@ -150,14 +200,19 @@ class Model:
             raise UsageError("life.no_encoder", arch=self.config.arch)
         return logits.float()
 
+    @torch.inference_mode()
+    def states(self, ids: Ids) -> Tensor:
+        """States (B, T, D) in float32 of ids (B, T): the last layer's, of an encoder-decoder its encoder's."""
+        tokens = self._tensor(ids)
+        if isinstance(self.model, EncoderDecoder):
+            return self.model.encode(tokens).states.float()
+        return self.model.hidden(tokens).float()
+
     @property
     def _start(self) -> int:
         """What every answer of an encoder-decoder begins with: the folder's word, else the padding token (T5)."""
         said = start_token(self.path)
         return self.tokenizer.special.pad if said is None else said
-
-    def _framed(self, text: str) -> list[int]:
-        return self.tokenizer.frame(self.tokenizer.encode(text))
 
     def _tensor(self, ids: Ids) -> Tensor:
         return torch.as_tensor(ids, dtype=torch.int64, device=self.model.head.weight.device)
@@ -165,6 +220,10 @@ class Model:
     def _chat_ids(self, messages: Messages) -> list[int]:
         turns = [Message("user", messages)] if isinstance(messages, str) else conversation(messages).messages
         return chat_ids(self.bundle, turns)
+
+
+def _listed(texts: str | Sequence[str]) -> Sequence[str]:
+    return [texts] if isinstance(texts, str) else texts
 
 
 def load(model: str | Path = "", *, device: str = "auto", exact: bool = False, pickles: bool = False) -> Model:

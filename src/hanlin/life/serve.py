@@ -17,15 +17,19 @@ from typing import Any
 from hanlin.base.errors import Interrupted
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
-from hanlin.bundle.bundle import Bundle
+from hanlin.bundle.bundle import Bundle, start_token
 from hanlin.infer.config import SamplingParams
 from hanlin.infer.engine import Engine
+from hanlin.infer.infill import filler_for
+from hanlin.infer.predict import Predictor
 from hanlin.life.config import ServeJob
+from hanlin.life.load import Model
 from hanlin.life.open import open_bundle
 from hanlin.life.places import name_of
 from hanlin.life.settings import Given, settled
 from hanlin.life.skills import SCORES
 from hanlin.life.talk import answers
+from hanlin.serve.abilities import Abilities
 from hanlin.serve.app import build_app
 from hanlin.serve.page import PageInfo, Skill, Suggestion
 from hanlin.serve.server import Server, listen
@@ -59,14 +63,17 @@ def open_server(job: ServeJob, *, page_info: PageInfo | None = None, progress: P
     listener = listen(job.host, job.port)
     try:
         bundle = open_bundle(job.model, device=job.device, pickles=job.pickles)
+        writes = bundle.config.arch != "encoder" and bundle.config.head.kind != "none"
         app = build_app(
-            warm_engine(bundle, job),
+            warm_engine(bundle, job) if writes else None,
             bundle.tokenizer,  # type: ignore[arg-type]  # open_bundle refuses a bundle without one
-            bundle.template if answers(bundle) else None,
+            bundle.template if writes and answers(bundle) else None,
             name=job.name or name_of(bundle.path),
             config=job,
             fingerprint=bundle.info.fingerprint,
             page_info=page_info or page_info_of(bundle),
+            abilities=abilities_of(Model(bundle)),
+            max_seq_len=bundle.config.max_seq_len,
         )
     except BaseException:
         listener.close()
@@ -80,9 +87,22 @@ def open_server(job: ServeJob, *, page_info: PageInfo | None = None, progress: P
 def warm_engine(bundle: Bundle, job: ServeJob) -> Engine:
     """An engine that has written a token: what is made on first use is there before the first question."""
     assert bundle.tokenizer is not None
-    engine = Engine(bundle.model, bundle.tokenizer, config=job.engine)
+    engine = Engine(bundle.model, bundle.tokenizer, config=job.engine, start=start_token(bundle.path))
     engine.generate([bundle.tokenizer.special.bos], SamplingParams(max_tokens=1))
     return engine
+
+
+def abilities_of(model: Model) -> Abilities:
+    """What a model can be asked at the API beside chat and completions."""
+    arch, head = model.config.arch, model.config.head
+    labels = head.task.kind == "sequence" and head.task.problem != "value"
+    return Abilities(
+        embedder=model.embedder,
+        filler=filler_for(model.tokenizer, arch),
+        scorer=model.scorer if arch == "decoder" and head.kind != "none" else None,
+        predictor=Predictor(model.model, model.tokenizer) if labels else None,
+        reads_first=arch in ("encoder_decoder", "prefix"),
+    )
 
 
 def page_info_of(bundle: Bundle) -> PageInfo:

@@ -106,6 +106,8 @@ def chat_ids(bundle: Bundle, messages: Sequence[Message]) -> list[int]:
 
 
 def complete_ids(bundle: Bundle, text: str) -> list[int]:
-    """The ids of a text to continue, begun like every document of the training."""
+    """The ids of a text to go on from: begun like every document of the training for a decoder, framed as a whole for
+    models that read it whole."""
     assert bundle.tokenizer is not None
-    return [bundle.tokenizer.special.bos, *bundle.tokenizer.encode(text)]
+    ids = bundle.tokenizer.encode(text)
+    return [bundle.tokenizer.special.bos, *ids] if bundle.config.arch == "decoder" else bundle.tokenizer.frame(ids)

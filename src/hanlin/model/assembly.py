@@ -79,7 +79,8 @@ def _head(config: ModelConfig, tokens: nn.Parameter) -> LmHead:
     transform = None
     if said.transform:
         dense = Linear(config.hidden_size, config.hidden_size, bias=True)
-        transform = Transform(dense=dense, activation=ACTIVATIONS[config.mlp.activation], norm=_norm(config))
+        named = config.mlp.activation if said.activation == "mlp" else said.activation
+        transform = Transform(dense=dense, activation=ACTIVATIONS[named], norm=_norm(config))
     weight = tokens if config.embeddings.tied else nn.Parameter(torch.empty_like(tokens))
     parts: dict[str, Any] = {"bias": said.bias, "transform": transform, "scale": said.scale}
     if said.cap:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hanlin.model.cache import DenseCache, KVCache
+from hanlin.model.cache import KVCache
 from hanlin.model.masks import Layout, positions_of
 
 
@@ -65,14 +65,13 @@ def _blank(tokens: Tensor, same: Tensor, index: Tensor, blanks: tuple[int, int],
 
 def _note(cache: KVCache, segments: Tensor, blank: Tensor, first: Tensor) -> None:
     """Keep where each row's blank stands and its writing begins, for the tokens to come."""
-    assert isinstance(cache, DenseCache), "only a cache that takes notes serves a prefix model"
     rows, ends = torch.arange(len(segments)), (segments != 0).sum(dim=1) - 1
     cache.notes = torch.stack((blank[rows, ends], first[rows, ends]), dim=1)
 
 
 def _go_on(tokens: Tensor, positions: Tensor | None, cache: KVCache) -> Layout:
     """T more tokens of rows whose prefix has been read: each sees all that stands before it."""
-    assert isinstance(cache, DenseCache) and cache.notes is not None
+    assert cache.notes is not None, "whoever keeps rows keeps what was noted of them"
     num_new, longest = tokens.shape[1], max(cache.lengths)
     places = torch.tensor(cache.lengths, device=tokens.device)[:, None] + torch.arange(num_new, device=tokens.device)
     blank, first = cache.notes[:, :1], cache.notes[:, 1:]

@@ -19,7 +19,10 @@ class KVCache(Protocol):
 
     A token's slot is its position in its row. During a pass `lengths` stays what it was before; every layer appends
     once; after the last one the model calls `advance` with the number of real (not padding) tokens of each row.
+    notes (B, N) int64: what a layout must remember of what rows have read (blanks.py); None unless it noted something.
     """
+
+    notes: Tensor | None
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -33,10 +36,7 @@ class KVCache(Protocol):
 
 
 class DenseCache:
-    """The plain one: a rectangle allocated at once, rows of different lengths inside.
-
-    notes (B, N) int64: what a layout must remember of what rows have read (blanks.py); None unless it noted something.
-    """
+    """The plain one: a rectangle allocated at once, rows of different lengths inside."""
 
     def __init__(
         self,

@@ -45,6 +45,7 @@ class Layout:
     bias: (B or 1, H, T, S) what is added to scores, -inf where a token may not look; None without scores by distance.
     window: a token sees that many tokens, itself included; 0: no limit. A mask of a cache holds it already.
     sliding: the same tokens as layers with a window see them, where the model has such layers.
+    runs: (number, length) each: whole texts one behind the other in a single row, T their sum; a token sees its text.
     both_ways: every token sees the whole of its own document, or of its row without segments.
     kinds: (B, S) kinds of the keys, where attention asks whether two are of one kind (distances.py).
     asking: (B, T - S) which keys are guessed: queries behind the last key (streams.py).
@@ -60,6 +61,7 @@ class Layout:
     bias: Tensor | None = None
     window: int = 0
     sliding: Layout | None = None
+    runs: tuple[tuple[int, int], ...] = ()
     both_ways: bool = False
     kinds: Tensor | None = None
     asking: Tensor | None = None

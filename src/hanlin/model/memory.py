@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hanlin.model.masks import crossed_mask
@@ -37,3 +39,41 @@ class Memory:
         index = self.states.new_tensor(list(rows)).long()
         kept = {layer: (keys[index], values[index]) for layer, (keys, values) in self.kept.items()}
         return Memory(self.states[index], None if self.real is None else self.real[index], kept)
+
+
+def joined(memories: Sequence[Memory]) -> Memory:
+    """The rows of several memories as one, shorter ones padded at the right. All keep the same layers."""
+    if len(memories) == 1:
+        return memories[0]
+    lengths = [memory.states.shape[1] for memory in memories]
+    longest = max(lengths)
+    kept = {
+        layer: (
+            _stacked([memory.kept[layer][0] for memory in memories], longest),
+            _stacked([memory.kept[layer][1] for memory in memories], longest),
+        )
+        for layer in memories[0].kept
+    }
+    states = _stacked([memory.states for memory in memories], longest)
+    if min(lengths) == longest and all(memory.real is None for memory in memories):
+        return Memory(states, None, kept)
+    real = [F.pad(_real(memory), (0, longest - length)) for memory, length in zip(memories, lengths, strict=True)]
+    return Memory(states, torch.cat(real), kept)
+
+
+def _stacked(parts: Sequence[Tensor], longest: int) -> Tensor:
+    """(B, M, ...) each -> the rows of all, M the same."""
+    out = parts[0].new_zeros(sum(map(len, parts)), longest, *parts[0].shape[2:])
+    row = 0
+    for part in parts:
+        out[row : row + len(part), : part.shape[1]] = part
+        row += len(part)
+    return out
+
+
+def _real(memory: Memory) -> Tensor:
+    """(B, 1, 1, M) bool."""
+    if memory.real is not None:
+        return memory.real
+    num_rows, length = memory.states.shape[:2]
+    return torch.ones(num_rows, 1, 1, length, dtype=torch.bool, device=memory.states.device)

@@ -165,6 +165,9 @@ class HeadConfig(Config):
         default="tokens", description="scores of every token, or nothing (models of embeddings)"
     )
     transform: bool = Field(default=False, description="a layer, activation and norm before the scores (BERT)")
+    activation: Literal["mlp", "gelu"] = Field(
+        default="mlp", description="that of this layer: as in the MLP, or gelu whatever stands there (RoBERTa)"
+    )
     bias: bool = Field(default=False, description="a bias per token on the scores")
     scale: float = Field(
         default=1.0, gt=0, le=1e3, description="states are multiplied by this before the scores (T5: hidden_size^-0.5)"

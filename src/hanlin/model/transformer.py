@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hanlin.base.errors import RequestTooLong, UsageError
 from hanlin.model.assembly import common_parts, stack_of
+from hanlin.model.attention import CrossAttention
 from hanlin.model.cache import DenseCache, KVCache
 from hanlin.model.config import ModelConfig
 from hanlin.model.copying import install_copying
@@ -154,6 +155,12 @@ class EncoderDecoder(Transformer):
             layout = replace(layout, rotation=self.rotary(layout.positions, self.compute_dtype))
         states = self.encoder(self.embeddings(tokens, layout.positions, self.compute_dtype), layout)
         return Memory(states, None if segments is None else (segments != 0)[:, None, None])
+
+    def remember(self, memory: Memory) -> None:
+        """Work out what every layer of the decoder will want of a memory, before the first of them looks."""
+        for part in self.stack.modules():
+            if isinstance(part, CrossAttention):
+                part.remember(memory)
 
     def hidden(self, tokens: Tensor, *, memory: Memory | None = None, **reading: Any) -> Tensor:
         """See Transformer. Raises UsageError E304 without a memory: the decoder would look at nothing."""

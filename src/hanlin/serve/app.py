@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,29 +13,39 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hanlin.infer.engine import Engine
+from hanlin.serve.abilities import Abilities
 from hanlin.serve.config import ServeConfig
+from hanlin.serve.desk import Desk
 from hanlin.serve.faults import fault_of
 from hanlin.serve.guard import Guard
 from hanlin.serve.page import PageInfo, load_assets
 from hanlin.serve.prompts import Prompts
-from hanlin.serve.routes import chat, completions, health, models, page
-from hanlin.serve.schema import ChatRequest, CompletionRequest, EngineCompletionRequest, Record
+from hanlin.serve.routes import chat, completions, embeddings, health, models, page, predict
+from hanlin.serve.schema import (
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    EngineCompletionRequest,
+    PredictRequest,
+    Record,
+)
 from hanlin.serve.service import Service
-from hanlin.serve.worker import Worker
+from hanlin.serve.worker import SilentWriter, Worker, Writer
 from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 
-_ROUTERS = (health.router, models.router, chat.router, completions.router, page.router)
+_ROUTERS = tuple(one.router for one in (health, models, chat, completions, embeddings, predict, page))
 _BODIES: dict[str, type[Record]] = {
     "/v1/chat/completions": ChatRequest,
     "/v1/completions": CompletionRequest,
+    "/v1/embeddings": EmbeddingRequest,
+    "/predict": PredictRequest,
     "/v1/engines/{model}/completions": EngineCompletionRequest,
 }
 
 
 def build_app(
-    engine: Engine,
+    engine: Writer | None,
     tokenizer: Tokenizer,
     template: Template | None,
     *,
@@ -42,22 +53,30 @@ def build_app(
     config: ServeConfig,
     fingerprint: str = "",
     page_info: PageInfo | None = None,
+    abilities: Abilities | None = None,
+    max_seq_len: int = 0,
 ) -> FastAPI:
-    """The server's application. template: None for a model that only continues texts.
+    """The server's application. template: None for a model that only continues texts; engine: None for one that writes
+    none, whose `max_seq_len` then is told. abilities: what it can do besides.
 
     The engine's thread begins with the application's lifespan and ends with it.
     """
+    abilities = replace(abilities or Abilities(), writes=engine is not None)
+    engine = engine or SilentWriter(max_seq_len)
+    worker, most = Worker(engine, config), engine.max_seq_len
     return _routed(
         Service(
             name=name,
-            max_seq_len=engine.max_seq_len,
+            max_seq_len=most,
             fingerprint=f"fp_{fingerprint[:12] or 'unknown'}",
             tokenizer=tokenizer,
-            prompts=Prompts(tokenizer, template, max_seq_len=engine.max_seq_len),
-            worker=Worker(engine, config),
+            prompts=Prompts(tokenizer, template, max_seq_len=most, framed=abilities.reads_first),
+            worker=worker,
+            desk=Desk(worker, config),
+            abilities=abilities,
             config=config,
             page=page_info or PageInfo(),
-            assets=load_assets() if config.page else {},
+            assets=load_assets() if config.page and abilities.writes else {},
         )
     )
 
@@ -78,10 +97,11 @@ def _routed(service: Service) -> FastAPI:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    worker: Worker = app.state.service.worker
-    worker.start()
+    service: Service = app.state.service
+    service.worker.start()
     yield
-    worker.stop()
+    service.worker.stop()
+    service.desk.close()
 
 
 async def _routing_error(request: Request, error: Exception) -> Response:

@@ -50,6 +50,9 @@ class ServeConfig(Config):
     max_queue: int = Field(
         default=256, ge=0, le=1_000_000, description="Answers that may wait besides those that run; more get 503."
     )
+    max_texts: int = Field(
+        default=256, ge=1, le=100_000, description="Most texts of one request to /predict; more get 400."
+    )
     max_body_bytes: int = Field(default=8 * MIB, ge=1024, le=1 << 30, description="Largest body of a request in bytes.")
     head_seconds: float = Field(
         default=10.0, gt=0, le=3600, description="Time for the head of a request to arrive, in seconds."

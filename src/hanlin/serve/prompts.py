@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from hanlin.base.errors import RequestTooLong
+from hanlin.infer.infill import Filler, Task
 from hanlin.serve.faults import Refusal, blaming
 from hanlin.serve.schema import ChatMessage
 from hanlin.text.chat import Conversation, Message, Template
@@ -19,8 +20,12 @@ class Prompts:
     make it fit: 8 MB would else cost seconds just to be refused.
     """
 
-    def __init__(self, tokenizer: Tokenizer, template: Template | None, *, max_seq_len: int) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, template: Template | None, *, max_seq_len: int, framed: bool = False
+    ) -> None:
+        """framed: the model reads a prompt whole, with control tokens around it, before it writes."""
         self._tokenizer, self._template, self._max_seq_len = tokenizer, template, max_seq_len
+        self._framed = framed
         self._longest_piece = max(len(tokenizer.piece_bytes(token_id)) for token_id in range(tokenizer.vocab_size))
 
     @property
@@ -43,6 +48,17 @@ class Prompts:
         with blaming("prompt"):
             return await asyncio.to_thread(lambda: [self._ids(prompt) for prompt in prompts])
 
+    async def infilling(self, filler: Filler, prompts: Sequence[str], suffix: str) -> list[Task]:
+        """What to ask so that the gap between each prompt and the suffix is filled."""
+
+        def tasks() -> list[Task]:
+            for prompt in prompts:
+                self._check_bytes(prompt, suffix)
+            return [filler.task([prompt, suffix]) for prompt in prompts]
+
+        with blaming("prompt"):
+            return await asyncio.to_thread(tasks)
+
     def _chat_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
         assert self._template is not None
         self._check_bytes(*(message.text for message in messages))
@@ -56,10 +72,11 @@ class Prompts:
         if not isinstance(prompt, str):
             return prompt
         self._check_bytes(prompt)
-        return [self._tokenizer.special.bos, *self._tokenizer.encode(prompt)]
+        ids = self._tokenizer.encode(prompt)
+        return self._tokenizer.frame(ids) if self._framed else [self._tokenizer.special.bos, *ids]
 
     def _check_bytes(self, *texts: str) -> None:
         num_bytes = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
         least = -(-num_bytes // self._longest_piece)
-        if least >= self._max_seq_len:
+        if least >= self._max_seq_len + self._framed:  # what is read apart leaves nothing for the answer
             raise RequestTooLong("serve.text_too_long", num_tokens=least, max_seq_len=self._max_seq_len)

@@ -107,8 +107,8 @@ class CompletionLogprobs(Reply):
     """Tokens, their log-probabilities, alternatives, and where each token begins in the text, in characters."""
 
     tokens: list[str]
-    token_logprobs: list[float]
-    top_logprobs: list[dict[str, float]]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None]
     text_offset: list[int]
 
 
@@ -133,14 +133,65 @@ class Completion(Reply):
     usage: Usage | None = None
 
 
+class Embedding(Reply):
+    """The vector of one text: numbers, or their float32 bytes, the lowest first, in base64."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingUsage(Reply):
+    """Tokens read, control tokens included."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingList(Reply):
+    """POST /v1/embeddings."""
+
+    object: Literal["list"] = "list"
+    data: list[Embedding]
+    model: str
+    usage: EmbeddingUsage
+
+
+class PredictLimits(Reply):
+    """How many texts a request may bring, and how many tokens of a text are read at once."""
+
+    texts: int
+    tokens: int
+
+
+class PredictReply(Reply):
+    """POST /predict.
+
+    predictions: a row of probabilities for each text, in the order of `classes`; labels and confidence: the likeliest
+    class of each text and its probability; chosen: all that hold, one but where a text may have several. cut, split:
+    how many texts lost their end, or were read in parts.
+    """
+
+    predictions: list[list[float]]
+    labels: list[str]
+    confidence: list[float]
+    chosen: list[list[str]]
+    classes: list[str]
+    cut: int
+    split: int
+    limits: PredictLimits
+    model: str
+
+
 class ModelCard(Reply):
-    """One model that is served."""
+    """One model that is served, and what it can be asked."""
 
     id: str
     object: Literal["model"] = "model"
     created: int
     owned_by: Literal["hanlin"] = "hanlin"
     max_model_len: int
+    capabilities: list[str]
 
 
 class ModelList(Reply):

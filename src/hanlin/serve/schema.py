@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from hanlin.base.errors import InputError
 
 MAX_ANSWERS, MAX_PROMPTS, MAX_TOKENS = 128, 1024, 16_777_216
+MAX_INPUTS = 2048
 
 
 def _as_list(value: Any) -> Any:
@@ -80,7 +81,7 @@ class Generate(Record):
     presence_penalty: Annotated[float, AfterValidator(_asks_for_nothing)] = Field(default=0.0, ge=-2, le=2)
     logit_bias: Unsupported = Field(default={})
     min_tokens: Unsupported = Field(default=0)
-    stop_token_ids: Unsupported = Field(default=[])
+    stop_token_ids: list[TokenId] = Field(default=[], max_length=64, description="Token ids that end the answer.")
     allowed_token_ids: Unsupported = Field(default=[])
     bad_words: Unsupported = Field(default=[])
 
@@ -180,7 +181,7 @@ class EngineCompletionRequest(Generate):
     logprobs: int | None = Field(default=None, ge=0, le=5, description="Alternatives to report per token.")
     best_of: int | None = Field(default=None, ge=0, le=20, description="Write so many, return the n likeliest.")
     echo: bool = Field(default=False, description="Begin the answer with the prompt.")
-    suffix: Unsupported = Field(default="")
+    suffix: str = Field(default="", description="Text behind the gap to fill; for models with tokens for that.")
 
     @field_validator("best_of")
     @classmethod
@@ -191,17 +192,53 @@ class EngineCompletionRequest(Generate):
             raise InputError("serve.best_of_streamed")
         return value
 
-    @field_validator("echo")
+    @field_validator("suffix")
     @classmethod
-    def _without_logprobs(cls, value: bool, info: ValidationInfo) -> bool:
-        if value and info.data.get("logprobs") is not None:
-            raise InputError("serve.echo_logprobs")
+    def _between_texts(cls, value: str, info: ValidationInfo) -> str:
+        if value and not all(isinstance(prompt, str) for prompt in info.data.get("prompt", ())):
+            raise InputError("serve.suffix_of_ids")
+        if value and info.data.get("echo"):
+            raise InputError("serve.suffix_echo")
         return value
 
     @property
     def num_tries(self) -> int:
         """Answers to write per prompt."""
         return self.n if self.best_of is None else self.best_of
+
+
+def _as_inputs(value: Any) -> Any:
+    """As prompts, none of them empty."""
+    prompts = _as_prompts(value)
+    if not all(prompts):
+        raise InputError("serve.input_empty")
+    return prompts
+
+
+class EmbeddingRequest(Record):
+    """POST /v1/embeddings."""
+
+    model: str
+    input: Annotated[
+        list[Prompt], BeforeValidator(_as_inputs, json_schema_input_type=str | list[int] | list[str] | list[list[int]])
+    ] = Field(max_length=MAX_INPUTS, fail_fast=True, description="Texts, or token ids without control tokens.")
+    encoding_format: Literal["float", "base64"] = Field(default="float", description="Numbers, or their bytes.")
+    dimensions: int | None = Field(default=None, ge=1, le=1_000_000, description="The model's own width or nothing.")
+    overflow: Literal["error", "cut", "windows"] = Field(
+        default="error", description="A text that is too long: an error, its beginning, or the mean of its parts."
+    )
+
+
+class PredictRequest(Record):
+    """POST /predict."""
+
+    text: Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])] = Field(
+        min_length=1, fail_fast=True, description="One text, or a list of texts."
+    )
+    model: str | None = Field(default=None, description="The one model there is, if at all.")
+    overflow: Literal["error", "cut", "windows"] = Field(
+        default="error", description="A text that is too long: an error, its beginning, or the mean of its parts."
+    )
 
 
 class CompletionRequest(EngineCompletionRequest):

@@ -14,7 +14,9 @@ from hanlin.base.errors import RequestTooLong
 from hanlin.base.seeds import Seeds
 from hanlin.infer.config import SamplingParams
 from hanlin.infer.request import Finish, Generation, Token
+from hanlin.serve.abilities import Abilities, Ability
 from hanlin.serve.config import ServeConfig
+from hanlin.serve.desk import Desk
 from hanlin.serve.faults import Refusal, blaming
 from hanlin.serve.page import Asset, PageInfo
 from hanlin.serve.prompts import Prompts
@@ -37,6 +39,8 @@ class Service:
     tokenizer: Tokenizer
     prompts: Prompts
     worker: Worker
+    desk: Desk
+    abilities: Abilities
     config: ServeConfig
     page: PageInfo
     assets: Mapping[str, Asset]
@@ -47,20 +51,38 @@ class Service:
         if name != self.name:
             raise Refusal("serve.no_model", status=404, param="model", word="model_not_found", model=name[:100])
 
+    @property
+    def able(self) -> list[Ability]:
+        """What the model can be asked."""
+        return list(self.abilities.names(chats=self.prompts.answers))
+
+    def need(self, ability: Ability, *, param: str | None = None) -> None:
+        """Raise Refusal E990 where the model cannot do that."""
+        if ability not in self.able:
+            able = ", ".join(self.able) or "-"
+            raise Refusal("serve.cannot", status=400, param=param, model=self.name, wanted=ability, able=able)
+
     def sampling(
-        self, request: Generate, *, limit: int | None, num_prompt_tokens: int, logprobs: int | None, param: str
+        self,
+        request: Generate,
+        *,
+        limit: int | None,
+        num_prompt_tokens: int,
+        logprobs: int | None,
+        param: str,
+        stop_ids: Sequence[int] = (),
     ) -> SamplingParams | None:
         """How to write one answer; None where none is asked for.
 
-        limit: most tokens; None is what the context leaves. Raises Refusal naming both numbers where prompt and limit
-        together exceed the context.
+        limit: most tokens; None is what the context leaves. stop_ids: tokens that end it besides the request's.
+        Raises Refusal naming both numbers where prompt and limit together exceed the context.
         """
-        room = self.max_seq_len - num_prompt_tokens
+        room = self.worker.engine.room_after(num_prompt_tokens)
         with blaming(param):
             if (limit or 1) > room or room < 1:
                 wanted = num_prompt_tokens + (limit or 1)
                 raise RequestTooLong(
-                    "serve.too_long",
+                    "serve.too_long_apart" if self.worker.engine.reads_apart else "serve.too_long",
                     num_tokens=wanted,
                     num_prompt_tokens=num_prompt_tokens,
                     max_tokens=limit or 1,
@@ -74,6 +96,7 @@ class Service:
             max_tokens=limit or room,
             temperature=temperature,
             stop=tuple(request.stop),
+            stop_ids=(*stop_ids, *request.stop_token_ids),
             seed=request.seed,
             logprobs=logprobs,
             **given,
@@ -89,13 +112,13 @@ def service_of(request: Request) -> Service:
     return cast(Service, request.app.state.service)
 
 
-def orders(prompt_ids: Sequence[int], params: SamplingParams | None, count: int) -> list[Order]:
+def orders(prompt_ids: Sequence[int], params: SamplingParams | None, count: int, *, blank: int = -1) -> list[Order]:
     """`count` answers to one prompt. The first has the request's seed, the others seeds that follow from it."""
     if params is None or params.seed is None:
-        return [Order(prompt_ids, params)] * count
+        return [Order(prompt_ids, params, blank)] * count
     seeds = Seeds(params.seed)
     others = (params.replaced(seed=seeds.derive(f"choice/{number}")) for number in range(1, count))
-    return [Order(prompt_ids, one) for one in (params, *others)]
+    return [Order(prompt_ids, one, blank) for one in (params, *others)]
 
 
 async def gathered(answers: Answers, request: Request) -> list[Generation]:

@@ -14,10 +14,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Protocol
 
 from hanlin.base.errors import MachineError
-from hanlin.infer.config import SamplingParams
-from hanlin.infer.engine import Engine, Event
+from hanlin.infer.config import EngineConfig, SamplingParams
+from hanlin.infer.engine import Event
 from hanlin.infer.request import Finish, Request
 from hanlin.serve.config import ServeConfig
 from hanlin.serve.faults import Refusal, blaming
@@ -27,12 +28,61 @@ _log = logging.getLogger("hanlin.serve")
 _LOOK_AGAIN_SECONDS = 0.05
 
 
+class Writer(Protocol):
+    """What the server asks of an engine."""
+
+    config: EngineConfig
+
+    @property
+    def reads_apart(self) -> bool: ...
+
+    @property
+    def max_seq_len(self) -> int: ...
+
+    @property
+    def num_unfinished(self) -> int: ...
+
+    def room_after(self, num_prompt_tokens: int) -> int: ...
+
+    def submit(self, request: Request) -> str: ...
+
+    def cancel(self, request_id: str) -> bool: ...
+
+    def step(self) -> list[Event]: ...
+
+
+class SilentWriter:
+    """In place of an engine where the model only reads: nothing is ever submitted, routes refuse it before."""
+
+    num_unfinished, reads_apart = 0, False
+
+    def __init__(self, max_seq_len: int) -> None:
+        self.config, self.max_seq_len = EngineConfig(), max_seq_len
+
+    def room_after(self, num_prompt_tokens: int) -> int:
+        """None."""
+        return 0
+
+    def submit(self, request: Request) -> str:
+        """A route has forgotten to ask."""
+        raise AssertionError("a model that writes nothing was asked to write")
+
+    def cancel(self, request_id: str) -> bool:
+        """There is nothing to cancel."""
+        return False
+
+    def step(self) -> list[Event]:
+        """Nothing happens."""
+        return []
+
+
 @dataclass(frozen=True)
 class Order:
     """One answer to write. params: None where nothing is to be written at all (max_tokens 0)."""
 
     prompt_ids: Sequence[int]
     params: SamplingParams | None
+    blank: int = -1
 
 
 class Answers:
@@ -73,7 +123,7 @@ class Answers:
 class Worker:
     """Drives an engine for the server: admits, steps, delivers, drains."""
 
-    def __init__(self, engine: Engine, config: ServeConfig) -> None:
+    def __init__(self, engine: Writer, config: ServeConfig) -> None:
         self.engine, self._config = engine, config
         self._capacity = engine.config.max_batch + config.max_queue
         self._listeners: dict[str, Answers] = {}
@@ -83,6 +133,7 @@ class Worker:
         self._last_step = time.monotonic()
         self.draining = False
         self.num_answered = 0
+        self.num_calls = 0  # waiting or running beside the engine, see Desk
 
     # The event loop -------------------------------------------------------------------------------------------------
 
@@ -126,7 +177,7 @@ class Worker:
         if order.params is None:
             answers.put([Finish(request_id, "length", len(order.prompt_ids), 0)])
             return
-        self.engine.submit(Request(tuple(order.prompt_ids), order.params, request_id))
+        self.engine.submit(Request(tuple(order.prompt_ids), order.params, request_id, order.blank))
 
     def _admit(self, count: int) -> None:
         self.check_ready()
@@ -156,7 +207,7 @@ class Worker:
     @property
     def num_waited_for(self) -> int:
         """Answers that somebody still waits for or has not yet read to the end."""
-        return len(self._listeners)
+        return len(self._listeners) + self.num_calls
 
     def abort(self) -> None:
         """End every running answer; its reader gets a Finish "cancelled"."""

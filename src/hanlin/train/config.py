@@ -145,12 +145,19 @@ class TrainingConfig(LoopConfig):
 
 
 Objective = Literal[
-    "causal", "masked", "masked_next_sentence", "span_corruption", "blank_infilling", "fill_in_the_middle"
+    "causal",
+    "masked",
+    "masked_next_sentence",
+    "permutation",
+    "span_corruption",
+    "blank_infilling",
+    "fill_in_the_middle",
 ]
 CORRUPTIONS: dict[Objective, tuple[str, ...]] = {
     "causal": (),
     "masked": ("share", "whole_words"),
     "masked_next_sentence": ("share", "whole_words"),
+    "permutation": ("one_in",),
     "span_corruption": ("share", "mean_span"),
     "blank_infilling": ("share", "mean_span", "documents"),
     "fill_in_the_middle": ("rate", "suffix_first", "level"),
@@ -168,8 +175,8 @@ class PretrainConfig(TrainingConfig):
     )
     objective: Objective = Field(
         default="causal",
-        description="What is learned: causal, masked, masked_next_sentence, span_corruption, blank_infilling or "
-        "fill_in_the_middle; see docs/objectives.md.",
+        description="What is learned: causal, masked, masked_next_sentence, permutation, span_corruption, "
+        "blank_infilling or fill_in_the_middle; see docs/objectives.md.",
     )
     corruption: CorruptionConfig = Field(
         default=CorruptionConfig(), description="What the objective hides or turns around."

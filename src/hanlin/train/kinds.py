@@ -19,6 +19,7 @@ from hanlin.data.forms.masked import Masked
 from hanlin.data.forms.middle import Middle
 from hanlin.data.forms.pairs import MaskedPairs
 from hanlin.data.forms.parts import Form
+from hanlin.data.forms.permuted import Permuted
 from hanlin.data.forms.spans import SpanCorruption
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.registry import named_family
@@ -66,6 +67,14 @@ KINDS: Mapping[Objective, Kind] = {
         family="bert",
         purpose="masked",
         accuracy="masked_accuracy",
+    ),
+    "permutation": Kind(
+        objectives.PermutationLM(),
+        ("encoder",),
+        lambda tokenizer, said: Permuted(tokenizer, said.one_in),
+        family="xlnet",
+        purpose="masked",
+        accuracy="guess_accuracy",
     ),
     "span_corruption": Kind(
         objectives.SpanCorruptionLM(),
@@ -130,6 +139,9 @@ def check_shape(config: PretrainConfig, shape: ModelConfig) -> None:
         problems.append(Problem("objective", config.objective, rule, say("train.remedy_arch")))
     elif config.objective == "masked_next_sentence" and not _tells_pairs(shape):
         problems.append(Problem("objective", config.objective, say("train.rule_heads"), say("train.remedy_heads")))
+    elif config.objective == "permutation" and shape.positions.kind != "distance":
+        rule = say("train.rule_streams", kind=shape.positions.kind)
+        problems.append(Problem("objective", config.objective, rule, say("train.remedy_streams")))
     if problems:
         raise ConfigError(problems=problems)
 

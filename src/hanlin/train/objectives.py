@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hanlin.data.batches import PairBatch, PrefixBatch, ReadBatch, TokenBatch
+from hanlin.data.batches import GuessBatch, PairBatch, PrefixBatch, ReadBatch, TokenBatch
 from hanlin.data.sources import IGNORE
 from hanlin.model.heads import lm_loss, token_scores
-from hanlin.model.transformer import EncoderDecoder, Transformer
+from hanlin.model.transformer import EncoderDecoder, Transformer, TwoStream
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,17 @@ def _hidden_with(batch: TokenBatch) -> Tensor:
     """For each place (B, T), how many tokens are hidden in its segment."""
     counts = torch.zeros_like(batch.segments).scatter_add_(1, batch.segments, (batch.targets != IGNORE).long())
     return counts.gather(1, batch.segments)
+
+
+class PermutationLM(TokenPrediction):
+    """Guess tokens one after the other in a random order, each from what is read and those before it (XLNet)."""
+
+    def states(self, model: Transformer, batch: GuessBatch) -> Tensor:
+        """See TokenPrediction: states (B, M, D) of the places that are guessed."""
+        assert isinstance(model, TwoStream)
+        ranks = batch.ranks
+        unseen = (ranks[:, None] > 0) & (ranks[:, :, None] <= ranks[:, None])  # (B, T, T): no guess before its turn
+        return model.hidden(batch.tokens, segments=batch.segments, targets=batch.places, unseen=unseen)
 
 
 class SpanCorruptionLM(TokenPrediction):

@@ -12,6 +12,7 @@ from hanlin.data.forms.masked import Masked
 from hanlin.data.forms.middle import Middle
 from hanlin.data.forms.pairs import MaskedPairs
 from hanlin.data.forms.parts import Part, Parts
+from hanlin.data.forms.permuted import Permuted
 from hanlin.data.forms.spans import SpanCorruption
 from hanlin.data.loader import Loader
 from hanlin.data.mixture import WeightedSource
@@ -29,7 +30,7 @@ LINE = (
 TEXTS = [LINE.format(n, n * n) * (1 + n % 4) for n in range(24)]
 PURPOSES: dict[str, Purpose] = {
     "masked": "masked", "pairs": "masked", "spans": "span_corruption", "blanks": "blank_infilling",
-    "middle": "fill_in_the_middle",
+    "middle": "fill_in_the_middle", "permuted": "masked",
 }  # fmt: skip
 FORMS: dict[str, Any] = {
     "masked": Masked,
@@ -37,6 +38,7 @@ FORMS: dict[str, Any] = {
     "spans": SpanCorruption,
     "blanks": BlankInfilling,
     "middle": Middle,
+    "permuted": Permuted,
 }
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 
 from hanlin.base.errors import InputError, UsageError
-from hanlin.infer.config import SamplingParams
-from hanlin.infer.writing import write
+from hanlin.infer.config import EngineConfig, SamplingParams
+from hanlin.infer.engine import Engine
 from hanlin.model.inspection.reading import Reading
 from hanlin.model.transformer import Transformer
 from hanlin.text.pieces import readable
@@ -166,4 +166,5 @@ def _target(model: Transformer, tokenizer: Tokenizer, read: list[int], asked: As
     if asked.target:
         return [*tokenizer.encode(asked.target), tokenizer.special.eos], False
     params = SamplingParams(max_tokens=MOST_WRITTEN, temperature=0)
-    return list(write(model, tokenizer, [read], params, start=asked.start)[0].ids), True
+    engine = Engine(model, tokenizer, config=EngineConfig(max_batch=1), start=asked.start)
+    return list(engine.generate(read, params).ids), True

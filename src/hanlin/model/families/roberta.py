@@ -22,7 +22,7 @@ PRESET: dict[str, Any] = {
     "norm": {**bert.PRESET["norm"], "eps": 1e-5},
     "positions": {"kind": "learned", "offset": 2},
     "embeddings": {"types": 1},
-    "head": {"transform": True, "bias": True},
+    "head": {"transform": True, "activation": "gelu", "bias": True},
 }
 
 

@@ -39,6 +39,8 @@ async def chat(request: Request) -> Response:
     parsed = await read_record(request, ChatRequest, strict=service.config.strict)
     record, headers = parsed.record, parsed.headers()
     service.check_model(record.model)
+    if not service.abilities.writes:
+        service.need("chat")
     prompt_ids = await service.prompts.chat(record.messages)
     params = service.sampling(
         record,

@@ -10,8 +10,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from hanlin.infer.infill import Task
 from hanlin.infer.request import Finish, Generation, Token
+from hanlin.infer.score import Score
 from hanlin.serve.body import Parsed, read_record
+from hanlin.serve.logprobs import Lines, joined, known
 from hanlin.serve.replies import Completion, CompletionChoice, CompletionLogprobs, ErrorReply, Usage
 from hanlin.serve.schema import CompletionRequest, EngineCompletionRequest
 from hanlin.serve.service import Service, gathered, new_id, orders, service_of, usage_of
@@ -42,9 +45,11 @@ async def engine_completions(request: Request, model: str) -> Response:
 
 async def _complete(service: Service, request: Request, parsed: Parsed[Any]) -> Response:
     record: EngineCompletionRequest = parsed.record
-    prompts = await service.prompts.completion(record.prompt)
-    ordered = [order for prompt in prompts for order in _orders(service, record, prompt)]
-    script = CompletionScript(service, record, prompts)
+    service.need("completions")
+    tasks = await _tasks(service, record)
+    ordered = [order for task in tasks for order in _orders(service, record, task)]
+    prompts = [task.prompt for task in tasks]
+    script = CompletionScript(service, record, prompts, await _echoed(service, request, record, prompts))
     answers = service.worker.submit(ordered, param="prompt")
     if record.stream:
         return EventStream(answers, script, headers=parsed.headers())
@@ -52,23 +57,54 @@ async def _complete(service: Service, request: Request, parsed: Parsed[Any]) -> 
     return Response(whole.model_dump_json(), headers=parsed.headers(), media_type="application/json")
 
 
-def _orders(service: Service, record: EngineCompletionRequest, prompt_ids: Sequence[int]) -> list[Order]:
+async def _tasks(service: Service, record: EngineCompletionRequest) -> list[Task]:
+    """Prompts to go on from, or gaps to fill."""
+    if not record.suffix:
+        return [Task(tuple(ids)) for ids in await service.prompts.completion(record.prompt)]
+    service.need("infilling", param="suffix")
+    assert service.abilities.filler is not None, "it was asked for"
+    prompts = [prompt for prompt in record.prompt if isinstance(prompt, str)]
+    return await service.prompts.infilling(service.abilities.filler, prompts, record.suffix)
+
+
+async def _echoed(
+    service: Service, request: Request, record: EngineCompletionRequest, prompts: Sequence[Sequence[int]]
+) -> list[Score]:
+    """What the model thinks of the prompts, where they are echoed with log-probabilities; else nothing."""
+    if not record.echo or record.logprobs is None:
+        return []
+    service.need("scoring", param="echo")
+    scorer, top = service.abilities.scorer, record.logprobs
+    assert scorer is not None, "it was asked for"
+    return await service.desk.call(lambda: scorer.score_ids(prompts, top=top), request, param="prompt")
+
+
+def _orders(service: Service, record: EngineCompletionRequest, task: Task) -> list[Order]:
     is_contest = record.num_tries > record.n  # which answer is likeliest takes log-probabilities to say
     params = service.sampling(
         record,
         limit=record.max_tokens,
-        num_prompt_tokens=len(prompt_ids),
+        num_prompt_tokens=len(task.prompt),
         logprobs=(record.logprobs or 0) if is_contest else record.logprobs,
         param="prompt",
+        stop_ids=task.stop_ids,
     )
-    return orders(prompt_ids, params, record.num_tries)
+    return orders(task.prompt, params, record.num_tries, blank=task.blank)
 
 
 class CompletionScript:
-    """How continuations are written down: whole, or chunk by chunk under one id."""
+    """How continuations are written down: whole, or chunk by chunk under one id. echoed: scores of the prompts."""
 
-    def __init__(self, service: Service, record: EngineCompletionRequest, prompts: Sequence[Sequence[int]]) -> None:
+    def __init__(
+        self,
+        service: Service,
+        record: EngineCompletionRequest,
+        prompts: Sequence[Sequence[int]],
+        echoed: Sequence[Score] = (),
+    ) -> None:
         self._service, self._record, self._prompts = service, record, prompts
+        self._lines = Lines(service.tokenizer, shows_all=bool(echoed))
+        self._echoed = [self._lines.prompt(ids, one) for ids, one in zip(prompts, echoed, strict=False)]
         self._head: dict[str, Any] = {
             "id": new_id("cmpl"),
             "object": "text_completion",
@@ -92,7 +128,9 @@ class CompletionScript:
         """The prompt, where it is to be echoed."""
         for place in range(len(self._written)):
             if self._record.echo:
-                yield self._chunk(place, self._echo(place))
+                text = self._echo(place)
+                yield self._chunk(place, text, logprobs=self._echoed_logprobs(place))
+                self._written[place] = len(text)
 
     def token(self, place: int, token: Token) -> Iterator[BaseModel]:
         """The text that a token added; nothing where it added none and no figures are wanted."""
@@ -113,9 +151,15 @@ class CompletionScript:
             yield self._event([], usage_of(finishes, num_tries=self._record.n))
 
     def _choice(self, place: int, one: Generation) -> CompletionChoice:
-        text = (self._echo(place) if self._record.echo else "") + one.text
-        logprobs, reason = self._logprobs(one.tokens, 0), one.finish_reason
+        before = self._echo(place) if self._record.echo else ""
+        logprobs = self._logprobs(one.tokens, len(before))
+        if (echoed := self._echoed_logprobs(place)) is not None and logprobs is not None:
+            logprobs = joined(echoed, logprobs)
+        text, reason = before + one.text, one.finish_reason
         return CompletionChoice(index=place, text=text, logprobs=logprobs, finish_reason=reason)
+
+    def _echoed_logprobs(self, place: int) -> CompletionLogprobs | None:
+        return self._echoed[place // self._record.n] if self._echoed else None
 
     def _echo(self, place: int) -> str:
         """The prompt as it was given; ids as the text they stand for."""
@@ -134,28 +178,7 @@ class CompletionScript:
         return Completion(choices=choices, **self._head, **counted)
 
     def _logprobs(self, tokens: Sequence[Token], offset: int) -> CompletionLogprobs | None:
-        if self._record.logprobs is None:
-            return None
-        shown = [token for token in tokens if self._service.tokenizer.piece_bytes(token.token_id)]
-        offsets = [offset + sum(len(earlier.text) for earlier in shown[:place]) for place in range(len(shown))]
-        return CompletionLogprobs(
-            tokens=[self._name(token.token_id) for token in shown],
-            token_logprobs=[_known(token.logprob) for token in shown],
-            top_logprobs=[self._alternatives(token) for token in shown],
-            text_offset=offsets,
-        )
-
-    def _alternatives(self, token: Token) -> dict[str, float]:
-        """The likeliest tokens, and the one that came: one more than asked for where it is not among them."""
-        return {self._name(i): value for i, value in (*token.top, (token.token_id, _known(token.logprob)))}
-
-    def _name(self, token_id: int) -> str:
-        """A token as this API names it: its text, or its bytes where they are no text of their own."""
-        data = self._service.tokenizer.piece_bytes(token_id)
-        try:
-            return data.decode()
-        except UnicodeDecodeError:
-            return "bytes:" + "".join(f"\\x{byte:02x}" for byte in data)
+        return None if self._record.logprobs is None else self._lines.answer(tokens, offset)
 
 
 def likeliest(group: Sequence[Generation], count: int) -> list[Generation]:
@@ -164,9 +187,4 @@ def likeliest(group: Sequence[Generation], count: int) -> list[Generation]:
 
 
 def _mean_logprob(one: Generation) -> float:
-    return sum(_known(token.logprob) for token in one.tokens) / max(1, len(one.tokens))
-
-
-def _known(logprob: float | None) -> float:
-    assert logprob is not None, "the request asked for it"
-    return logprob
+    return sum(known(token.logprob) for token in one.tokens) / max(1, len(one.tokens))

@@ -25,4 +25,6 @@ async def model(request: Request, model: str) -> ModelCard:
 
 
 def _card(service: Service) -> ModelCard:
-    return ModelCard(id=service.name, created=service.created, max_model_len=service.max_seq_len)
+    return ModelCard(
+        id=service.name, created=service.created, max_model_len=service.max_seq_len, capabilities=service.able
+    )

@@ -33,6 +33,15 @@ def test_a_choice_is_told_with_shape_memory_and_the_next_command(monkeypatch):
     assert len(report.lines) == 1 + len(report.report["choices"])
 
 
+def test_commands_to_go_on_with_are_those_of_the_task():
+    writing = hanlin.choose_model("infill", data="45MB", memory="8GB")
+    assert writing.next_steps == (
+        "hanlin pretrain TEXT --objective blank_infilling --size 3.2m --model family=hanlin --dry-run",
+    )
+    assert hanlin.choose_model("label", memory="8GB").next_steps == ("hanlin task train bert-base-chinese rows.jsonl",)
+    assert hanlin.choose_model("classify", memory="8GB").next_steps == (), "counting needs no command of ours"
+
+
 def test_files_are_measured(tmp_path, monkeypatch):
     monkeypatch.setenv("HANLIN_LANG", "zh")
     (tmp_path / "a.txt").write_text("a" * 4000)

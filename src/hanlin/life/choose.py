@@ -19,6 +19,9 @@ from hanlin.recipe.cache import input_files
 from hanlin.recipe.choosing import Choice, Figure, Means, choose, measured
 from hanlin.train.plan import suggest_vocabulary
 
+TUNED = ("classify", "pairs", "label", "answer", "embed")
+"""Tasks that `hanlin task train` teaches."""
+
 
 def choose_model(
     config: Given[ChooseModelConfig] = None,
@@ -43,7 +46,7 @@ def choose_model(
         "choices": [as_figures(one, tokens) for one in found],
     }
     lines = (*_told(job, memory, size), *map(_reason, found))
-    return Report("models choose", None, figures, lines, (_ways(found), *_measured(found)), _next_steps(found[0]))
+    return Report("models choose", None, figures, lines, (_ways(found), *_measured(found)), _next_steps(job, found[0]))
 
 
 def _amount(data: str) -> int:
@@ -140,10 +143,15 @@ def _cell(figure: Figure) -> str:
     return f"{figure.value:.3g}{spread}"
 
 
-def _next_steps(best: Choice) -> tuple[str, ...]:
+def _next_steps(job: ChooseModelConfig, best: Choice) -> tuple[str, ...]:
+    """Commands to go on with; RUN is the folder that the first one names at its end."""
     way = best.way
-    if way.kind != "pretrain" or best.lacks:
+    if way.kind == "count" or best.lacks:
         return ()
-    return (
-        f"hanlin pretrain TEXT --objective {way.objective} --size {_size(best)} --model family={way.family} --dry-run",
-    )
+    bundle = "RUN" if way.kind == "pretrain" else way.example
+    tuned = (f"hanlin task train {bundle} rows.jsonl",) if job.task in TUNED else ()
+    if way.kind == "open":
+        return tuned
+    size = _size(best)
+    made = f"hanlin pretrain TEXT --objective {way.objective} --size {size} --model family={way.family} --dry-run"
+    return made, *tuned

@@ -11,7 +11,7 @@ Loading alone flatters whoever puts the work off, so both sides are measured a s
 Promises: peak at most 1.15 x the weights, time at most 1.3 x reading the file into memory (Path.read_bytes), time and
 memory up to the first logits at most those of transformers.
 
-    python benchmarks/loading.py [--rounds 5] [--folder FOLDER] [--json FILE]
+    python benchmarks/loading.py [--rounds 5] [--cases CASE ...] [--folder FOLDER] [--json FILE]
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as temporary:
         home = options.folder or Path(temporary)
-        found = {name: compared(make(home, name), options) for name in (*CASES, SEALED)}
+        found = {name: compared(make(home, name), options) for name in options.cases}
     for name, sides in found.items():
         report(name, sides)
     if options.json:
@@ -59,6 +59,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--cases", nargs="+", choices=(*CASES, SEALED), default=(*CASES, SEALED))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--side", choices=SIDES, help="measure one side in this process")
     return parser.parse_args()

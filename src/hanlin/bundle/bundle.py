@@ -126,7 +126,7 @@ def save_bundle(
     }
     with files.building_folder(folder, known_by=MANIFEST) as temporary:
         checksums = {WEIGHTS: write_tensors(temporary / WEIGHTS, weights)}
-        _write_text(temporary, model.config, family, tokenizer, template, card)
+        _write_text(temporary, model, family, tokenizer, template, card)
         if pooling is not None:
             sentence = Sentence(pooling, True, model.config.max_seq_len)
             name = write_sentence(temporary, sentence, model.config.hidden_size)
@@ -266,14 +266,15 @@ def _refuse_transforms(info: Info) -> None:
 
 
 def _write_text(
-    folder: Path, config: ModelConfig, family: Family, tokenizer: Tokenizer, template: Template | None, card: str | None
+    folder: Path, model: Transformer, family: Family, tokenizer: Tokenizer, template: Template | None, card: str | None
 ) -> None:
     """Everything but the weights and the seal."""
-    special = tokenizer.special
+    config, special = model.config, tokenizer.special
+    dtype = str(model.embeddings.tokens.weight.dtype).removeprefix("torch.")
     ids = {"bos_token_id": special.bos, "eos_token_id": special.eos, "pad_token_id": special.pad}
     if config.arch == "encoder_decoder":
         ids["decoder_start_token_id"] = special.pad
-    files.write_json(folder / CONFIG, {**ids, **family.to_hf_config(config), "dtype": "float32"})
+    files.write_json(folder / CONFIG, {**ids, **family.to_hf_config(config), "dtype": dtype})
     # Generation ends with a document or with a turn of the conversation.
     ends = [special.eos, special.im_end]
     files.write_json(folder / GENERATION, {**ids, "eos_token_id": ends})

@@ -50,7 +50,7 @@ def verifying(folder: Path, checksums: Mapping[str, str]) -> Iterator[None]:
     """Compare every file with its checksum while the block reads them, and let nobody have what it made of others.
 
     Raises as `verify_files`, rather than what the block raises over a file that is not what was saved. In a thread:
-    SHA-256 of 500 MB takes 0.3 s where the processor has instructions for it, opening the model a third of that.
+    SHA-256 takes longer than all else, even where the processor has instructions for it.
     """
     with ThreadPoolExecutor(1) as pool:
         outcome = pool.submit(verify_files, folder, checksums)

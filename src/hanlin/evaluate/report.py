@@ -27,6 +27,7 @@ def write_card(info: Info, scores: Mapping[str, Any], samples: Sequence[Sample] 
         *_section("sizes", _table(("what", "value"), _sizes(info))),
         *_section("data", _data(info.lineage)),
         *_section("scores", language_table(scores.get("language", {}))),
+        *_section("objective", objective_table(scores.get("objective", {}))),
         *_section("task", figure_table(scores.get("task", {}).get("figures", {}))),
         *_section("tasks", task_table(scores.get("tasks", ()))),
         *_section("forgetting", forgetting_table(scores.get("forgetting", ()))),
@@ -92,6 +93,19 @@ def language_row(lang: str, score: Mapping[str, Any]) -> tuple[str, ...]:
         _figure(score["accuracy"], 3),
         *compared,
     )
+
+
+def objective_table(languages: Mapping[str, Mapping[str, Any]]) -> str:
+    """What a model that is no decoder tells right of what its objective hides."""
+    rows = (objective_row(lang, score) for lang, score in languages.items())
+    table = _table(("language", "objective", "loss", "accuracy", "documents"), rows)
+    return f"{table}\n\n{say('evaluate.card_objective_legend')}" if table else ""
+
+
+def objective_row(lang: str, score: Mapping[str, Any]) -> tuple[str, ...]:
+    """One language as cells of text."""
+    accuracy = f"{score['accuracy']:.1%}"
+    return lang, score["objective"], _figure(score["loss"], 3), accuracy, f"{score['num_documents']:,}"
 
 
 def task_table(tasks: Iterable[Mapping[str, Any]]) -> str:

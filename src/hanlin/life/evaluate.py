@@ -14,13 +14,14 @@ from hanlin.base.seeds import Seeds
 from hanlin.bundle.bundle import Bundle, annotate_bundle, read_info
 from hanlin.evaluate.forgetting import forgetting
 from hanlin.evaluate.metrics import LmScore
-from hanlin.evaluate.report import Sample, forgetting_row, language_row, task_row, write_card
+from hanlin.evaluate.report import Sample, forgetting_row, language_row, objective_row, task_row, write_card
 from hanlin.infer.config import EngineConfig
 from hanlin.infer.engine import Engine
 from hanlin.life.baselines import Baselines, compute_baselines
 from hanlin.life.config import EvaluateJob
 from hanlin.life.held_out import held_out_documents, parent_of
 from hanlin.life.measure import HeldOut, held_out, score_languages, score_tasks, write_samples
+from hanlin.life.measure_objective import score_objective
 from hanlin.life.open import open_bundle
 from hanlin.life.places import name_of
 from hanlin.life.report import Report, Table
@@ -41,6 +42,8 @@ def evaluate(config: Given[EvaluateJob] = None, *, progress: Progress | None = N
     job, progress = settled(EvaluateJob, config, settings, first="model").value, progress or Progress("none")
     bundle = open_bundle(job.model, device=job.device, pickles=job.pickles)
     assert bundle.tokenizer is not None
+    if bundle.config.arch != "decoder":
+        return _evaluate_objective(bundle, job, progress)
     engine = _engine(bundle)
     parent = Path(job.parent) if job.parent else parent_of(bundle.info)
     text = held_out(held_out_documents(job.data, bundle, progress), job.max_bytes)
@@ -53,6 +56,20 @@ def evaluate(config: Given[EvaluateJob] = None, *, progress: Progress | None = N
     keep(bundle, scores, said, samples, out)
     _curve((parent or bundle.path).parent, scores["language"], out)
     return evaluation_report(bundle, scores, samples, out)
+
+
+def _evaluate_objective(bundle: Bundle, job: EvaluateJob, progress: Progress) -> Report:
+    """What is no decoder fills what its objective hides; it has no perplexity, answers no tasks and writes no samples.
+
+    Scores are `{"language": {}, "tasks": [], "objective": {lang: …}}` (see `score_objective`).
+    """
+    if job.tasks or job.prompts:
+        progress.note(say("life.only_decoders", arch=bundle.config.arch))
+    text = held_out(held_out_documents(job.data, bundle, progress), job.max_bytes)
+    scores = {"language": {}, "tasks": [], "objective": score_objective(bundle, text)}
+    out = job.out or bundle.path.parent / "eval"
+    keep(bundle, scores, {}, (), out)
+    return evaluation_report(bundle, scores, (), out)
 
 
 def _languages(bundle: Bundle, text: Mapping[str, HeldOut], job: EvaluateJob, progress: Progress) -> dict[str, Any]:
@@ -155,6 +172,11 @@ def evaluation_report(bundle: Bundle, scores: Mapping[str, Any], samples: Sequen
     columns = ("language", "bits_per_byte", "error", "perplexity", "accuracy", "kneser_ney", "xz", "untrained")
     tables = [
         _table("scores", columns, [language_row(lang, row) for lang, row in scores["language"].items()]),
+        _table(
+            "objective",
+            ("language", "objective", "loss", "accuracy", "documents"),
+            [objective_row(lang, row) for lang, row in scores.get("objective", {}).items()],
+        ),
         _table("tasks", ("task", "score", "interval", "chance", "cases", "before"), _task_rows(scores)),
         _table(
             "forgetting", ("language", "before", "after", "ratio"), map(forgetting_row, scores.get("forgetting", ()))
@@ -182,5 +204,8 @@ def _table(title: str, columns: Sequence[str], rows: Any) -> Table:
 def main_score(figures: Mapping[str, Any]) -> str:
     """An evaluation in one phrase, for the table of a recipe."""
     languages = ", ".join(f"{lang} {row['bits_per_byte']:.3f}" for lang, row in figures["language"].items())
+    filled = ", ".join(f"{lang} {row['accuracy']:.1%}" for lang, row in figures.get("objective", {}).items())
+    if filled:
+        return say("life.objective_result", figures=filled)
     tasks = ", ".join(f"{row['task']} {row['accuracy']:.0%}" for row in figures["tasks"])
     return say("life.evaluation_result", languages=languages or "–") + (f"; {tasks}" if tasks else "")

@@ -1,7 +1,7 @@
 """Memory in large pages, for what is read whole at every token: weights, keys, values.
 
 With pages of 4 KB, finding each page's place costs as much as reading it: 35 against 67 GB/s, measured on two cores.
-Filling 485 MB with a file takes 0.05 s instead of 0.19 s: the system hands out 240 pages instead of 120,000.
+And they are quicker to have: for a checkpoint of 500 MB the system hands out 240 pages instead of 120,000.
 """
 
 from __future__ import annotations

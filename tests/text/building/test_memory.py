@@ -1,8 +1,4 @@
-"""Memory flat in the size of the corpus: the slope of the peak against the size, from 30 to 300 MB.
-
-Every step is on that holds one document against another. The rules, half of the time, look at one at a time (watermarks
-are learned by way of the disk): the same with them, preset and all, is `benchmarks/corpus_memory.py`.
-"""
+"""Memory flat in the size of the corpus, every step on: the slope of the peak against the size, from 30 to 300 MB."""
 
 from __future__ import annotations
 
@@ -43,8 +39,9 @@ def look():
 peaks = [0.0]
 threading.Thread(target=look, daemon=True).start()
 config = CorpusConfig(
-    sources=(sys.argv[1],), near_dup={"action": "drop"}, validation_fraction=0.1, split_by="id",
-    privacy={"action": "mask"}, lines={"repeated": "lines", "boilerplate": 50, "passages": 200},
+    sources=(sys.argv[1],), rules={"html_debris": True, "watermarks": True, "thresholds": {"min_words": 5}},
+    near_dup={"action": "drop"}, validation_fraction=0.1, split_by="id", privacy={"action": "mask"},
+    lines={"repeated": "lines", "boilerplate": 50, "passages": 200},
 )
 report = build_corpus(config, Path(sys.argv[2]), engine=Processes(2))
 print(report.spent["bytes"] / 1e6, peaks[0])
@@ -53,7 +50,7 @@ print(report.spent["bytes"] / 1e6, peaks[0])
 
 def write(folder: Path, megabytes: int) -> None:
     """Two files, of which the larger has to be cut. Each line stands once, a tenth of the documents has a near twin far
-    away, every page has the same footer."""
+    away, every page has the same footer, one in a hundred the same watermark in one of its spellings."""
     draw = random.Random(3)
     words = ["".join(draw.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(draw.randint(2, 9))) for _ in range(3000)]
     words += ["the", "of", "and", "to", "in", "it", "was", "that", "he", "she", "with"] * 100
@@ -72,7 +69,8 @@ def page(draw: random.Random, lines: list[str], number: int) -> str:
     twin = number - 3000 if number % 10 == 0 and number > 3000 else number
     draw = random.Random(twin)
     text = [f"{line} {f'{draw.getrandbits(48):x}'.translate(_LETTERS)}." for line in draw.choices(lines, k=LINES)]
-    return "\n".join([*text, f"Page {number}.", "Copyright of this page, all rights reserved."])
+    mark = draw.choice("*.-~/").join(["w*w*w.ｂook", "ＨeaVen", "c-o-m"]) if number % 100 == 1 else ""
+    return "\n".join([*text, f"Page {number}.", "Copyright of this page, all rights reserved.", mark])
 
 
 @pytest.mark.story

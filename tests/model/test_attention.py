@@ -137,7 +137,9 @@ def test_an_encoders_tokens_see_their_whole_document(dtype):
     segments = torch.tensor([[1, 1, 2, 2, 2, 0], [1, 1, 1, 1, 1, 1]])
     packed = full_layout(segments, segments=segments, positions=None, cache=None)
     allowed = [[[s for s in range(6) if row[s] == row[t]] for t in range(6)] for row in segments.tolist()]
-    torch.testing.assert_close(attend(q, k, v, packed, scale=8**-0.5), by_hand(q, k, v, allowed))
+    real = segments > 0  # a kernel may leave out what padding would see
+    found, expected = attend(q, k, v, packed, scale=8**-0.5), by_hand(q, k, v, allowed)
+    torch.testing.assert_close(found[real], expected[real])
     whole = full_layout(segments, segments=None, positions=None, cache=None)
     everything = [[list(range(6))] * 6] * 2
     torch.testing.assert_close(attend(q, k, v, whole, scale=8**-0.5), by_hand(q, k, v, everything))

@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from hanlin.model.config import ModelConfig
+from hanlin.model.families.registry import named_family
 from hanlin.model.linear import Linear
-from hanlin.model.transformer import Transformer
+from hanlin.model.transformer import Transformer, build_model
 from hanlin.train.config import OptimizerConfig
 from hanlin.train.optimizers import Optimizer, build_optimizer
 
@@ -140,6 +142,24 @@ def test_muon_leaves_embeddings_and_vectors_to_adamw() -> None:
         (model.stack.final_norm.weight, start.stack.final_norm.weight, RATE),
     ]:
         torch.testing.assert_close((mine - other).abs().detach(), torch.full(mine.shape, rate), atol=1e-6, rtol=1e-4)
+
+
+def test_only_tables_of_tokens_go_at_the_embeddings_rate() -> None:
+    """A BERT whose positions and whose layer before the scores went seven times as fast learned next to nothing."""
+    sizes = {"vocab_size": 40, "hidden_size": 16, "num_heads": 2, "num_layers": 1}
+    config = ModelConfig(**{**named_family("bert").preset, **sizes})
+    model, start = build_model(config, seed=0), build_model(config, seed=0)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    build(model, "muon", weight_decay=0).step(RATE)
+    rates = {
+        name: float((mine - other).detach().abs().max() / RATE)
+        for (name, mine), other in zip(model.named_parameters(), start.parameters(), strict=True)
+    }
+    assert rates["embeddings.tokens.weight"] == pytest.approx(7, rel=1e-3)
+    assert rates["embeddings.positions.weight"] == pytest.approx(1, rel=1e-3)
+    assert rates["embeddings.types.weight"] == pytest.approx(1, rel=1e-3)
+    assert rates["head.transform.dense.weight"] < 1  # by Muon: of rank one, spread over the whole matrix
 
 
 def test_embeddings_norms_and_biases_never_decay() -> None:

@@ -23,6 +23,7 @@ from hanlin.text.tokenizer_train import characters_per_token, even_sample
 from hanlin.text.tokenizer_train import train_tokenizer as train
 
 REPORTED_DOCUMENTS = 500
+CONFIG = "config.json"  # of a model, whose folder a vocabulary must not replace
 
 
 def train_tokenizer(
@@ -31,8 +32,13 @@ def train_tokenizer(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Report:
-    """Learn a vocabulary and say how many characters a token holds in each language. Raises InputError, DiskFull."""
+    """Learn a vocabulary and say how many characters a token holds in each language.
+
+    Raises InputError, E898 where a model stands at `out`; DiskFull.
+    """
     job, progress = settled(TrainTokenizerConfig, config, settings, first="data").value, progress or Progress("none")
+    if (job.out / CONFIG).exists():
+        raise InputError("life.tokenizer_in_model", path=job.out, file=CONFIG)
     dropped: list[Dropped] = []
     progress.note(say("life.training_tokenizer", vocab_size=f"{job.vocab_size:,}"))
     fields = {name: getattr(job, name) for name in TokenizerConfig.model_fields}

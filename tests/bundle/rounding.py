@@ -1,5 +1,5 @@
 """What float32 costs T5 whose weights are all 0.2 wide: errors against float64, in transformers, here, and here without
-the compiled norm.
+our kernels.
 
 `python -m tests.bundle.rounding 12` prints the draws and their medians, as shares of the largest logit.
 """
@@ -30,7 +30,7 @@ NORMS = ("t5.modeling_t5.T5LayerNorm", "mt5.modeling_mt5.MT5LayerNorm")
 
 @torch.no_grad()
 def errors(kind: str, seed: int, folder: Path) -> tuple[float, float, float]:
-    """Of one draw of weights: transformers', ours, ours with torch's norm. Needs `exact_norm` in their classes."""
+    """Of one draw of weights: transformers', ours, ours without our kernels. Needs `exact_norm` in their classes."""
     import transformers
 
     name, settings = KINDS[kind]

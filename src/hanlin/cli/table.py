@@ -162,8 +162,8 @@ COMMANDS: tuple[Command, ...] = (
         ("models", "choose"), f"{_LIFE}.choose_config:ChooseModelConfig", f"{_LIFE}.choose:choose_model", ("task",)
     ),
     Command(("models", "rm"), f"{_LIFE}.config:RemoveModelConfig", f"{_LIFE}.models:remove_model", ("model",)),
-    Command(("runs", "ls"), f"{_LIFE}.config:ListRunsConfig", f"{_LIFE}.runs:show_runs"),
-    Command(("runs", "show"), f"{_LIFE}.config:ShowRunConfig", f"{_LIFE}.runs:show_run", ("run",)),
-    Command(("runs", "tail"), f"{_LIFE}.config:TailRunConfig", f"{_LIFE}.runs:tail_run", ("run",)),
+    Command(("runs", "ls"), f"{_LIFE}.runs_config:ListRunsConfig", f"{_LIFE}.runs:show_runs"),
+    Command(("runs", "show"), f"{_LIFE}.runs_config:ShowRunConfig", f"{_LIFE}.runs:show_run", ("run",)),
+    Command(("runs", "tail"), f"{_LIFE}.runs_config:TailRunConfig", f"{_LIFE}.runs:tail_run", ("run",)),
     Command(("doctor",), f"{_LIFE}.config:DoctorConfig", f"{_LIFE}.doctor:doctor"),
 )

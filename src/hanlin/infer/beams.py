@@ -55,7 +55,7 @@ class Reader:
             if longest >= model.config.max_seq_len:
                 raise RequestTooLong("infer.too_long", num_tokens=longest, max_seq_len=model.config.max_seq_len)
             self.cache = model.new_cache(len(rows), longest + room)
-            told = model.config.positions.start_token >= 0  # the tokens themselves say where the prefix ends
+            told = model.config.positions.tell_prefix
             prefix = segments != 0 if model.config.arch == "prefix" and not told else None
             states = model.hidden(tokens, segments=segments, cache=self.cache, prefix=prefix)
             self.logits = model.head(states[torch.arange(len(rows)), lengths - 1]).float()

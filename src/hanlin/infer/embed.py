@@ -131,9 +131,7 @@ def fill_blanks(model: Transformer, tokenizer: Tokenizer, pieces: Sequence[str])
 
     Raises UsageError E611 where the vocabulary has no mask or the model is no encoder, RequestTooLong.
     """
-    mask = tokenizer.special.mask
-    if mask is None or model.config.arch != "encoder":
-        raise UsageError("infer.no_mask_token")
+    mask = _mask_of(model, tokenizer)
     row = [id for piece in pieces for id in (*tokenizer.encode(piece), mask)][:-1]
     ids = torch.tensor([tokenizer.frame(row)], device=model.embeddings.tokens.weight.device)
     scores = model.head(model.guessed(ids, (ids[0] == mask).nonzero().T)[0])[:, : tokenizer.vocab_size]
@@ -149,9 +147,7 @@ def fill_mask(model: Transformer, tokenizer: Tokenizer, text: str, *, top: int =
     Raises UsageError E611 where the vocabulary has no mask or the model is no encoder, InputError E612 where the text
     has none, RequestTooLong.
     """
-    mask = tokenizer.special.mask
-    if mask is None or model.config.arch != "encoder":
-        raise UsageError("infer.no_mask_token")
+    mask = _mask_of(model, tokenizer)
     ids = tokenizer.frame(tokenizer.encode_template(text))
     places = [place for place, id in enumerate(ids) if id == mask]
     if not places:
@@ -162,3 +158,11 @@ def fill_mask(model: Transformer, tokenizer: Tokenizer, text: str, *, top: int =
     best = shares.topk(min(top, shares.shape[1]))
     rows = zip(best.indices.tolist(), best.values.tolist(), strict=True)
     return [[Guess(id, tokenizer.decode([id]), share) for id, share in zip(*row, strict=True)] for row in rows]
+
+
+def _mask_of(model: Transformer, tokenizer: Tokenizer) -> int:
+    """The token that stands for a hidden word. Raises UsageError E611 where there is none to be guessed."""
+    mask = tokenizer.special.mask
+    if mask is None or model.config.arch != "encoder":
+        raise UsageError("infer.no_mask_token")
+    return mask

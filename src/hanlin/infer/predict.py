@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from hanlin.base.errors import UsageError
 from hanlin.data.framing import Framer, Overflow, Row, Text
 from hanlin.data.packing import by_length
+from hanlin.infer.states import padded
 from hanlin.model.transformer import Transformer
 from hanlin.text.tokenizer import Tokenizer
 
@@ -134,7 +134,7 @@ def judged(model: Transformer, rows: Sequence[Row], batch_tokens: int) -> Iterat
     """Every row with its scores: (L,), or (T, L) of its own tokens. Rows of like length are read together."""
     device = model.embeddings.tokens.weight.device
     for group in by_length(rows, lambda row: len(row.ids), batch_tokens):
-        tensors = _padded(group, has_types=model.config.embeddings.types > 1)
+        tensors = _tensors(group, has_types=model.config.embeddings.types > 1)
         with torch.inference_mode():
             tokens = tensors.pop("tokens").to(device)
             found = model.judge(tokens, **{name: part.to(device) for name, part in tensors.items()}).double().cpu()
@@ -142,15 +142,14 @@ def judged(model: Transformer, rows: Sequence[Row], batch_tokens: int) -> Iterat
             yield row, scores if scores.ndim == 1 else scores[: len(row.ids)]
 
 
-def _padded(rows: Sequence[Row], *, has_types: bool) -> dict[str, Any]:
+def _tensors(rows: Sequence[Row], *, has_types: bool) -> dict[str, torch.Tensor]:
     """tokens (B, T), segments (B, T) where there is padding, types (B, T) where the model tells the texts of a pair."""
-    longest = max(len(row.ids) for row in rows)
-    tensors = {"tokens": torch.tensor([row.ids + [0] * (longest - len(row.ids)) for row in rows])}
+    tokens, segments = padded([row.ids for row in rows])
+    tensors = {"tokens": tokens}
     if has_types:
-        tensors["types"] = torch.tensor([row.types + [0] * (longest - len(row.types)) for row in rows])
-    lengths = torch.tensor([len(row.ids) for row in rows])
-    if int(lengths.min()) < longest:
-        tensors["segments"] = (torch.arange(longest) < lengths[:, None]).long()
+        tensors["types"] = padded([row.types for row in rows])[0]
+    if segments is not None:
+        tensors["segments"] = segments
     return tensors
 
 

@@ -27,7 +27,7 @@ class PrefixRunner(TorchRunner):
 
     def __init__(self, model: Transformer, tables: BlockTables) -> None:
         super().__init__(model, tables)
-        self._is_told = model.config.positions.start_token >= 0  # the tokens themselves say where the prefix ends
+        self._is_told = model.config.positions.tell_prefix
         self._notes: dict[scheduler.Sequence, Tensor] = {}
 
     def _kind(self, item: Work) -> object:

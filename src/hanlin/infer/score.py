@@ -148,7 +148,7 @@ class Scorer:
         if self._model.config.arch != "prefix":
             return self._model.hidden(tokens, segments=real)
         ends = torch.tensor([[len(row.before)] for row in group], device=self._device)
-        told = self._model.config.positions.start_token >= 0  # the tokens themselves say where the prefix ends
+        told = self._model.config.positions.tell_prefix
         prefix = None if told else torch.arange(tokens.shape[1], device=self._device) < ends
         return self._model.hidden(tokens, segments=real, prefix=prefix)
 

@@ -376,29 +376,3 @@ class RemoveModelConfig(Config):
 
     model: str = Field(min_length=1, max_length=4096, description="Bundle, run, recipe or name.")
     yes: bool = Field(default=False, description="Really delete it.")
-
-
-class ListRunsConfig(Config):
-    """`hanlin runs ls`."""
-
-    section: ClassVar[str] = "runs"
-
-    runs: Path = Field(default=RUNS, description="Folder of runs.")
-
-
-class ShowRunConfig(Config):
-    """`hanlin runs show`."""
-
-    section: ClassVar[str] = "runs"
-
-    run: str = Field(
-        default="", max_length=4096, description="Run folder or the beginning of its name; if empty, the newest."
-    )
-    runs: Path = Field(default=RUNS, description="Folder of runs.")
-
-
-class TailRunConfig(ShowRunConfig):
-    """`hanlin runs tail`."""
-
-    lines: int = Field(default=10, ge=0, le=10**6, description="Lines of the past to begin with.")
-    follow: bool = Field(default=True, description="Go on until the run ends.")

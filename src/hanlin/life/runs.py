@@ -10,9 +10,9 @@ from typing import Any
 from hanlin.base.log import FINAL_PHASES, RunInfo, read_events, read_metrics, read_samples, read_status
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress, duration_text, value_text
-from hanlin.life.config import ListRunsConfig, ShowRunConfig, TailRunConfig
 from hanlin.life.places import every_run, find_run, home
 from hanlin.life.report import Report, Table
+from hanlin.life.runs_config import ListRunsConfig, ShowRunConfig, TailRunConfig
 from hanlin.life.settings import Given, settled
 
 SHOWN_METRICS = 8

@@ -54,7 +54,7 @@ def _layout(config: ModelConfig) -> LayoutMaker:
     positions = config.positions
     if config.arch == "encoder":
         return full_layout
-    if positions.start_token >= 0:
+    if positions.tell_prefix:
         blanks = (positions.blank_token, positions.short_blank_token)
         return partial(blank_layout, start=positions.start_token, blanks=blanks)
     return causal_layout

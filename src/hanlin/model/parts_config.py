@@ -85,6 +85,11 @@ class PositionsConfig(Config):
         default=128, ge=2, le=16_777_216, description="relative: from this distance on all share a score"
     )
 
+    @property
+    def tell_prefix(self) -> bool:
+        """Whether the tokens themselves say where the prefix ends."""
+        return self.start_token >= 0
+
 
 class AttentionConfig(Config):
     """What an attention layer is made of beyond its sizes."""

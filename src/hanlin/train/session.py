@@ -177,18 +177,23 @@ def loop_settings(config: TrainingConfig, *, num_positions: int | None) -> LoopS
     """What the loop is told. `num_positions`: of the whole stream, None where it has no end of its own."""
     assert config.batch_size and config.seq_len and config.tokens_per_step and config.learning_rate
     tokens = min((n for n in (config.tokens, num_positions) if n is not None), default=None)
+    horizon = Horizon(tokens_per_step=config.tokens_per_step, steps=config.steps, tokens=tokens, seconds=config.budget)
+    told = settings_until(horizon, config, micro_batches=config.tokens_per_step // (config.batch_size * config.seq_len))
+    return dataclasses.replace(told, sample_steps=config.sample_steps)
+
+
+def settings_until(horizon: Horizon, config: LoopConfig, *, micro_batches: int = 1) -> LoopSettings:
+    """What every loop is told, whatever it trains on. `config` is settled."""
+    assert config.learning_rate is not None
     return LoopSettings(
-        horizon=Horizon(
-            tokens_per_step=config.tokens_per_step, steps=config.steps, tokens=tokens, seconds=config.budget
-        ),
+        horizon=horizon,
         learning_rate=config.learning_rate,
-        micro_batches=config.tokens_per_step // (config.batch_size * config.seq_len),
+        micro_batches=micro_batches,
         clip_norm=config.clip_norm,
         save_steps=config.save_steps,
         save_minutes=config.save_minutes,
         keep_checkpoints=config.keep_checkpoints,
         eval_steps=config.eval_steps,
-        sample_steps=config.sample_steps,
         early_stop=config.early_stop,
     )
 

@@ -139,7 +139,7 @@ def _prefix(model: Transformer, tokenizer: Tokenizer, ids: list[int], asked: Ask
     before = tokenizer.frame(ids)
     target, is_written = _target(model, tokenizer, before, asked)
     tokens = [*before, *target]
-    told = model.config.positions.start_token >= 0  # the tokens themselves say where the prefix ends
+    told = model.config.positions.tell_prefix
     said = range(len(before), len(tokens))
     return _Ids(tokens, said, range(len(tokens)), prefix=0 if told else len(before), is_written=is_written)
 

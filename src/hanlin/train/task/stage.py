@@ -31,7 +31,7 @@ from hanlin.train.optimizers import build_optimizer
 from hanlin.train.plan import Plan
 from hanlin.train.plot import plot_losses
 from hanlin.train.schedules import build_schedule
-from hanlin.train.session import ancestry, begin_run, machine, stored_config
+from hanlin.train.session import ancestry, begin_run, machine, settings_until, stored_config
 from hanlin.train.state import Horizon, LoopSettings
 from hanlin.train.task import objectives
 from hanlin.train.task.config import TaskConfig, TaskName
@@ -261,20 +261,9 @@ def label_weights(task: str, labels: Sequence[str], examples: Sequence[Example])
 
 
 def _loop_settings(config: TaskConfig, loader: ExampleLoader) -> LoopSettings:
-    assert config.learning_rate is not None
     by_epochs = None if config.epochs is None else max(1, math.ceil(config.epochs * loader.batches_per_epoch))
     steps = min((n for n in (config.steps, by_epochs) if n is not None), default=None)
-    return LoopSettings(
-        horizon=Horizon(tokens_per_step=1, steps=steps, seconds=config.budget),
-        learning_rate=config.learning_rate,
-        micro_batches=1,
-        clip_norm=config.clip_norm,
-        save_steps=config.save_steps,
-        save_minutes=config.save_minutes,
-        keep_checkpoints=config.keep_checkpoints,
-        eval_steps=config.eval_steps,
-        early_stop=config.early_stop,
-    )
+    return settings_until(Horizon(tokens_per_step=1, steps=steps, seconds=config.budget), config)
 
 
 def _evaluation(material: TaskMaterial, judge: Judge | None) -> Callable[[Transformer], dict[str, float]]:

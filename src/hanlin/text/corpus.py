@@ -66,7 +66,7 @@ from hanlin.text.tally import SPLITS, Tally, added, count, report_lines
 
 MANIFEST, REPORT = "corpus.json", "report.md"
 FORMAT = 1
-STEPS = 2
+STEPS = 3
 """Raised by hand when some task leaves something else for the same job: work of an older program is not taken up."""
 FILES = (*SPLITS, LEDGER, REMOVED, LEAKED)
 _TASKS = "hanlin.text.building"
@@ -194,10 +194,12 @@ class _Build:
         is_known = self.rules.recall(known)
         if not is_known:
             self._each("draft", f"{_TASKS}.learning:draft", [{"piece": piece} for piece in pieces])
-            self._by_part("marks")
+            drafted: Sequence[Piece] = [{"drafted": f"draft/{number:06}"} for number in range(len(pieces))]
+            if sum(one["found"] for one in self._by_part("marks")):
+                self._each("met", f"{_TASKS}.learning:met", [{"piece": piece} for piece in drafted])
         self._each("learned", f"{_TASKS}.learning:learned", [{"known": known if is_known else {}}])
         self.rules.recall(read_json(self.tasks.folder("learned") / LEARNED))
-        return pieces if is_known else [{"drafted": f"draft/{number:06}"} for number in range(len(pieces))]
+        return pieces if is_known else drafted
 
     def _clean(self, pieces: Sequence[Piece]) -> None:
         learned = f"learned/{0:06}" if self.rules.has_to_learn else ""

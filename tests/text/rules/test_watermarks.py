@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 from hanlin.text.rules import watermarks
-from hanlin.text.rules.watermarks import WatermarkFinder, Watermarks, many_spellings, watermarks_of
+from hanlin.text.rules.watermarks import WatermarkFinder, Watermarks, many_spellings, stretches_of, watermarks_of
 
 PROSE = "他慢慢地走回家去，一路上想着白天的事情，谁也没有说话。"
 MARKS = "*.-~/|+`'，。_ !"
@@ -119,6 +119,21 @@ def test_what_is_learned_apart_is_what_is_learned_together(at_hand: int, monkeyp
     assert not any(finder.found().stretches for finder in apart)
     assert watermarks_of(many_spellings(records, 5)).stretches == expected != frozenset()
     assert watermarks_of(many_spellings(records[:0], 5)).stretches == frozenset()
+
+
+def test_a_phrase_that_is_disguised_now_and_then_is_no_watermark() -> None:
+    """Five spellings of "from end to end" are no wonder in much text, where it stands plainly many times as often."""
+    finder = WatermarkFinder()
+    for mark in "-/*~+|":
+        for other in "-/":
+            finder.learn(f"a b c from{mark}end{other}to{mark}end{PROSE}")
+    found = many_spellings(finder.records(), 5)
+    assert "fromendt" in stretches_of(found)
+    disguised = found[:, watermarks.LETTERS]
+    seldom = np.full(len(found), 12, np.uint64)  # in one of sixteen documents: 192 in all, of which 12 are disguised
+    assert watermarks_of(found, seldom).stretches == frozenset()
+    often = np.maximum(disguised // np.uint64(16), np.uint64(1))
+    assert watermarks_of(found, often).stretches == watermarks_of(found).stretches != frozenset()
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
     draft    a piece -> its documents, what was learned of them; spellings of what may be watermarks, by their key
     marks    a part of the keys, of all pieces -> stretches of many spellings
+    met      a piece, where there are such -> how often their letters are met at all, in some of its documents
     learned  what all of these found -> `LEARNED`, which every task of cleaning reads
 
-Memory: the spellings of one piece, or those of one part of the keys; in `learned` what is told of all pieces.
+Memory: the spellings of one piece, or those of one part of the keys; all stretches of many spellings in `met`
+and `learned`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +23,11 @@ from hanlin.base.storage import Storage
 from hanlin.base.tasks import counters_of
 from hanlin.text.building.parts import gathered, write_by_key
 from hanlin.text.config import CorpusConfig
-from hanlin.text.reading import events_of, set_down
+from hanlin.text.folding import Hashes
+from hanlin.text.reading import Draft, events_of, set_down
 from hanlin.text.rules.rulebook import Rulebook
-from hanlin.text.rules.watermarks import LETTERS, RECORD, many_spellings
+from hanlin.text.rules.stretches import StretchFinder
+from hanlin.text.rules.watermarks import LETTERS, RECORD, SAMPLED_OF, folded, many_spellings, stretches_of
 
 LEARNED = "learned.json"
 
@@ -44,7 +49,22 @@ def marks(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
     least = CorpusConfig(**job["config"]).rules.least_spellings
     paths = [storage.folder(f"draft/{piece:06}") / "spellings" for piece in range(job["num_tasks"]["draft"])]
     with disk_errors(folder):
-        np.save(folder / "found.npy", many_spellings(gathered(paths, job["part"], RECORD, job["parts"]), least))
+        found = many_spellings(gathered(paths, job["part"], RECORD, job["parts"]), least)
+        np.save(folder / "found.npy", found)
+    return {"found": len(found)}
+
+
+def met(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
+    """Task: count in one of SAMPLED_OF documents of a piece how often the stretches of many spellings are met."""
+    config = CorpusConfig(**job["config"])
+    rules = Rulebook(config.rules, config.quality)
+    numbers = {stretch: number for number, stretch in enumerate(stretches_of(_many_spellings(job, storage)))}
+    finder, counts = StretchFinder(numbers), Counter[int]()
+    for number, event in enumerate(events_of(job["piece"], config, storage)):
+        if number % SAMPLED_OF == 0 and isinstance(event, Draft) and rules.looks_for_watermarks(event.document):
+            counts.update(numbers[one] for one in finder.found_in(folded(event.document.text)))
+    with disk_errors(folder):
+        np.save(folder / "met.npy", np.array(sorted(counts.items()), np.uint64).reshape(-1, 2))
     return {}
 
 
@@ -56,8 +76,18 @@ def learned(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
         rules = Rulebook(config.rules, config.quality)
         for piece in range(job["num_tasks"]["draft"]):
             rules.learn_from(counters_of(storage, f"draft/{piece:06}")["learned"])
-        found = [np.load(storage.folder(f"marks/{part:06}") / "found.npy") for part in range(job["parts"])]
-        rules.learned(np.concatenate([np.empty((0, LETTERS + 1), np.uint64), *found]))
+        stretches = _many_spellings(job, storage)
+        all_met = np.zeros(len(stretches), np.uint64)
+        for piece in range(job["num_tasks"].get("met", 0)):
+            places, counts = np.load(storage.folder(f"met/{piece:06}") / "met.npy").T
+            all_met[places] += counts
+        rules.learned(stretches, all_met)
         known = rules.to_recall()
     write_json(folder / LEARNED, known)
     return {}
+
+
+def _many_spellings(job: Job, storage: Storage) -> Hashes:
+    """The stretches that all parts of the keys found, (n, LETTERS + 1)."""
+    found = [np.load(storage.folder(f"marks/{part:06}") / "found.npy") for part in range(job["parts"])]
+    return np.concatenate([np.empty((0, LETTERS + 1), np.uint64), *found])

@@ -33,7 +33,7 @@ from hanlin.text.rules.presets import (
     threshold_names,
 )
 from hanlin.text.rules.scores import Scores
-from hanlin.text.rules.watermarks import WatermarkFinder, Watermarks, watermarks_of
+from hanlin.text.rules.watermarks import VERSION, WatermarkFinder, Watermarks, watermarks_of
 
 SETTINGS = "settings"
 _OF_THE_USER = frozenset(["bad_words", *SCORED, *(f"{name}_by" for name in SCORED)])
@@ -108,10 +108,14 @@ class Rulebook:
 
     def learn(self, document: Document) -> None:
         """Note the disguised lines of a document, where watermarks are looked for in its kind."""
-        if "watermarks" in self.edits(document.lang, kind_of(document)):
+        if self.looks_for_watermarks(document):
             self._finder.learn(document.text)
         if self._needs_percentiles:
             self.scores.learn(document)
+
+    def looks_for_watermarks(self, document: Document) -> bool:
+        """Whether watermarks are removed from documents of this language and kind."""
+        return "watermarks" in self.edits(document.lang, kind_of(document))
 
     def spellings(self) -> Hashes:
         """Return how the stretches that may be watermarks were spelled, as records by key (`watermarks.py`)."""
@@ -125,9 +129,9 @@ class Rulebook:
         """Add what the rules learned from other documents."""
         self.scores.percentiles.take(learned["perplexities"])
 
-    def learned(self, stretches: Hashes) -> None:
-        """From now on remove the watermarks among the stretches of many spellings, and tell places."""
-        self.watermarks = watermarks_of(stretches)
+    def learned(self, stretches: Hashes, met: Hashes) -> None:
+        """From now on remove the watermarks among stretches of many spellings (`watermarks.py`), and tell places."""
+        self.watermarks = watermarks_of(stretches, met)
         self.scores.percentiles.settle()
 
     def recall(self, learned: Mapping[str, Any]) -> bool:
@@ -151,7 +155,7 @@ class Rulebook:
         pairs = ((lang, kind) for lang in LANGUAGES for kind in KINDS)
         told = (f"{lang}.{kind}" for lang, kind in pairs if "watermarks" in self.edits(lang, kind))
         model = [f"perplexity {self.scores.marks[PERPLEXITY]}"] if self._needs_percentiles else []
-        return [str(self.config.least_spellings), *told, *model]
+        return [f"{VERSION}: {self.config.least_spellings}", *told, *model]
 
     @property
     def has_to_learn(self) -> bool:

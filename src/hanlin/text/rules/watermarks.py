@@ -6,7 +6,8 @@ What hides from a list gives itself away: letters that never change, written wit
 between them. Nobody writes "小/说$天" by accident; a heading or a line of code recurs, but in one spelling or two.
 
     learn    around every odd place of a text (see _ODD): its letters, and how each stretch of them was spelled
-    find     stretches met in `least_spellings` spellings or more
+    find     stretches met in `least_spellings` spellings or more, and seldom undisguised: much text has any phrase with
+             marks in it somewhere, so what is written plainly as a rule is no watermark however it is also written
     remove   wherever these letters stand, in whatever spelling, also the plain one: the line, or the part of it
 """
 
@@ -17,12 +18,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from hanlin.text.dedup import text_key
 from hanlin.text.duplicates.records import runs
 from hanlin.text.folding import Hashes, mixed
+from hanlin.text.rules.stretches import StretchFinder
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WIDE = "\uff21-\uff3a\uff41-\uff5a"
@@ -63,6 +66,14 @@ LETTERS = WEIGHT // 2
 RECORD = LETTERS + 3
 EDGE = 4
 """How much more frequent the neighbour of a stretch is where a watermark ends."""
+SAMPLED_OF = 16
+"""One of so many documents is read again to see how often the letters of a stretch are met."""
+LEAST_MET = 5
+"""Fewer in that sample say nothing."""
+DISGUISED = 0.1
+"""The least share of a watermark's places that is disguised."""
+VERSION = 2
+"""Raised by hand when the same texts would give other watermarks."""
 LEFT_OVER = 6
 """A line with no more letters than this besides a watermark goes whole."""
 
@@ -122,11 +133,29 @@ def many_spellings(records: Hashes, least: int) -> Hashes:
     return np.column_stack((records[starts[many], 1 : 1 + LETTERS], counts))
 
 
-def watermarks_of(found: Hashes) -> Watermarks:
-    """Return the watermarks among the stretches of many spellings."""
-    texts = (letters.tobytes().decode("utf-32-le", "surrogatepass").rstrip("\0") for letters in found[:, :LETTERS])
-    counts = dict(zip(texts, found[:, LETTERS].tolist(), strict=True))
-    return Watermarks(frozenset(counts) - _edges(counts))
+def watermarks_of(found: Hashes, met: Hashes | None = None) -> Watermarks:
+    """Return the watermarks among the stretches of many spellings.
+
+    `met` (n,) tells how often the letters of each were met, however spelled, in one of SAMPLED_OF documents. Without it
+    nothing is known to be written plainly as a rule.
+    """
+    counts = dict(zip(stretches_of(found), found[:, LETTERS].tolist(), strict=True))
+    plain = set[str]() if met is None else _plain(counts, met.tolist())
+    return Watermarks(frozenset(counts) - _edges(counts) - plain)
+
+
+def stretches_of(found: Hashes) -> list[str]:
+    """Return the letters of stretches."""
+    return [letters.tobytes().decode("utf-32-le", "surrogatepass").rstrip("\0") for letters in found[:, :LETTERS]]
+
+
+def _plain(disguised: dict[str, int], met: list[int]) -> set[str]:
+    """Stretches of which a disguise is the exception."""
+    return {
+        stretch
+        for (stretch, number), sampled in zip(disguised.items(), met, strict=True)
+        if sampled >= LEAST_MET and number < DISGUISED * SAMPLED_OF * sampled
+    }
 
 
 def _records_of(counts: Counter[tuple[str, str]]) -> Hashes:
@@ -165,6 +194,10 @@ class Watermarks:
 
     stretches: frozenset[str]
 
+    @cached_property
+    def _finder(self) -> StretchFinder:
+        return StretchFinder(self.stretches)
+
     def remove(self, text: str) -> tuple[str, list[str]]:
         """Return the text without its watermarks, and what was taken out."""
         if not self._may_hold(text):
@@ -179,10 +212,7 @@ class Watermarks:
 
     def _may_hold(self, text: str) -> bool:
         """Whether any known stretch stands among the letters of a text: nearly all texts are done with here."""
-        if not self.stretches:
-            return False
-        letters = _folded(text)
-        return any(stretch in letters for stretch in self.stretches)
+        return bool(self.stretches) and self._finder.is_any_in(folded(text))
 
     def _cleaned(self, line: str, removed: list[str]) -> str | None:
         """A line without its watermarks; None where nothing else was in it."""
@@ -233,19 +263,19 @@ def _odd_windows(text: str) -> Iterator[str]:
         yield text[start:end]
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
     """Only the letters of a text: one width, one case, Latin for what looks Latin."""
-    folded = (unicodedata.normalize("NFKC", text) if _STYLED.search(text) else text).casefold()
-    if _FOREIGN_LETTER.search(folded):
-        folded = folded.translate(_LOOK_ALIKES)
-    return _NO_LETTER.sub("", folded)
+    even = (unicodedata.normalize("NFKC", text) if _STYLED.search(text) else text).casefold()
+    if _FOREIGN_LETTER.search(even):
+        even = even.translate(_LOOK_ALIKES)
+    return _NO_LETTER.sub("", even)
 
 
 def _letters_of(line: str) -> _Letters:
     parts: list[str] = []
     places: list[int] = []
     for place, character in enumerate(line):
-        letters = _folded(character)
+        letters = folded(character)
         parts.append(letters)
         places += [place] * len(letters)
     return _Letters("".join(parts), places)

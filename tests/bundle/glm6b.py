@@ -31,11 +31,19 @@ def shapes(*, vocab: int, width: int, ffn: int, layers: int) -> dict[str, tuple[
 def logits(
     weights: Weights, row: list[int], *, heads: int, layers: int, start: int, blanks: tuple[int, int]
 ) -> np.ndarray:
-    """(T, V) of one text of ids."""
+    """(T, V) of one text of ids with one blank."""
     length, context = len(row), row.index(start)
     blank = row.index(blanks[0] if blanks[0] in row else blanks[1])
     place = np.array([at if at < context else blank for at in range(length)])
     inside = np.array([max(0, at - context + 1) for at in range(length)])
+    return placed_logits(weights, row, heads=heads, layers=layers, context=context, place=place, inside=inside)
+
+
+def placed_logits(
+    weights: Weights, row: list[int], *, heads: int, layers: int, context: int, place: np.ndarray, inside: np.ndarray
+) -> np.ndarray:
+    """(T, V) of one text of ids, of which `context` are the prefix and whose places are known."""
+    length = len(row)
     hidden = np.arange(length)[None, :] > np.arange(length)[:, None]
     hidden[:, :context] = False
     x = weights["transformer.word_embeddings.weight"][row]

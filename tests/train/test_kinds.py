@@ -35,10 +35,11 @@ def test_every_objective_stands_in_the_table() -> None:
 @pytest.mark.parametrize("objective", KINDS)
 def test_a_fresh_model_suits_its_objective(objective: Objective) -> None:
     config = PretrainConfig(objective=objective)
-    check_shape(config, ModelConfig(**{**model_fields(config), **SIZES}))
+    shape = ModelConfig(**{**model_fields(config), **SIZES})
+    check_shape(config, shape)
     vocabulary = tokenizer(KINDS[objective].purpose)
     check_tokenizer(config, vocabulary)
-    assert (form_of(config.replaced(seq_len=64), vocabulary) is None) == (objective == "causal")
+    assert (form_of(config.replaced(seq_len=64), vocabulary, shape) is None) == (objective == "causal")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_a_setting_of_another_objective_is_refused() -> None:
 
 def test_rows_without_room_for_text_are_refused() -> None:
     with pytest.raises(ConfigError) as error:
-        form_of(PretrainConfig(objective="masked", seq_len=2), tokenizer("masked"))
+        form_of(PretrainConfig(objective="masked", seq_len=2), tokenizer("masked"), ModelConfig(**SIZES))
     assert problem(error)[0] == "seq_len"
     assert error.value.problems[0].remedy == "Take at least 3."
 

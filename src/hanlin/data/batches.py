@@ -77,7 +77,7 @@ class PrefixBatch(TokenBatch):
     """Rows for a prefix model.
 
     prefix     (B, T) bool   tokens that all of their piece see
-    positions  (B, T) int64  where tokens stand in their piece
+    positions  (B, T) int64  where tokens stand in their piece; (B, T, 2) for models whose positions have two dimensions
     """
 
     prefix: Tensor

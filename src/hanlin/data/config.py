@@ -46,8 +46,11 @@ class CorruptionConfig(Config):
         le=1000,
         description="One token of so many is guessed, the last of a random order (permutation).",
     )
+    sentences: float = Field(
+        default=0.3, ge=0, le=1, description="Share of texts of which whole sentences are hidden (blank_infilling)."
+    )
     documents: float = Field(
-        default=0.5, ge=0, le=1, description="Share of texts of which the whole end is to be written (blank_infilling)."
+        default=0.2, ge=0, le=1, description="Share of texts of which the whole end is to be written (blank_infilling)."
     )
     rate: float = Field(default=0.5, ge=0, le=1, description="Share of texts turned around (fill_in_the_middle).")
     suffix_first: float = Field(
@@ -56,6 +59,12 @@ class CorruptionConfig(Config):
     level: Literal["character", "token"] = Field(
         default="character", description="Where a text is cut: between characters or tokens (fill_in_the_middle)."
     )
+
+    def problems(self) -> Iterator[Problem]:
+        """Kinds of blank are shares of the same texts."""
+        if self.sentences + self.documents > 1:
+            rule = say("data.rule_blank_shares", documents=self.documents)
+            yield Problem("sentences", self.sentences, rule, say("data.remedy_blank_shares", documents=self.documents))
 
 
 class SharesConfig(Config):

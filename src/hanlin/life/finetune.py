@@ -15,6 +15,7 @@ from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train import finetune as training
 from hanlin.train.config import FinetuneConfig
+from hanlin.train.forecast import forecast
 from hanlin.train.loop import Hooks
 from hanlin.train.session import stored_config
 
@@ -34,8 +35,8 @@ def finetune(
     if job.from_bundle is not None:
         job = job.replaced(from_bundle=find_model(job.from_bundle, pickles=job.pickles))
     if dry_run and job.from_bundle is not None:
-        plan, _, material = training.prepare(job, progress)
-        return plan_as_report("finetune", plan, material.model.config.num_parameters())
+        plan, settled_job, material = training.prepare(job, progress)
+        return plan_as_report("finetune", plan, forecast(settled_job, material), budget=settled_job.budget)
     result = training.finetune(job, hooks=_hooks(job), progress=progress)
     return training_report("finetune", result, next_steps=(f"hanlin chat {result.path}", f"hanlin eval {result.path}"))
 

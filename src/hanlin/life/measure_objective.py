@@ -15,6 +15,7 @@ from hanlin.bundle.bundle import Bundle
 from hanlin.data.forms.parts import Parts
 from hanlin.data.sources import Ids, digest
 from hanlin.life.measure import HeldOut, document_ids
+from hanlin.text.purposes import SENTENCE_MASK
 from hanlin.train.config import Objective, PretrainConfig
 from hanlin.train.kinds import KINDS, check_shape, check_tokenizer, form_of, row_length
 from hanlin.train.validation import validation_loss
@@ -44,10 +45,15 @@ class Documents:
 
 
 def objective_of(bundle: Bundle) -> PretrainConfig:
-    """The objective that a bundle was trained by, with what it hides; rows as long as the model reads, up to 512."""
+    """The objective that a bundle was trained by, with what it hides; rows as long as the model reads, up to 512.
+
+    A vocabulary without a mask for sentences has not learned them.
+    """
     said = bundle.info.resolved
     name = said.get("objective", USUAL.get(bundle.config.arch, "causal"))
     corruption = said.get("corruption", {}) if "objective" in said else {}
+    if name == "blank_infilling" and bundle.tokenizer is not None and bundle.tokenizer.control(SENTENCE_MASK) is None:
+        corruption = {**corruption, "sentences": 0.0}
     return PretrainConfig(objective=name, corruption=corruption, seq_len=min(512, bundle.config.max_seq_len))
 
 
@@ -61,7 +67,7 @@ def score_objective(bundle: Bundle, text: Mapping[str, HeldOut]) -> dict[str, di
     kind = KINDS[config.objective]
     check_tokenizer(config, bundle.tokenizer)
     check_shape(config, bundle.config)
-    form, scores = form_of(config, bundle.tokenizer), {}
+    form, scores = form_of(config, bundle.tokenizer, bundle.config), {}
     for lang, part in text.items():
         source: Any = Documents(lang, document_ids(bundle.tokenizer, part.texts))
         parts = source if form is None else Parts(source, form, seq_len=row_length(config))

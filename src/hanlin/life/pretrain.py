@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from hanlin.recipe.cache import input_files
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train import pretrain as training
 from hanlin.train.config import PretrainConfig
+from hanlin.train.estimate import Estimate
+from hanlin.train.forecast import forecast
 from hanlin.train.kinds import KINDS
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.plan import Plan
@@ -91,24 +94,63 @@ def plan_report(job: PretrainConfig) -> Report:
     """What a run would be, without running it; for plain text only what its size tells."""
     text = [str(path) for path in job.data if not is_shards(Path(path))]
     if not text or job.resume is not None:
-        plan, _, material = training.prepare(job)
-        return plan_as_report("pretrain", plan, material.model.config.num_parameters())
+        plan, settled_job, material = training.prepare(job)
+        return plan_as_report("pretrain", plan, forecast(settled_job, material), budget=settled_job.budget)
     size = text_bytes(input_files(text))
     tokens = round(size / BYTES_PER_TOKEN)
     line = say("life.plan_text", megabytes=f"{size / 1e6:.1f}", tokens=f"{tokens:,}")
     return Report("pretrain", None, {"dry_run": True, "bytes": size, "tokens": tokens}, (line,))
 
 
-def plan_as_report(command: str, plan: Plan, num_parameters: int) -> Report:
-    """Every setting of a plan with its reason, and what it takes of the machine."""
+def plan_as_report(command: str, plan: Plan, estimate: Estimate, *, budget: float | None = None) -> Report:
+    """Every setting of a plan with its reason, and what it takes of the machine; `budget` seconds to train."""
     columns = tuple(say(f"life.column_{name}") for name in ("name", "value", "why"))
     rows = tuple((row.name, shown(row.value), row.origin) for row in plan.rows)
-    memory, disk = memory_needed(num_parameters), 3 * 12 * num_parameters
-    line = say("life.plan_needs", memory=f"{memory / 2**30:.1f}", disk=f"{disk / 2**30:.2f}")
-    lines = (line, *plan.warnings)
-    settings = {row.name: row.value for row in plan.rows}
-    figures = {"dry_run": True, "plan": settings, "memory_bytes": memory, "disk_bytes": disk}
+    lines = (*estimate_lines(estimate, budget), *plan.warnings)
+    figures = {
+        "dry_run": True,
+        "plan": {row.name: row.value for row in plan.rows},
+        "memory_bytes": estimate.memory.total,
+        "disk_bytes": estimate.disk,
+        "memory": dataclasses.asdict(estimate.memory),
+        "update_operations": dataclasses.asdict(estimate.operations),
+        "row": dataclasses.asdict(estimate.row),
+        "updates": estimate.updates,
+        "flops_per_second": estimate.flops_per_second,
+        "seconds": estimate.seconds if budget is None else min(budget, estimate.seconds or budget),
+    }
     return Report(command, None, figures, lines, (Table("", columns, rows),))
+
+
+def estimate_lines(estimate: Estimate, budget: float | None) -> tuple[str, ...]:
+    """Operations with their parts, memory with its parts, and time, as far as each is known."""
+    parts, memory = estimate.operations, estimate.memory
+    shares = {name: value / parts.total for name, value in vars(parts).items() if value}
+    told = ", ".join(f"{say(f'life.plan_part_{name}')} {share:.0%}" for name, share in shares.items())
+    places = {"scored": round(estimate.row.scored), "places": round(estimate.row.written)}
+    held = {name: _gibibytes(value) for name, value in vars(memory).items()}
+    lines = [
+        say("life.plan_operations", operations=f"{parts.total / 1e12:.3g}", parts=told, **places),
+        say("life.plan_needs", memory=_gibibytes(memory.total), disk=_gibibytes(estimate.disk), **held),
+    ]
+    if estimate.flops_per_second:
+        lines.append(_time_line(estimate, budget))
+    return tuple(lines)
+
+
+def _time_line(estimate: Estimate, budget: float | None) -> str:
+    """How long it takes; where the clock ends it first, how far it comes."""
+    speed = f"{estimate.flops_per_second / 1e9:.3g}"
+    if estimate.seconds is not None and (budget is None or estimate.seconds <= budget):
+        updates = f"{estimate.updates:,.0f}"
+        return say("life.plan_time", time=duration_text(estimate.seconds), updates=updates, speed=speed)
+    assert budget is not None, "a run ends by its data or by the clock"
+    reached = budget * estimate.flops_per_second / estimate.operations.total
+    return say("life.plan_reach", time=duration_text(budget), updates=f"{reached:,.0f}", speed=speed)
+
+
+def _gibibytes(number: float) -> str:
+    return f"{number / 2**30:.2g}"
 
 
 def memory_needed(num_parameters: int) -> int:

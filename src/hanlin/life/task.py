@@ -20,6 +20,7 @@ from hanlin.life.pretrain import plan_as_report, training_report
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
 from hanlin.life.task_config import EvaluateTaskConfig, PredictTaskConfig
+from hanlin.train.forecast import forecast_task
 from hanlin.train.task import stage
 from hanlin.train.task.config import TaskConfig, TaskName
 from hanlin.train.task.rows import check_labels, read_rows
@@ -35,7 +36,7 @@ def train_task(
         job = job.replaced(from_bundle=find_model(job.from_bundle))
     if dry_run and job.from_bundle is not None:
         material = stage.prepare(job, progress)
-        return plan_as_report("task train", material.plan, material.model.config.num_parameters())
+        return plan_as_report("task train", material.plan, forecast_task(material), budget=material.config.budget)
     result = stage.train_task(job, judge=judge(), progress=progress)
     assert result.bundle is not None
     info = read_info(result.bundle)

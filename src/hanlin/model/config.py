@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from hanlin.base.config import Config
 from hanlin.base.errors import Problem, UsageError
 from hanlin.base.messages import say
+from hanlin.model.counts import num_parameters, training_operations, whole_row
 from hanlin.model.parts_config import (
     AttentionConfig,
     EmbeddingsConfig,
@@ -86,17 +87,12 @@ class ModelConfig(Config):
 
     def num_parameters(self) -> int:
         """Exact number of trained numbers; a tied head counts once."""
-        decoder = _stack_parameters(self, self.num_layers, crossed=self.arch == "encoder_decoder")
-        encoder = _stack_parameters(self, self.num_encoder_layers) if self.num_encoder_layers else 0
-        return _embedding_parameters(self) + encoder + decoder + _head_parameters(self)
+        return num_parameters(self)
 
-    def flops_per_token(self, seq_len: int) -> int:
-        """Operations of one token forward and backward in a full causal row (PaLM, appendix B: 6N + attention)."""
-        table = self.max_seq_len * self.hidden_size if self.positions.kind == "learned" else 0
-        embedding = 0 if self.embeddings.tied else self.vocab_size * self.hidden_size  # a lookup costs nothing
-        num_layers = self.num_layers + self.num_encoder_layers
-        attention = 6 * num_layers * self.num_heads * self.head_dim * seq_len
-        return 6 * (self.num_parameters() - embedding - table - _idle_parameters(self)) + attention
+    def flops_per_token(self, seq_len: int) -> float:
+        """Operations of one token forward and backward in a full row, every position scored (counts.py)."""
+        row = whole_row(self, seq_len)
+        return training_operations(self, row).total / (row.written + row.read)
 
 
 def derived_sizes(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,70 +200,6 @@ def _task_problems(config: ModelConfig) -> Iterator[Problem]:
 def _problem(name: str, value: object, rule: str, **values: object) -> Problem:
     """One broken rule in the user's language; its remedy stands beside it in the catalogue."""
     return Problem(name, value, say(f"model.rule_{rule}", **values), say(f"model.remedy_{rule}", **values))
-
-
-def _norm(config: ModelConfig) -> int:
-    return config.hidden_size * (2 if config.norm.kind == "layer" else 1)
-
-
-def _embedding_parameters(config: ModelConfig) -> int:
-    rows = config.max_seq_len + config.positions.offset if config.positions.kind == "learned" else 0
-    rows += config.vocab_size + config.embeddings.types + (config.positions.kind == "distance")  # its blank
-    return config.hidden_size * rows + _norm(config) * config.norm.embeddings
-
-
-def _head_parameters(config: ModelConfig) -> int:
-    """Scores of tokens (a tied table is counted already), pooler, next sentence."""
-    width, head = config.hidden_size, config.head
-    transform = (width * (width + 1) + _norm(config)) * head.transform
-    scores = config.vocab_size * (width * (not config.embeddings.tied) + head.bias) + transform
-    pooled = width * (width + 1) * head.pooler + 2 * (width + 1) * head.next_sentence
-    return scores * (head.kind == "tokens") + pooled + _task_parameters(config)
-
-
-def _task_parameters(config: ModelConfig) -> int:
-    """See tasks.build_task_head."""
-    width, head = config.hidden_size, config.head
-    if head.task.kind == "none":
-        return 0
-    if head.task.kind != "sequence":
-        return (width + 1) * (len(head.task.labels) or 2)
-    if config.arch in ("decoder", "prefix"):
-        return width * len(head.task.labels)
-    return (width + 1) * (len(head.task.labels) + width * (not head.pooler))
-
-
-def _stack_parameters(config: ModelConfig, num_layers: int, *, crossed: bool = False) -> int:
-    """Blocks, the norm behind them, and the scores of distances."""
-    relative = config.positions.buckets * config.num_heads * (config.positions.kind == "relative")
-    cross = (_attention_parameters(config) + _norm(config)) * crossed
-    return num_layers * (_layer_parameters(config) + cross) + _norm(config) * config.norm.final + relative
-
-
-def _layer_parameters(config: ModelConfig) -> int:
-    c = config
-    mlps = (c.mlp.experts.number or 1) * _mlp_parameters(c) + c.hidden_size * c.mlp.experts.number
-    norms = {"sandwich": 4, "parallel": 1}.get(c.norm.place, 2)
-    return _attention_parameters(c) + mlps + 2 * c.head_dim * c.attention.qk_norm + norms * _norm(c)
-
-
-def _mlp_parameters(config: ModelConfig) -> int:
-    """Of one MLP."""
-    up_rows = config.ffn_size * (2 if config.mlp.gated else 1)
-    return config.hidden_size * (up_rows + config.ffn_size) + (up_rows + config.hidden_size) * config.mlp.bias
-
-
-def _idle_parameters(config: ModelConfig) -> int:
-    """Of the MLPs that a token does not choose."""
-    experts = config.mlp.experts
-    return config.num_layers * max(0, experts.number - experts.chosen) * _mlp_parameters(config)
-
-
-def _attention_parameters(config: ModelConfig) -> int:
-    c, width = config, config.hidden_size
-    qkv_rows, out_columns = (c.num_heads + 2 * c.num_kv_heads) * c.head_dim, c.num_heads * c.head_dim
-    far = out_columns * (width + 5) * (c.positions.kind == "distance")  # a projection, three biases, two kinds
-    return width * (qkv_rows + out_columns) + qkv_rows * c.attention.qkv_bias + width * c.attention.out_bias + far
 
 
 # Sizes ---------------------------------------------------------------------------------------------------------------

@@ -149,13 +149,13 @@ def full_layout(tokens: Tensor, *, segments: Tensor | None, positions: Tensor | 
     return Layout(places, causal=False, segments=segments, both_ways=True)
 
 
-def see_prefix(layout: Layout, prefix: Tensor) -> Layout:
-    """A causal layout in which tokens also see the whole prefix of their document: prefix (B, T) bool, True = in it."""
+def see_prefix(layout: Layout, prefix: Tensor, segments: Tensor | None) -> Layout:
+    """A layout in which tokens also see the whole prefix of their document: prefix (B, T) bool, True = in it."""
     mask = layout.whole_mask
     assert mask is not None and mask.shape[-1] == prefix.shape[1], "a prefix is read at once"
     same = prefix[:, None, :].expand(-1, prefix.shape[1], -1)
-    if layout.segments is not None:
-        same = same & (layout.segments[:, :, None] == layout.segments[:, None, :])
+    if segments is not None:
+        same = same & (segments[:, :, None] == segments[:, None, :])
     return Layout(layout.positions, causal=False, slots=mask | same[:, None])
 
 

@@ -83,7 +83,7 @@ class Transformer(nn.Module):
         self._check_length(held + tokens.shape[1])
         layout = self.layout(tokens, segments=segments, positions=positions, cache=cache)
         if prefix is not None:
-            layout = see_prefix(layout, prefix)
+            layout = see_prefix(layout, prefix, segments)
         if self.rotary is not None:
             turned = self.rotary(layout.positions, self.compute_dtype, segments=segments)
             layout = replace(layout, rotation=turned)

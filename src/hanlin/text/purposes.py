@@ -8,7 +8,7 @@ from typing import Literal
 
 Purpose = Literal["text", "masked", "span_corruption", "blank_infilling", "fill_in_the_middle"]
 
-MASK, DOCUMENT_MASK, CLS, SEP = "[MASK]", "[gMASK]", "[CLS]", "[SEP]"
+MASK, SENTENCE_MASK, DOCUMENT_MASK, CLS, SEP = "[MASK]", "[sMASK]", "[gMASK]", "[CLS]", "[SEP]"
 FIM_PREFIX, FIM_MIDDLE, FIM_SUFFIX = "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"
 NUM_SENTINELS = 100
 SENTINELS = tuple(f"<extra_id_{number}>" for number in range(NUM_SENTINELS))
@@ -29,7 +29,9 @@ PURPOSES: Mapping[Purpose, Wanted] = {
     "text": Wanted(),
     "masked": Wanted((CLS, SEP, MASK), f"{CLS} $A {SEP}", f"{CLS} $A {SEP} $B:1 {SEP}:1"),
     "span_corruption": Wanted(SENTINELS, "$A <|eos|>", "$A <|eos|> $B <|eos|>"),
-    "blank_infilling": Wanted((MASK, DOCUMENT_MASK), f"$A {DOCUMENT_MASK} <|bos|>", f"$A $B {DOCUMENT_MASK} <|bos|>"),
+    "blank_infilling": Wanted(
+        (MASK, DOCUMENT_MASK, SENTENCE_MASK), f"$A {DOCUMENT_MASK} <|bos|>", f"$A $B {DOCUMENT_MASK} <|bos|>"
+    ),
     "fill_in_the_middle": Wanted((FIM_PREFIX, FIM_MIDDLE, FIM_SUFFIX)),
 }
 """Control tokens by purpose. bos and eos begin and end what fills a blank (GLM's START and END)."""

@@ -159,7 +159,7 @@ CORRUPTIONS: dict[Objective, tuple[str, ...]] = {
     "masked_next_sentence": ("share", "whole_words"),
     "permutation": ("one_in",),
     "span_corruption": ("share", "mean_span"),
-    "blank_infilling": ("share", "mean_span", "documents"),
+    "blank_infilling": ("share", "mean_span", "sentences", "documents"),
     "fill_in_the_middle": ("rate", "suffix_first", "level"),
 }
 """Fields of CorruptionConfig that an objective goes by."""

@@ -23,12 +23,12 @@ from hanlin.data.forms.permuted import Permuted
 from hanlin.data.forms.spans import SpanCorruption
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.registry import named_family
-from hanlin.text.purposes import MASK, PURPOSES, Purpose
+from hanlin.text.purposes import DOCUMENT_MASK, MASK, PURPOSES, SENTENCE_MASK, Purpose
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train import objectives
 from hanlin.train.config import Objective, PretrainConfig
 
-FormMaker = Callable[[Tokenizer, CorruptionConfig], Form]
+FormMaker = Callable[[Tokenizer, CorruptionConfig, ModelConfig], Form]
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,25 @@ class Kind:
     accuracy: str = ""
 
 
+def blanks(tokenizer: Tokenizer, said: CorruptionConfig, shape: ModelConfig) -> BlankInfilling:
+    """Blanks whose places are told as the model tells places."""
+    return BlankInfilling(
+        tokenizer,
+        share=said.share,
+        mean_span=said.mean_span,
+        sentences=said.sentences,
+        documents=said.documents,
+        dimensions=2 if shape.positions.kind == "rope2d" else 1,
+        reads_start=not shape.positions.tell_prefix,
+    )
+
+
 KINDS: Mapping[Objective, Kind] = {
     "causal": Kind(objectives.CausalLM(), ("decoder", "prefix")),
     "masked": Kind(
         objectives.MaskedLM(),
         ("encoder",),
-        lambda tokenizer, said: Masked(tokenizer, said.share, said.whole_words),
+        lambda tokenizer, said, shape: Masked(tokenizer, said.share, said.whole_words),
         family="bert",
         fields={"head": {"pooler": False, "next_sentence": False}},
         purpose="masked",
@@ -63,7 +76,7 @@ KINDS: Mapping[Objective, Kind] = {
     "masked_next_sentence": Kind(
         objectives.MaskedNextSentence(),
         ("encoder",),
-        lambda tokenizer, said: MaskedPairs(Masked(tokenizer, said.share, said.whole_words)),
+        lambda tokenizer, said, shape: MaskedPairs(Masked(tokenizer, said.share, said.whole_words)),
         family="bert",
         purpose="masked",
         accuracy="masked_accuracy",
@@ -71,7 +84,7 @@ KINDS: Mapping[Objective, Kind] = {
     "permutation": Kind(
         objectives.PermutationLM(),
         ("encoder",),
-        lambda tokenizer, said: Permuted(tokenizer, said.one_in),
+        lambda tokenizer, said, shape: Permuted(tokenizer, said.one_in),
         family="xlnet",
         purpose="masked",
         accuracy="guess_accuracy",
@@ -79,7 +92,7 @@ KINDS: Mapping[Objective, Kind] = {
     "span_corruption": Kind(
         objectives.SpanCorruptionLM(),
         ("encoder_decoder",),
-        lambda tokenizer, said: SpanCorruption(tokenizer, said.share, said.mean_span),
+        lambda tokenizer, said, shape: SpanCorruption(tokenizer, said.share, said.mean_span),
         family="t5",
         purpose="span_corruption",
         accuracy="span_accuracy",
@@ -87,7 +100,7 @@ KINDS: Mapping[Objective, Kind] = {
     "blank_infilling": Kind(
         objectives.BlankInfillingLM(),
         ("prefix",),
-        lambda tokenizer, said: BlankInfilling(tokenizer, said.share, said.mean_span, said.documents),
+        blanks,
         fields={"arch": "prefix"},
         purpose="blank_infilling",
         accuracy="blank_accuracy",
@@ -95,18 +108,30 @@ KINDS: Mapping[Objective, Kind] = {
     "fill_in_the_middle": Kind(
         objectives.CausalLM(),
         ("decoder",),
-        lambda tokenizer, said: Middle(tokenizer, said.rate, said.suffix_first, said.level),
+        lambda tokenizer, said, shape: Middle(tokenizer, said.rate, said.suffix_first, said.level),
         purpose="fill_in_the_middle",
     ),
 }
 
 
-def model_fields(config: PretrainConfig) -> dict[str, Any]:
-    """Fields of a fresh model: the family's, the objective's, the user's, later ones first."""
+def model_fields(config: PretrainConfig, tokenizer: Tokenizer | None = None) -> dict[str, Any]:
+    """Fields of a fresh model: the family's, the objective's, the user's, later ones first.
+
+    Where the family tells prefixes by tokens of its own vocabulary they become those of `tokenizer`.
+    """
     kind = KINDS[config.objective]
     name = str(config.model.get("family", kind.family or "auto"))
     family = {} if name == "auto" else {**named_family(name).preset, "family": name}
-    return _merged(_merged(family, kind.fields), config.model)
+    fields = _merged(family, kind.fields)
+    if tokenizer is not None and "start_token" in fields.get("positions", {}):
+        fields = _merged(fields, {"positions": _tellers(tokenizer)})
+    return _merged(fields, config.model)
+
+
+def _tellers(tokenizer: Tokenizer) -> dict[str, int]:
+    """The tokens that tell what is read and what is written (model/blanks.py); -1 for one that is not there."""
+    blanks = {"blank_token": tokenizer.control(DOCUMENT_MASK), "short_blank_token": tokenizer.control(MASK)}
+    return {"start_token": tokenizer.special.bos, **{name: -1 if id is None else id for name, id in blanks.items()}}
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +143,9 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def check_tokenizer(config: PretrainConfig, tokenizer: Tokenizer) -> None:
     """Raise InputError E507 unless the vocabulary has every control token of the objective."""
     purpose = KINDS[config.objective].purpose
-    missing = [text for text in PURPOSES[purpose].tokens if not _has(tokenizer, text, purpose)]
+    idle = () if config.corruption.sentences else (SENTENCE_MASK,)
+    wanted = (text for text in PURPOSES[purpose].tokens if text not in idle)
+    missing = [text for text in wanted if not _has(tokenizer, text, purpose)]
     if missing:
         raise InputError("train.no_control", missing=missing[0], objective=config.objective, purpose=purpose)
 
@@ -142,8 +169,18 @@ def check_shape(config: PretrainConfig, shape: ModelConfig) -> None:
     elif config.objective == "permutation" and shape.positions.kind != "distance":
         rule = say("train.rule_streams", kind=shape.positions.kind)
         problems.append(Problem("objective", config.objective, rule, say("train.remedy_streams")))
+    elif config.objective == "causal" and shape.positions.tell_prefix:
+        problems.append(Problem("objective", "causal", say("train.rule_told_prefix"), say("train.remedy_told_prefix")))
     if problems:
         raise ConfigError(problems=problems)
+
+
+def check_tellers(shape: ModelConfig, tokenizer: Tokenizer) -> None:
+    """Raise InputError E560 where a model that finds what is written by a token is given a vocabulary in which that is
+    another: it would take all for read, and every target would be seen."""
+    start = shape.positions.start_token
+    if shape.positions.tell_prefix and start != tokenizer.special.bos:
+        raise InputError("train.other_start", start=start, bos=tokenizer.special.bos)
 
 
 def _tells_pairs(shape: ModelConfig) -> bool:
@@ -156,12 +193,12 @@ def row_length(config: PretrainConfig) -> int:
     return config.seq_len
 
 
-def form_of(config: PretrainConfig, tokenizer: Tokenizer) -> Form | None:
+def form_of(config: PretrainConfig, tokenizer: Tokenizer, shape: ModelConfig) -> Form | None:
     """How documents become rows. Raises ConfigError where a row has no room for text."""
     make, seq_len = KINDS[config.objective].form, row_length(config)
     if make is None:
         return None
-    form = make(tokenizer, config.corruption)
+    form = make(tokenizer, config.corruption, shape)
     least = int(form.positions(np.array([1]))[0])
     if seq_len < least:
         rule = say("train.rule_short_rows", objective=config.objective)

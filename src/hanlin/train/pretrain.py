@@ -22,7 +22,15 @@ from hanlin.model.transformer import Transformer, build_model
 from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import PretrainConfig
-from hanlin.train.kinds import KINDS, check_shape, check_tokenizer, form_of, model_fields, row_length
+from hanlin.train.kinds import (
+    KINDS,
+    check_shape,
+    check_tellers,
+    check_tokenizer,
+    form_of,
+    model_fields,
+    row_length,
+)
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.mixing import choose, mixed
 from hanlin.train.plan import ROWS, SEQ_LEN, Plan, plan_loop, plan_shape
@@ -68,9 +76,10 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
     else:
         shape, model = parent.config, parent.model
         check_shape(config, shape)
+    check_tellers(shape, tokenizer)
     plan = _plan(config, shape, num_positions, continued=parent is not None)
     settled = plan.settled(config)
-    form, kind = form_of(settled, tokenizer), KINDS[config.objective]
+    form, kind = form_of(settled, tokenizer, shape), KINDS[config.objective]
     mix = mixed(settled, chosen.formed(form, row_length(settled)), plan)
     if parent is None:
         settled = settled.replaced(model=shape.model_dump(mode="json"), size="auto")
@@ -111,7 +120,7 @@ def _fresh_shape(
         vocab_size=tokenizer.vocab_size,
         num_positions=num_positions,
         flops_per_second=flops_per_second,
-        fields=model_fields(config),
+        fields=model_fields(config, tokenizer),
     )
     check_shape(config, shape)
     return shape

@@ -135,27 +135,16 @@ def run_training(
     config: TrainingConfig, material: Material, *, run: Run, hooks: Hooks, progress: Progress
 ) -> RunResult:
     """Put the parts together, train, draw the curve. `config` is settled."""
-    model, seeds = material.model, Seeds(config.seed)
-    assert config.batch_size and config.seq_len and config.tokens_per_step and config.learning_rate
-    loader = Loader(
-        material.mix.sources,
-        rows=config.batch_size,
-        seq_len=config.seq_len,
-        seed=seeds.derive("data"),
-        pad=material.tokenizer.special.pad,
-        phases=material.mix.phases,
-        ends_with_limited=material.mix.ends_with_limited,
-        form=material.form,
-    )
+    model, loader = material.model, loader_of(config, material)
     _compile(model, config)
-    torch.manual_seed(seeds.derive("dropout"))
+    torch.manual_seed(Seeds(config.seed).derive("dropout"))
     result = train(
         model,
         optimizer=build_optimizer(model, config.optimizer),
         schedule=build_schedule(config.schedule),
         objective=material.objective,
         loader=loader,
-        config=loop_settings(config, num_positions=_stream_positions(config, loader)),
+        config=loop_settings(config, num_positions=stream_positions(config, loader)),
         run=run,
         hooks=_with_validation(hooks, material, config),
         progress=progress,
@@ -171,6 +160,21 @@ def run_training(
             progress.note(line)
             run.log(line)
     return dataclasses.replace(result, report={**result.report, **facts})
+
+
+def loader_of(config: TrainingConfig, material: Material) -> Loader:
+    """The stream of batches that a run reads. `config` is settled."""
+    assert config.batch_size and config.seq_len
+    return Loader(
+        material.mix.sources,
+        rows=config.batch_size,
+        seq_len=config.seq_len,
+        seed=Seeds(config.seed).derive("data"),
+        pad=material.tokenizer.special.pad,
+        phases=material.mix.phases,
+        ends_with_limited=material.mix.ends_with_limited,
+        form=material.form,
+    )
 
 
 def loop_settings(config: TrainingConfig, *, num_positions: int | None) -> LoopSettings:
@@ -198,7 +202,7 @@ def settings_until(horizon: Horizon, config: LoopConfig, *, micro_batches: int =
     )
 
 
-def _stream_positions(config: TrainingConfig, loader: Loader) -> int | None:
+def stream_positions(config: TrainingConfig, loader: Loader) -> int | None:
     """Positions until the data end. A mixture whose sources may go on without each other ends, where epochs are given,
     after as many as they hold that many times."""
     mixture = loader.mixture

@@ -15,7 +15,7 @@ from hanlin.data.forms.middle import Middle
 from hanlin.data.forms.parts import Part
 from hanlin.data.forms.spans import SpanCorruption, composition, hidden_sizes, hidden_spans, read_and_written
 from hanlin.data.sources import IGNORE
-from hanlin.text.purposes import SENTINELS
+from hanlin.text.purposes import DOCUMENT_MASK, MASK, SENTINELS
 
 from .conftest import every_part, tokenizer_for
 
@@ -97,11 +97,11 @@ def test_lengths_are_those_of_poisson() -> None:
 @pytest.mark.parametrize("documents", [0.0, 1.0])
 def test_blanks_lead_back_to_the_text_by_their_positions(documents: float) -> None:
     tokenizer = tokenizer_for("blank_infilling")
-    form = BlankInfilling(tokenizer, documents=documents)
-    special, blank = tokenizer.special, form.masks[int(documents)]
+    form = BlankInfilling(tokenizer, documents=documents, sentences=0.0)
+    special, blank = tokenizer.special, form.mask(DOCUMENT_MASK if documents else MASK)
     for part in every_part("blanks", 80, key=3):
         piece = form.piece(part)
-        prefix, positions = piece.columns["prefix"].astype(bool), piece.columns["positions"]
+        prefix, positions = piece.columns["prefix"].astype(bool), piece.columns["places"] + piece.columns["inside"]
         read = piece.tokens[piece.targets == IGNORE].tolist()
         filled: dict[int, list[int]] = {}
         at = -1
@@ -123,10 +123,10 @@ def test_blanks_lead_back_to_the_text_by_their_positions(documents: float) -> No
 def test_the_end_of_a_text_is_read_as_it_is_gone_on_with() -> None:
     """A text to be continued is framed as [gMASK] bos: what the model met in training, positions included."""
     tokenizer = tokenizer_for("blank_infilling")
-    piece = BlankInfilling(tokenizer, documents=1.0).piece(every_part("blanks", 80)[0])
+    piece = BlankInfilling(tokenizer, documents=1.0, sentences=0.0).piece(every_part("blanks", 80)[0])
     seen = int(piece.columns["prefix"].sum())
     assert piece.tokens[:seen].tolist()[-2:] == tokenizer.frame([])
-    assert piece.columns["positions"].tolist() == list(range(len(piece.tokens)))
+    assert (piece.columns["places"] + piece.columns["inside"]).tolist() == list(range(len(piece.tokens)))
 
 
 @pytest.mark.parametrize("level", ["character", "token"])

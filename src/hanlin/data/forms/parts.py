@@ -61,16 +61,16 @@ class Parts:
 
     def __init__(self, whole: Source, form: Form, *, seq_len: int) -> None:
         self.whole, self.name = whole, whole.name
-        room = _room(form, seq_len)
+        most = room(form, seq_len)
         sizes = np.asarray(whole.lengths, np.int64) - 1  # of the text between bos and eos
-        number = np.maximum(-(-sizes // room), 0)
+        number = np.maximum(-(-sizes // most), 0)
         self.documents: Sizes = np.repeat(np.arange(len(sizes)), number)
         firsts = np.repeat(np.cumsum(number) - number, number)
-        self.starts: Sizes = (np.arange(len(self.documents)) - firsts) * room
-        self.sizes: Sizes = np.minimum(room, sizes[self.documents] - self.starts)
+        self.starts: Sizes = (np.arange(len(self.documents)) - firsts) * most
+        self.sizes: Sizes = np.minimum(most, sizes[self.documents] - self.starts)
         self.ends: npt.NDArray[np.bool_] = self.starts + self.sizes == sizes[self.documents]
         self.lengths: Sizes = form.positions(self.sizes)
-        self.fingerprint = digest([whole.fingerprint, f"{form.name} {room}"])
+        self.fingerprint = digest([whole.fingerprint, f"{form.name} {most}"])
 
     def slice(self, document: int, start: int, length: int) -> tuple[Ids, Ids]:
         """See Source; what a form lays out is read by `ids`."""
@@ -106,7 +106,7 @@ def _row(pieces: Sequence[RowPiece], sources: Sequence[Source], key: int) -> Ite
         yield Part(source.ids(number), bool(source.ends[number]), (key, place), source, number)
 
 
-def _room(form: Form, seq_len: int) -> int:
+def room(form: Form, seq_len: int) -> int:
     """Most tokens of text that a row holds in this form."""
     sizes = np.arange(1, 2 * seq_len + 1)
     fitting = sizes[form.positions(sizes) <= seq_len]

@@ -36,7 +36,8 @@ Event = Token | Finish
 
 
 class Engine:
-    """Generates for many requests at once from one model that writes: decoder, prefix model or encoder-decoder.
+    """Generates for many requests at once from one model that writes: decoder, prefix model, encoder-decoder, or an
+    encoder of two streams.
 
     An answer ends at an end token (eos, or im_end in a chat), a stop string, max_tokens, or where prompt and answer
     together reach the model's max_seq_len; the last two finish with reason "length". An encoder reads its prompt beside
@@ -52,7 +53,7 @@ class Engine:
         config: EngineConfig | None = None,
         start: int | None = None,
     ) -> None:
-        if model.config.arch == "encoder":
+        if not model.config.writes:
             raise UsageError("infer.no_decoder", arch=model.config.arch)
         self.config = config or EngineConfig()
         self._start = tokenizer.special.pad if start is None else start
@@ -69,7 +70,7 @@ class Engine:
         self._runner = make_runner(model, self._tables, native=self.config.native)
         self._stamp = weights_stamp(model)
         self._scheduler = Scheduler(
-            self._tables, step_tokens=self.config.step_tokens, whole=model.config.arch == "prefix"
+            self._tables, step_tokens=self.config.step_tokens, whole=model.config.arch in ("prefix", "encoder")
         )
         self._doors, self._driver = threading.Lock(), threading.RLock()  # who may knock; who may drive
         self._sequences: dict[str, scheduler.Sequence] = {}  # all that are not finished

@@ -106,8 +106,10 @@ def chat_ids(bundle: Bundle, messages: Sequence[Message]) -> list[int]:
 
 
 def complete_ids(bundle: Bundle, text: str) -> list[int]:
-    """The ids of a text to go on from: begun like every document of the training for a decoder, framed as a whole for
-    models that read it whole."""
+    """The ids of a text to go on from: begun like every document of the training for a decoder and for an encoder that
+    writes, framed as a whole for models that read it whole."""
     assert bundle.tokenizer is not None
     ids = bundle.tokenizer.encode(text)
+    if bundle.config.arch == "encoder":
+        return [*bundle.tokenizer.around[0], *ids]
     return [bundle.tokenizer.special.bos, *ids] if bundle.config.arch == "decoder" else bundle.tokenizer.frame(ids)

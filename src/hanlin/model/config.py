@@ -76,6 +76,11 @@ class ModelConfig(Config):
         yield from _decoder_problems(self)
         yield from _task_problems(self)
 
+    @property
+    def writes(self) -> bool:
+        """Whether a model can go on with a text: all but encoders, of which one with a second stream asks what follows."""
+        return self.arch != "encoder" or self.positions.kind == "distance"
+
     def slides(self, layer: int) -> bool:
         """Whether a layer sees no further back than the window."""
         kinds = self.attention.pattern

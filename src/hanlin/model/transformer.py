@@ -208,6 +208,13 @@ class TwoStream(Transformer):
         x = self.stack(x, layout)
         return x if targets is None else x[:, tokens.shape[1] :]
 
+    def asked(self, tokens: Tensor) -> Tensor:
+        """Ids (B, T) -> the state (B, D) that says what follows: a place behind the row asks, and nobody sees it."""
+        behind = torch.full_like(tokens[:, :1], tokens.shape[1])
+        longer = torch.cat((tokens, torch.zeros_like(behind)), dim=1)
+        unseen = torch.arange(longer.shape[1], device=tokens.device) == behind[:, :1, None]  # (B, 1, T + 1)
+        return self.hidden(longer, targets=behind, unseen=unseen)[:, 0]
+
     def guessed(self, tokens: Tensor, places: Tensor) -> Tensor:
         """See Transformer: the second stream, which no mask disturbs."""
         masked = torch.zeros_like(tokens, dtype=torch.bool).scatter(1, places, True)

@@ -52,6 +52,16 @@ def test_a_decoder_reads_prefix_and_suffix_before_the_middle():
     assert error.value.code == "E620"
 
 
+def test_a_blank_that_is_written_as_a_mask_is_asked_by_it():
+    """[sMASK] stands for whole sentences; a vocabulary without it is asked as ever."""
+    tokenizer = made("[MASK]", "[sMASK]", "<sop>", "<eop>")
+    w = tokenizer.encode
+    pieces = pieces_of("w1 [sMASK] w2", "[sMASK]")
+    assert filler_for(tokenizer, "prefix", "[sMASK]").task(pieces) == Task((*w("w1"), 3, *w("w2"), 4), (5,), blank=1)
+    assert filler_for(tokenizer, "prefix").task(pieces).prompt[1] == 2
+    assert filler_for(made("[MASK]"), "prefix", "[sMASK]").task(pieces).prompt[1] == 2
+
+
 def test_a_prefix_model_writes_behind_the_masked_text():
     tokenizer = made("[MASK]", "<sop>", "<eop>")
     w = tokenizer.encode

@@ -18,6 +18,8 @@ from hanlin.train.estimate import Estimate, Memory, training_memory, update_oper
 from hanlin.train.kinds import KINDS, model_fields
 from hanlin.train.optimizers import build_optimizer
 from hanlin.train.passages import passage, task_passage
+from hanlin.train.plan import affordable
+from hanlin.train.pretrain import relative_cost
 
 WIDE: dict[str, Any] = {"vocab_size": 53, "hidden_size": 64, "num_layers": 4, "num_heads": 4, "ffn_size": 160}
 OBJECTIVES: dict[str, Objective] = {
@@ -101,6 +103,17 @@ def test_a_row_is_what_the_loader_gives(name: str) -> None:
         else:
             assert batch.tokens.shape[1] == row.written == 64
     assert places / filled == pytest.approx(row.scored / (row.read or row.written), rel=0.3)
+
+
+@pytest.mark.parametrize("name", sorted(FORMS))
+def test_time_affords_more_of_what_costs_less(name: str) -> None:
+    """A decoder's text costs 1, other ways of reading it by their own operations; the parameters go with the root."""
+    config, tokenizer = PretrainConfig(objective=OBJECTIVES[name], seq_len=64, budget=60), tokenizer_for(PURPOSES[name])
+    cost = relative_cost(config, tokenizer, model_fields(config, tokenizer))
+    low, high = {"middle": (1, 1), "spans": (0.4, 0.75), "permuted": (1.0, 1.6)}.get(name, (0.8, 1.1))
+    assert low - 1e-9 <= cost <= high + 1e-9
+    plain, own = (affordable(config, 10**9, lambda: 2e11, share) for share in (1.0, cost))
+    assert own / plain == pytest.approx(cost**-0.5, rel=1e-3)
 
 
 def test_text_as_it_stands_and_labels_score_all_or_nothing() -> None:

@@ -120,14 +120,19 @@ class Piece:
         return Task((*before, *masked, self._start), self._ends, blank=len(before))
 
 
-def filler_for(tokenizer: Tokenizer, arch: str) -> Filler | None:
-    """How a model that writes, of this shape and vocabulary, fills blanks; None where it has not the tokens for it."""
+def filler_for(tokenizer: Tokenizer, arch: str, blank: str = BLANK) -> Filler | None:
+    """How a model that writes, of this shape and vocabulary, fills blanks; None where it has not the tokens for it.
+
+    A prefix model is asked by the mask that blanks are written as, where it has several ([sMASK]: whole sentences).
+    """
     if arch == "encoder_decoder":
         ids = [tokenizer.control(f"<extra_id_{number}>") for number in range(NUM_SENTINELS)]
         known = [id for id in ids if id is not None]
         return Sentinels(tokenizer, known) if known else None
     if arch == "prefix":
-        return None if tokenizer.special.mask is None else Piece(tokenizer, tokenizer.special.mask)
+        named = tokenizer.control(blank) if _MARKS.fullmatch(blank) else None
+        mask = tokenizer.special.mask if named is None else named
+        return None if mask is None else Piece(tokenizer, mask)
     for names in MIDDLES:
         marks = [id for name in names if (id := tokenizer.control(name)) is not None]
         if len(marks) == len(names):

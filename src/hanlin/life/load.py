@@ -156,7 +156,7 @@ class Model:
         pieces = pieces_of(text, blank) if suffix is None else [text, suffix]
         if self.config.arch == "encoder":
             return filled(pieces, fill_blanks(self.model, self.tokenizer, pieces))
-        filler = filler_for(self.tokenizer, self.config.arch)
+        filler = filler_for(self.tokenizer, self.config.arch, blank)
         if filler is None:
             raise no_filler(self.config.arch)
         params = SamplingParams(**{"temperature": 0.0, **sampling})

@@ -78,7 +78,7 @@ class ModelConfig(Config):
 
     @property
     def writes(self) -> bool:
-        """Whether a model can go on with a text: all but encoders, of which one with a second stream asks what follows."""
+        """Whether a model can go on with a text: all but encoders, of which those with a second stream can ask."""
         return self.arch != "encoder" or self.positions.kind == "distance"
 
     def slides(self, layer: int) -> bool:

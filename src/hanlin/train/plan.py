@@ -103,10 +103,12 @@ def plan_shape(
     num_positions: int,
     flops_per_second: Callable[[], float],
     fields: Mapping[str, Any] | None = None,
+    cost: float = 1.0,
 ) -> ModelConfig:
     """The model's shape: what the user set by hand in `model`, the rest from `size`, else from budget and data.
 
-    `fields` where what the objective and the family ask for is in them already (`kinds.model_fields`).
+    `fields` where what the objective and the family ask for is in them already (`kinds.model_fields`). cost: operations
+    of a position as a share of a decoder's of as many parameters.
 
     `flops_per_second` is asked only where the answer matters. Raises ConfigError, UsageError.
     """
@@ -117,19 +119,21 @@ def plan_shape(
     if "hidden_size" in config.model and "num_layers" in config.model:
         return ModelConfig(**table)
     parameters = (
-        parse_size(config.size) if config.size != "auto" else affordable(config, num_positions, flops_per_second)
+        parse_size(config.size) if config.size != "auto" else affordable(config, num_positions, flops_per_second, cost)
     )
     if config.size == "auto":
         parameters = max(parameters, smallest_for(vocab_size))
     return ModelConfig(**{**shape_for(parameters, vocab_size, like=table), **table})
 
 
-def affordable(config: TrainingConfig, num_positions: int, flops_per_second: Callable[[], float]) -> int:
+def affordable(
+    config: TrainingConfig, num_positions: int, flops_per_second: Callable[[], float], cost: float = 1.0
+) -> int:
     """Parameters that the run can train on TOKENS_PER_PARAMETER tokens each, from its data and from its time."""
     seen = _tokens_seen(config, num_positions)
     limits = [] if seen is None else [seen / TOKENS_PER_PARAMETER]
     if config.budget is not None:
-        limits.append(math.sqrt(flops_per_second() * config.budget / (6 * TOKENS_PER_PARAMETER)))
+        limits.append(math.sqrt(flops_per_second() * config.budget / (6 * cost * TOKENS_PER_PARAMETER)))
     return round(min(limits))
 
 

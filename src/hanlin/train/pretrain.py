@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hanlin.data.shards import ShardSet
 from hanlin.data.sources import ShardSource, Source
 from hanlin.model.config import ModelConfig, shape_for
 from hanlin.model.copying import copying_problems
+from hanlin.model.counts import training_operations
 from hanlin.model.transformer import Transformer, build_model
 from hanlin.text.chat import Template
 from hanlin.text.tokenizer import Tokenizer
@@ -33,6 +35,7 @@ from hanlin.train.kinds import (
 )
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.mixing import choose, mixed
+from hanlin.train.passages import passage
 from hanlin.train.plan import ROWS, SEQ_LEN, Plan, plan_loop, plan_shape
 from hanlin.train.probe import measure_speed
 from hanlin.train.session import Material, ancestry, keep_bundle, machine, open_run, run_training, stored_config
@@ -115,15 +118,33 @@ def _fresh_shape(
         speed = measure_speed(stand_in, batch_size=ROWS, seq_len=SEQ_LEN, compute_dtype=dtype, device=device)
         return speed.flops_per_second
 
+    fields = model_fields(config, tokenizer)
     shape = plan_shape(
         config,
         vocab_size=tokenizer.vocab_size,
         num_positions=num_positions,
         flops_per_second=flops_per_second,
-        fields=model_fields(config, tokenizer),
+        fields=fields,
+        cost=relative_cost(config, tokenizer, fields) if config.size == "auto" and config.budget is not None else 1.0,
     )
     check_shape(config, shape)
     return shape
+
+
+def relative_cost(config: PretrainConfig, tokenizer: Tokenizer, fields: Mapping[str, Any]) -> float:
+    """Operations of a position of this objective as a share of those of plain text in a decoder, both of the stand-in's
+    size: an encoder scores few of its places, what an encoder reads goes through half of an encoder-decoder."""
+    config = config.replaced(seq_len=config.seq_len or SEQ_LEN)
+    seq_len, vocabulary = row_length(config), {"vocab_size": tokenizer.vocab_size}
+    table = {"max_seq_len": seq_len, **fields, **vocabulary}
+    own, decoder = (
+        ModelConfig(**{**shape_for(PROBED_PARAMETERS, tokenizer.vocab_size, like=like), **like})
+        for like in (table, {"max_seq_len": seq_len, **vocabulary})
+    )
+    row = passage(own, form_of(config, tokenizer, own), seq_len)
+    costs = [training_operations(own, row), training_operations(decoder, passage(decoder, None, seq_len))]
+    each = [cost.total / shape.num_parameters() for cost, shape in zip(costs, (own, decoder), strict=True)]
+    return each[0] / each[1]
 
 
 def _fresh_model(

@@ -9,7 +9,7 @@ import pytest
 from tests.data.forms.conftest import PURPOSES, source_for, tokenizer_for
 
 import hanlin
-from hanlin.train import forecast
+from hanlin.train import forecast, sketch
 from hanlin.train.config import Objective
 
 SIZES = {"hidden_size": 32, "num_layers": 1, "num_heads": 2, "max_seq_len": 64}
@@ -61,6 +61,24 @@ def _score_products(name: str, vocabulary: int) -> int:
     """A tied table of 32, with a bias in encoders, for BERT a layer of 32 x 32 before it."""
     biased = name in ("encoder", "two streams")
     return vocabulary * (32 + biased) + 32 * 32 * (name == "encoder")
+
+
+@pytest.mark.parametrize("objective", ["masked", "span_corruption", "blank_infilling"])
+def test_plain_text_is_planned_by_its_size(
+    objective: Objective, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is tokenised; a vocabulary of its size is planned for, and what the rows hold is the objective's own."""
+    monkeypatch.setenv("HANLIN_LANG", "en")
+    monkeypatch.setattr(sketch, "machine_speed", lambda vocab_size, **place: 1e9)
+    (tmp_path / "text.txt").write_text("One line of text.\n" * 40_000, encoding="utf-8")
+    report = hanlin.pretrain(
+        str(tmp_path / "text.txt"), objective=objective, dry_run=True, model=SIZES, steps=7, runs=tmp_path / "runs"
+    )
+    figures, row = report.report, report.report["row"]
+    assert (figures["bytes"], figures["tokens"]) == (720_000, 205_714)
+    assert 0 < row["scored"] < row["read"] + row["written"]
+    assert figures["seconds"] == pytest.approx(7 * sum(figures["update_operations"].values()) / 1e9)
+    assert report.lines[0].startswith("0.7 MB of text") and not (tmp_path / "runs").exists()
 
 
 def test_a_run_by_the_clock_is_told_how_far_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

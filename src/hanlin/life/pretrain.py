@@ -25,8 +25,9 @@ from hanlin.train.estimate import Estimate
 from hanlin.train.forecast import forecast
 from hanlin.train.kinds import KINDS
 from hanlin.train.loop import Hooks, RunResult
-from hanlin.train.plan import Plan
+from hanlin.train.plan import Plan, suggest_vocabulary
 from hanlin.train.session import stored_config
+from hanlin.train.sketch import sketch
 
 
 def pretrain(
@@ -91,7 +92,7 @@ def _hooks(job: PretrainConfig) -> Hooks:
 
 
 def plan_report(job: PretrainConfig) -> Report:
-    """What a run would be, without running it; for plain text only what its size tells."""
+    """What a run would be, without running it; for plain text by what its size tells."""
     text = [str(path) for path in job.data if not is_shards(Path(path))]
     if not text or job.resume is not None:
         plan, settled_job, material = training.prepare(job)
@@ -99,7 +100,10 @@ def plan_report(job: PretrainConfig) -> Report:
     size = text_bytes(input_files(text))
     tokens = round(size / BYTES_PER_TOKEN)
     line = say("life.plan_text", megabytes=f"{size / 1e6:.1f}", tokens=f"{tokens:,}")
-    return Report("pretrain", None, {"dry_run": True, "bytes": size, "tokens": tokens}, (line,))
+    plan, settled_job, estimate = sketch(job, vocab_size=suggest_vocabulary(size), num_positions=tokens)
+    report = plan_as_report("pretrain", plan, estimate, budget=settled_job.budget)
+    figures = {**report.report, "bytes": size, "tokens": tokens}
+    return dataclasses.replace(report, report=figures, lines=(line, *report.lines))
 
 
 def plan_as_report(command: str, plan: Plan, estimate: Estimate, *, budget: float | None = None) -> Report:

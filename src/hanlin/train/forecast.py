@@ -7,6 +7,7 @@ import torch
 from hanlin.model import kernels
 from hanlin.model.config import ModelConfig
 from hanlin.model.counts import Passage
+from hanlin.model.transformer import Transformer
 from hanlin.train.config import LoopConfig, TrainingConfig
 from hanlin.train.estimate import Estimate, training_memory, update_operations
 from hanlin.train.passages import passage, task_passage
@@ -32,7 +33,7 @@ def forecast(config: TrainingConfig, material: Material, *, probe: bool = True) 
         with torch.random.fork_rng():
             speed = operations / fastest_step(model, material.objective, batch.to(_device(material.model)), seconds=0.5)
     rows = config.tokens_per_step // config.seq_len
-    return _estimate(config, material.model, row, rows=rows, updates=_updates(horizon), speed=speed)
+    return _of_model(config, material.model, row, rows=rows, updates=_updates(horizon), speed=speed)
 
 
 def forecast_task(material: TaskMaterial) -> Estimate:
@@ -44,15 +45,30 @@ def forecast_task(material: TaskMaterial) -> Estimate:
     if config.epochs:
         passes = config.epochs * len(examples) / config.batch_size
         updates = passes if updates is None else min(updates, passes)
-    return _estimate(config, material.model, row, rows=config.batch_size, updates=updates, speed=0.0)
+    return _of_model(config, material.model, row, rows=config.batch_size, updates=updates, speed=0.0)
 
 
-def _estimate(
-    config: LoopConfig, model: torch.nn.Module, row: Passage, *, rows: int, updates: float | None, speed: float
+def _of_model(
+    config: LoopConfig, model: Transformer, row: Passage, *, rows: int, updates: float | None, speed: float
 ) -> Estimate:
-    shape, dtype = model.config, model.compute_dtype
-    assert isinstance(shape, ModelConfig) and isinstance(dtype, torch.dtype) and config.batch_size
-    fused = _device(model).type != "cpu" or kernels.library() is not None
+    dtype, device = model.compute_dtype, _device(model)
+    return estimated(config, model.config, row, rows=rows, dtype=dtype, device=device, updates=updates, speed=speed)
+
+
+def estimated(
+    config: LoopConfig,
+    shape: ModelConfig,
+    row: Passage,
+    *,
+    rows: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    updates: float | None,
+    speed: float,
+) -> Estimate:
+    """What updates of so many rows take; `config` is settled, `speed` in operations per second, 0 where not known."""
+    assert config.batch_size
+    fused = device.type != "cpu" or kernels.library() is not None
     memory = training_memory(
         shape, row, rows=config.batch_size, optimizer=config.optimizer, item=dtype.itemsize, fused=fused
     )
@@ -69,5 +85,5 @@ def _updates(horizon: Horizon) -> float | None:
     return min(ends, default=None)
 
 
-def _device(model: torch.nn.Module) -> torch.device:
+def _device(model: Transformer) -> torch.device:
     return next(model.parameters()).device

@@ -43,6 +43,11 @@ from hanlin.train.session import Material, ancestry, keep_bundle, machine, open_
 PROBED_PARAMETERS = 4_000_000
 """Size of the stand-in whose speed says what this machine can afford."""
 
+SIZES = frozenset(
+    {"hidden_size", "num_layers", "num_encoder_layers", "num_heads", "num_kv_heads", "head_dim", "ffn_size"}
+)
+"""Fields of a shape that follow from its size."""
+
 CONTINUED_RATE = 0.3
 """Learning rate of a run that goes on from a bundle, as a share of a fresh one's: high rates undo what is known."""
 
@@ -74,13 +79,15 @@ def prepare(config: PretrainConfig) -> tuple[Plan, PretrainConfig, Material]:
     chosen = choose(config, shards)
     num_positions = sum(chosen.sizes)
     if parent is None:
-        shape = _fresh_shape(config, tokenizer, num_positions, device=device, dtype=dtype)
+        shape = fresh_shape(
+            config, tokenizer, num_positions, vocab_size=tokenizer.vocab_size, device=device, dtype=dtype
+        )
         model = _fresh_model(config, shape, device=device, dtype=dtype)
     else:
         shape, model = parent.config, parent.model
         check_shape(config, shape)
     check_tellers(shape, tokenizer)
-    plan = _plan(config, shape, num_positions, continued=parent is not None)
+    plan = settle_plan(config, shape, num_positions, continued=parent is not None)
     settled = plan.settled(config)
     form, kind = form_of(settled, tokenizer, shape), KINDS[config.objective]
     mix = mixed(settled, chosen.formed(form, row_length(settled)), plan)
@@ -107,21 +114,24 @@ def _validation(config: PretrainConfig, tokenizer: Tokenizer, form: Form | None)
     return sources if form is None else [Parts(one, form, seq_len=row_length(config)) for one in sources]
 
 
-def _fresh_shape(
-    config: PretrainConfig, tokenizer: Tokenizer, num_positions: int, *, device: torch.device, dtype: torch.dtype
+def fresh_shape(
+    config: PretrainConfig,
+    tokenizer: Tokenizer,
+    num_positions: int,
+    *,
+    vocab_size: int,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> ModelConfig:
     """The shape of a new model; where the time decides, what this machine can do is measured on a stand-in."""
 
     def flops_per_second() -> float:
-        sizes: dict[str, Any] = shape_for(PROBED_PARAMETERS, tokenizer.vocab_size)
-        stand_in = ModelConfig(vocab_size=tokenizer.vocab_size, **sizes)
-        speed = measure_speed(stand_in, batch_size=ROWS, seq_len=SEQ_LEN, compute_dtype=dtype, device=device)
-        return speed.flops_per_second
+        return machine_speed(vocab_size, device=device, dtype=dtype)
 
     fields = model_fields(config, tokenizer)
     shape = plan_shape(
         config,
-        vocab_size=tokenizer.vocab_size,
+        vocab_size=vocab_size,
         num_positions=num_positions,
         flops_per_second=flops_per_second,
         fields=fields,
@@ -131,12 +141,21 @@ def _fresh_shape(
     return shape
 
 
+def machine_speed(vocab_size: int, *, device: torch.device, dtype: torch.dtype) -> float:
+    """Operations per second of training a small decoder with such a vocabulary."""
+    sizes: dict[str, Any] = shape_for(PROBED_PARAMETERS, vocab_size)
+    stand_in = ModelConfig(vocab_size=vocab_size, **sizes)
+    speed = measure_speed(stand_in, batch_size=ROWS, seq_len=SEQ_LEN, compute_dtype=dtype, device=device)
+    return speed.flops_per_second
+
+
 def relative_cost(config: PretrainConfig, tokenizer: Tokenizer, fields: Mapping[str, Any]) -> float:
     """Operations of a position of this objective as a share of those of plain text in a decoder, both of the stand-in's
     size: an encoder scores few of its places, what an encoder reads goes through half of an encoder-decoder."""
     config = config.replaced(seq_len=config.seq_len or SEQ_LEN)
     seq_len, vocabulary = row_length(config), {"vocab_size": tokenizer.vocab_size}
-    table = {"max_seq_len": seq_len, **fields, **vocabulary}
+    parts = {name: value for name, value in fields.items() if name not in SIZES}
+    table = {**parts, "max_seq_len": seq_len, **vocabulary}
     own, decoder = (
         ModelConfig(**{**shape_for(PROBED_PARAMETERS, tokenizer.vocab_size, like=like), **like})
         for like in (table, {"max_seq_len": seq_len, **vocabulary})
@@ -157,7 +176,8 @@ def _fresh_model(
     return build_model(shape, seed=seed, device=device, compute_dtype=dtype, copying=copying)
 
 
-def _plan(config: PretrainConfig, shape: ModelConfig, num_positions: int, *, continued: bool) -> Plan:
+def settle_plan(config: PretrainConfig, shape: ModelConfig, num_positions: int, *, continued: bool) -> Plan:
+    """Every value of a run over so many positions; `continued` where its weights are a parent's."""
     rate = CONTINUED_RATE if continued else 1.0
     plan = plan_loop(config, num_positions=num_positions, shape=shape, rate=rate)
     plan.note("parameters", shape.num_parameters(), shape_text(shape))

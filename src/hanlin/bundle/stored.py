@@ -16,6 +16,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -165,6 +166,11 @@ def pieces(stored: Stored, *, whole: bool = False) -> Iterator[slice]:
 def size_of(rows: slice, stored: Stored) -> tuple[int, ...]:
     """Of some rows of a tensor."""
     return (rows.stop - rows.start, *stored.shape[1:])
+
+
+def copy_bytes(source: Tensor, target: Tensor) -> None:
+    """Copy numbers between dense tensors of one dtype, in the calling thread alone."""
+    np.copyto(target.reshape(-1).view(torch.uint8).numpy(), source.reshape(-1).view(torch.uint8).numpy())
 
 
 def are_equal(one: Stored, other: Stored) -> bool:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -33,9 +35,14 @@ _DTYPES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-
-
-_FLOATS = frozenset({torch.float64, torch.float32, torch.float16, torch.bfloat16})
+_BITS: dict[torch.dtype, tuple[torch.dtype, type[np.unsignedinteger[Any]], int]] = {
+    torch.float64: (torch.int64, np.uint64, 0x7FF0 << 48),
+    torch.float32: (torch.int32, np.uint32, 0x7F80 << 16),
+    torch.float16: (torch.int16, np.uint16, 0x7C00),
+    torch.bfloat16: (torch.int16, np.uint16, 0x7F80),
+}
+"""Of each kind of float: integers of its size, and the bits of its infinity."""
+_FLOATS = frozenset(_BITS)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, str] | None = None) -> str:
@@ -132,11 +139,19 @@ def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Whether all its numbers are: by the extremes, which NaN takes over, in one pass without a copy.
+    """Whether all its numbers are.
 
-    13 times as fast as `isfinite().all()`.
+    By their bits, in memory order, at the speed of memory and in the calling thread alone: in IEEE 754 infinities and
+    what is no number are the largest of their sign, so the largest bits, read as signed integers, tell of the positive
+    ones, as unsigned integers of the negative ones. Elsewhere than in the processor's memory by the extremes, which NaN
+    takes over.
     """
     if not tensor.is_floating_point() or tensor.numel() == 0:
         return True
-    low, high = tensor.aminmax()
-    return bool(low.isfinite() & high.isfinite())
+    if tensor.device.type != "cpu" or tensor.dtype not in _BITS:
+        low, high = tensor.aminmax()
+        return math.isfinite(low.item()) and math.isfinite(high.item())
+    signed, unsigned, infinity = _BITS[tensor.dtype]
+    bits = tensor.detach().view(signed).numpy()
+    sign = 1 << 8 * tensor.itemsize - 1
+    return int(bits.max()) < infinity and int(bits.view(unsigned).max()) < infinity + sign

@@ -43,6 +43,8 @@ def take(
             bad = {name for (name, _), is_sound in zip(work, outcomes, strict=True) if not is_sound}
         finally:
             pool.shutdown(cancel_futures=True)
+    for stored in found.values():  # what the system mapped around a piece after its neighbour had been handed back
+        stored.release(slice(0, stored.shape[0]))
     return [name for name in found if name in bad]
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from hanlin.base.errors import BundleError
 from hanlin.bundle.stored import Stored, are_equal, joined
 from hanlin.bundle.taking import take
-from hanlin.bundle.tensors import check_match, listed
+from hanlin.bundle.tensors import check_match, not_finite
 from hanlin.bundle.weights import WEIGHTS as WEIGHTS
 from hanlin.bundle.weights import WeightFiles, stored_tensors, weight_files
 from hanlin.model.config import ModelConfig
@@ -58,7 +58,7 @@ def import_weights(
     in_place = make_room(model, places, found, family, masters=masters)
     places = foreign_places(parameters(model), family.rules, config)
     if bad := take(found, places, in_place, verify=verify):
-        raise BundleError("bundle.not_finite", file=files.shown.name, path=folder, lines=listed(bad))
+        raise not_finite(files.shown, bad)
     return files.paths
 
 

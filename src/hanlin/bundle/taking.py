@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from hanlin.bundle.stored import Stored, copy_bytes, pieces
+from hanlin.bundle.stored import Stored, copy_bytes, num_rows, pieces
 from hanlin.bundle.tensors import is_finite
 from hanlin.model.families.rules import Place
 
@@ -44,7 +44,7 @@ def take(
         finally:
             pool.shutdown(cancel_futures=True)
     for stored in found.values():  # what the system mapped around a piece after its neighbour had been handed back
-        stored.release(slice(0, stored.shape[0]))
+        stored.release(slice(0, num_rows(stored)))
     return [name for name in found if name in bad]
 
 

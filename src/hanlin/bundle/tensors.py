@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,19 +50,32 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mappin
 
     Wide dtypes come first, so that every tensor starts at a multiple of its item size.
     """
-    ordered = dict(sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])))
+    return write_stored(path, tensors, tensors.__getitem__, metadata=metadata)
+
+
+def write_stored(
+    path: Path,
+    shapes: Mapping[str, Tensor],
+    read: Callable[[str], Tensor],
+    *,
+    metadata: Mapping[str, str] | None = None,
+) -> str:
+    """As `write_tensors`, of tensors that are read when their turn comes: `shapes` need no numbers."""
+    ordered = dict(sorted(shapes.items(), key=lambda item: (-item[1].itemsize, item[0])))
     digest = hashlib.sha256()
     with files.disk_errors(path), path.open("xb") as file:
-        for data in _pieces(ordered, metadata or {}):
+        for data in _pieces(ordered, read, metadata or {}):
             files.write_bytes(file, data)
             digest.update(data)
     return digest.hexdigest()
 
 
-def _pieces(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[bytes]:
-    yield _header(tensors, metadata)
-    for tensor in tensors.values():
-        raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+def _pieces(
+    shapes: Mapping[str, Tensor], read: Callable[[str], Tensor], metadata: Mapping[str, str]
+) -> Iterator[bytes]:
+    yield _header(shapes, metadata)
+    for name in shapes:
+        raw = read(name).detach().cpu().contiguous().reshape(-1).view(torch.uint8)
         yield raw.numpy().data  # type: ignore[misc]  # a view of the tensor's own bytes, not a copy
 
 
@@ -135,7 +148,12 @@ def _size(shape: torch.Size) -> str:
 def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Raise BundleError E456 naming every tensor that holds an infinity or what is no number."""
     if bad := [name for name, tensor in tensors.items() if not is_finite(tensor)]:
-        raise BundleError("bundle.not_finite", file=path.name, path=path.parent, lines=listed(bad))
+        raise not_finite(path, bad)
+
+
+def not_finite(path: Path, names: Sequence[str]) -> BundleError:
+    """The error of a file whose tensors of these names hold an infinity or what is no number."""
+    return BundleError("bundle.not_finite", file=path.name, path=path.parent, lines=listed(names))
 
 
 def is_finite(tensor: Tensor) -> bool:

@@ -40,6 +40,16 @@ def _operator(function: Callable[..., Any]) -> OpOverload[..., Any]:
     return found
 
 
+def _shapes_of(operator: OpOverload[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a function tell the compiler what an operator gives: tensors of the right shape and dtype."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        torch.library.register_fake(operator, function, lib=_LIBRARY)
+        return function
+
+    return register
+
+
 def usable(*tensors: Tensor) -> bool:
     """Whether the kernels can take these: on the CPU, float32 or bfloat16, one dtype, and a library that loads."""
     dtype = tensors[0].dtype
@@ -143,12 +153,12 @@ def _run_attention(
     _function(name, q.dtype)(ctypes.byref(call))
 
 
-@torch.library.register_fake(_attend, lib=_LIBRARY)
+@_shapes_of(_attend)
 def _(q: Tensor, k: Tensor, v: Tensor, first: Tensor, last: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     return q.new_empty(q.shape), q.new_empty((q.shape[0], q.shape[2], q.shape[1]), dtype=torch.float32)
 
 
-@torch.library.register_fake(_attend_back, lib=_LIBRARY)
+@_shapes_of(_attend_back)
 def _(
     d_out: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, first: Tensor, last: Tensor, scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -192,12 +202,12 @@ def _rms_norm_back(dy: Tensor, x: Tensor, weight: Tensor, inverse: Tensor) -> tu
     return dx, partial.sum(0)[:width].clone()
 
 
-@torch.library.register_fake(_rms_norm, lib=_LIBRARY)
+@_shapes_of(_rms_norm)
 def _(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     return torch.empty_like(x), x.new_empty(x.shape[:-1], dtype=torch.float32)
 
 
-@torch.library.register_fake(_rms_norm_back, lib=_LIBRARY)
+@_shapes_of(_rms_norm_back)
 def _(dy: Tensor, x: Tensor, weight: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
     return torch.empty_like(x), torch.empty_like(weight)
 
@@ -237,12 +247,12 @@ def _swiglu_back(dy: Tensor, halves: Tensor) -> Tensor:
     return d_halves
 
 
-@torch.library.register_fake(_swiglu, lib=_LIBRARY)
+@_shapes_of(_swiglu)
 def _(halves: Tensor) -> Tensor:
     return halves.new_empty((*halves.shape[:-1], halves.shape[-1] // 2))
 
 
-@torch.library.register_fake(_swiglu_back, lib=_LIBRARY)
+@_shapes_of(_swiglu_back)
 def _(dy: Tensor, halves: Tensor) -> Tensor:
     return torch.empty_like(halves)
 
@@ -280,7 +290,7 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor, way: float) -> Tensor:
     return y
 
 
-@torch.library.register_fake(_rotate, lib=_LIBRARY)
+@_shapes_of(_rotate)
 def _(x: Tensor, cos: Tensor, sin: Tensor, way: float) -> Tensor:
     return x.new_empty(x.shape)
 

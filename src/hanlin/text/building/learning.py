@@ -63,7 +63,7 @@ def met(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
     drafts = storage.folder(f"draft/{job['number']:06}") / "drafts"
     for event in drafts_set_down(drafts, SAMPLED_OF):
         if isinstance(event, Draft) and rules.looks_for_watermarks(event.document):
-            counts.update(numbers[one] for one in finder.found_in(folded(event.document.text)))
+            counts.update(numbers[one] for _, one in finder.found_in(folded(event.document.text)))
     with disk_errors(folder):
         np.save(folder / "met.npy", np.array(sorted(counts.items()), np.uint64).reshape(-1, 2))
     return {}

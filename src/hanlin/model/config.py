@@ -200,6 +200,8 @@ def _task_problems(config: ModelConfig) -> Iterator[Problem]:
         yield _problem("head.task.labels", list(task.labels), "labels_few", least=least)
     if task.labels and not least:
         yield _problem("head.task.labels", list(task.labels), "labels_unread", kind=task.kind)
+    if task.pooling == "mean" and task.kind != "sequence":
+        yield _problem("head.task.pooling", task.pooling, "pooling_unread", kind=task.kind)
 
 
 def _problem(name: str, value: object, rule: str, **values: object) -> Problem:

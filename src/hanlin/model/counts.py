@@ -174,7 +174,7 @@ def _task_parameters(config: ModelConfig) -> int:
     width, head = config.hidden_size, config.head
     if head.task.kind == "none":
         return 0
-    if head.task.kind != "sequence":
+    if head.task.kind != "sequence" or head.task.pooling == "mean":
         return (width + 1) * (len(head.task.labels) or 2)
     if config.arch in ("decoder", "prefix"):
         return width * len(head.task.labels)

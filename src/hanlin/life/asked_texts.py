@@ -29,7 +29,7 @@ _SHOWN = 20
 def embed(config: Given[EmbedConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
     """Make vectors of texts, the way the model's folder says. Raises RequestTooLong E610, InputError, BundleError."""
     job = settled(EmbedConfig, config, settings, first="model").value
-    model, texts = load(job.model, device=job.device, exact=job.exact), _texts(job)
+    model, texts = load(job.model, device=job.device, exact=job.exact, pickles=job.pickles), _texts(job)
     vectors = model.embed(texts, overflow=job.overflow)
     number, width = vectors.values.shape
     lines = [say("life.embedded", texts=number, width=width, tokens=vectors.num_tokens)]
@@ -46,7 +46,7 @@ def embed(config: Given[EmbedConfig] = None, *, progress: Progress | None = None
 def score(config: Given[ScoreConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
     """Tell how likely a model finds texts, in nats. Raises RequestTooLong E623, InputError, UsageError, BundleError."""
     job = settled(ScoreConfig, config, settings, first="model").value
-    model, texts = load(job.model, device=job.device, exact=job.exact), _texts(job)
+    model, texts = load(job.model, device=job.device, exact=job.exact, pickles=job.pickles), _texts(job)
     scores = model.score(texts, sources=job.sources or None)
     rows = [_figures(model, text, one) for text, one in zip(texts, scores, strict=True)]
     figures: dict[str, Any] = {"model": str(model.path), "texts": len(rows), **_together(scores)}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hanlin.base.errors import InputError
 from hanlin.bundle.bundle import Bundle
 from hanlin.bundle.sentence import read_sentence
 from hanlin.data.framing import Overflow, Text
@@ -19,12 +20,25 @@ from hanlin.life.predict_file import Row, beside, read_texts, write_rows
 
 
 class Face:
-    """A bundle that says something of texts. `exact` computes in float32 even where something faster is there."""
+    """A bundle that says something of texts.
 
-    def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
-        self.bundle = model if isinstance(model, Bundle) else open_bundle(model, device=device, exact=exact)
-        assert self.bundle.tokenizer is not None
-        self.tokenizer = self.bundle.tokenizer
+    `exact` computes in float32 even where something faster is there; `pickles` reads the tensors of pytorch_model.bin
+    where a folder has nothing else.
+    """
+
+    def __init__(
+        self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False, pickles: bool = False
+    ) -> None:
+        if not isinstance(model, Bundle):
+            model = open_bundle(model, device=device, exact=exact, pickles=pickles)
+        if model.tokenizer is None:
+            raise InputError("life.no_tokenizer", path=model.path)
+        self.bundle, self.tokenizer = model, model.tokenizer
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what reads and judges; here the wrong kind of model is refused."""
+        raise NotImplementedError
 
     @property
     def path(self) -> Path:
@@ -61,8 +75,7 @@ class Classifier(Face):
     that was not fine-tuned to label texts.
     """
 
-    def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
-        super().__init__(model, device=device, exact=exact)
+    def _prepare(self) -> None:
         self.predictor = Predictor(self.bundle.model, self.tokenizer)
 
     @property
@@ -100,8 +113,7 @@ class Classifier(Face):
 class TokenClassifier(Face):
     """Labelled parts of texts: `tagger("…")` gives entities with their places. Raises as Classifier."""
 
-    def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
-        super().__init__(model, device=device, exact=exact)
+    def _prepare(self) -> None:
         self.tagger = Tagger(self.bundle.model, self.tokenizer)
 
     def __call__(self, text: str) -> list[Entity]:
@@ -121,8 +133,7 @@ class TokenClassifier(Face):
 class QuestionAnswerer(Face):
     """Answers that stand in passages: `extractor(question, passage).text`. Raises as Classifier."""
 
-    def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
-        super().__init__(model, device=device, exact=exact)
+    def _prepare(self) -> None:
         self.extractor = Extractor(self.bundle.model, self.tokenizer)
 
     def __call__(self, question: str, context: str) -> Answer:
@@ -145,8 +156,7 @@ class QuestionAnswerer(Face):
 class SentenceEmbedder(Face):
     """Vectors of texts: `embedder("…")` (D,), `embedder.predict(["…", "…"])` (N, D), as the folder says."""
 
-    def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
-        super().__init__(model, device=device, exact=exact)
+    def _prepare(self) -> None:
         said = read_sentence(self.path)
         self.embedder = Embedder(self.bundle.model, self.tokenizer, **({} if said is None else asdict(said)))
 

@@ -15,7 +15,7 @@ from hanlin.life.settings import Given, settled
 def infill(config: Given[InfillConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
     """Fill the blanks of a text, or the gap between two. Raises InputError E619, E620, UsageError E621, BundleError."""
     job = settled(InfillConfig, config, settings, first="model").value
-    model, params = load(job.model, device=job.device, exact=job.exact), job.sampling()
+    model, params = load(job.model, device=job.device, exact=job.exact, pickles=job.pickles), job.sampling()
     chosen = {name: getattr(params, name) for name in type(params).model_fields}
     found = model.infill(job.text, job.suffix, blank=job.blank, **chosen)
     figures = {"model": str(model.path), "text": found.text, "parts": list(found.parts), "whole": found.is_whole}
@@ -26,7 +26,7 @@ def infill(config: Given[InfillConfig] = None, *, progress: Progress | None = No
 def fill_mask(config: Given[FillMaskConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
     """The likeliest words for every mask of a text. Raises UsageError E611, InputError E612, RequestTooLong."""
     job = settled(FillMaskConfig, config, settings, first="model").value
-    model = load(job.model, device=job.device, exact=job.exact)
+    model = load(job.model, device=job.device, exact=job.exact, pickles=job.pickles)
     guesses = model.fill_mask(job.text, top=job.top)
     columns = tuple(say(f"life.column_{name}") for name in ("mask", "token", "probability"))
     cells = tuple(

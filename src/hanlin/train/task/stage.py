@@ -115,14 +115,14 @@ def prepare(config: TaskConfig, progress: Progress) -> TaskMaterial:
     """Read and split the rows, give the bundle its head, settle every value."""
     device, dtype = machine(config)
     assert config.from_bundle is not None
-    parent = load_bundle(config.from_bundle, device=device, compute_dtype=dtype)
+    parent = load_bundle(config.from_bundle, device=device, compute_dtype=dtype, pickles=config.pickles)
     if parent.tokenizer is None:
         raise BundleError("train.no_tokenizer", path=parent.path)
     task, learned, held_out = _rows(config, progress)
     config = config.replaced(task=task, labels=config.labels)
     labels = labels_of(learned, task, config.labels)
     check_labels(held_out, task, labels)
-    model = _model(parent, parent.tokenizer, task, labels, config.seed)
+    model = _model(parent, parent.tokenizer, config, labels)
     if task == "regression":
         _begin_at_mean(model, learned)
     framer = task_framer(parent.tokenizer, model, config)
@@ -184,13 +184,14 @@ def _rows(config: TaskConfig, progress: Progress) -> tuple[TaskName, list[TaskRo
     return task, learned, held_out
 
 
-def _model(parent: Bundle, tokenizer: Tokenizer, task: TaskName, labels: Sequence[str], seed: int) -> Transformer:
+def _model(parent: Bundle, tokenizer: Tokenizer, config: TaskConfig, labels: Sequence[str]) -> Transformer:
     """The bundle's model with the head of the task; for vectors as it is, since those are its states."""
-    if task == "embedding":
+    assert config.task != "auto", "it was found in the rows"
+    if config.task == "embedding":
         return parent.model
     start = tokenizer.special.pad if parent.config.arch == "encoder_decoder" else 0
-    head = TaskHeadConfig(**HEADS[task], labels=tuple(labels), start=start)
-    return with_task(parent.model, head, seed=Seeds(seed).derive("init"))
+    head = TaskHeadConfig(**HEADS[config.task], labels=tuple(labels), start=start, dropout=config.head_dropout)
+    return with_task(parent.model, head, seed=Seeds(config.seed).derive("init"))
 
 
 @torch.no_grad()

@@ -24,11 +24,15 @@ from hanlin.life.settings import Given, settled
 from hanlin.life.texts import Texts
 
 _SHOWN = 20
+_ENDINGS = (".npy", ".jsonl")
+"""Of files of vectors."""
 
 
 def embed(config: Given[EmbedConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
-    """Make vectors of texts, the way the model's folder says. Raises RequestTooLong E610, InputError, BundleError."""
+    """Make vectors of texts, the way the model's folder says. Raises RequestTooLong E610, InputError E888, E889, BundleError."""
     job = settled(EmbedConfig, config, settings, first="model").value
+    if job.out is not None and job.out.suffix not in _ENDINGS:
+        raise InputError("life.vectors_ending", path=job.out)
     model, texts = load(job.model, device=job.device, exact=job.exact, pickles=job.pickles), _texts(job)
     vectors = model.embed(texts, overflow=job.overflow)
     number, width = vectors.values.shape
@@ -66,17 +70,15 @@ def _texts(job: TextsConfig) -> Sequence[str]:
 
 
 def _write_vectors(path: Path, texts: Sequence[str], vectors: Vectors) -> Path:
-    """As numpy's file, or a line of JSON for each text. Raises InputError E889 for another ending."""
+    """As numpy's file, or a line of JSON for each text."""
     if path.suffix == ".npy":
         data = io.BytesIO()
         np.save(data, vectors.values, allow_pickle=False)
         write_atomic(path, data.getvalue())
-    elif path.suffix == ".jsonl":
+    else:
         rows = zip(texts, vectors.values.tolist(), strict=True)
         lines = (json.dumps({"text": text, "vector": vector}, ensure_ascii=False) + "\n" for text, vector in rows)
         write_atomic(path, "".join(lines))
-    else:
-        raise InputError("life.vectors_ending", path=path)
     return path
 
 

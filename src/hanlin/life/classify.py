@@ -16,7 +16,7 @@ from hanlin.data.framing import Overflow, Text
 from hanlin.infer.embed import Embedder
 from hanlin.infer.predict import Answer, Entity, Extractor, Floats, Prediction, Predictions, Predictor, Tagger
 from hanlin.life.open import open_bundle
-from hanlin.life.predict_file import Row, beside, read_texts, write_rows
+from hanlin.life.predict_file import Row, beside, check_suffix, read_texts, write_rows
 
 
 class Face:
@@ -61,6 +61,8 @@ class Face:
 
         Rows without a text are left out. Raises InputError, RequestTooLong.
         """
+        if out is not None:
+            check_suffix(Path(out))
         asked, _ = read_texts([str(path)] if isinstance(path, str | Path) else list(path), columns=columns)
         rows = list(beside(asked, self.said([one.text for one in asked], overflow)))
         if out is not None:

@@ -10,6 +10,7 @@ from hanlin.life.load import load
 from hanlin.life.reading_config import FillMaskConfig, InfillConfig
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
+from hanlin.text.pieces import seen
 
 
 def infill(config: Given[InfillConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
@@ -19,7 +20,7 @@ def infill(config: Given[InfillConfig] = None, *, progress: Progress | None = No
     chosen = {name: getattr(params, name) for name in type(params).model_fields}
     found = model.infill(job.text, job.suffix, blank=job.blank, **chosen)
     figures = {"model": str(model.path), "text": found.text, "parts": list(found.parts), "whole": found.is_whole}
-    lines = (found.text,) if found.is_whole else (found.text, say("life.filled_in_part"))
+    lines = (found.text,) if found.is_whole else (found.text, say("life.filled_in_part", max_tokens=job.max_tokens))
     return Report("infill", None, figures, lines)
 
 
@@ -30,7 +31,7 @@ def fill_mask(config: Given[FillMaskConfig] = None, *, progress: Progress | None
     guesses = model.fill_mask(job.text, top=job.top)
     columns = tuple(say(f"life.column_{name}") for name in ("mask", "token", "probability"))
     cells = tuple(
-        (str(number), guess.token, f"{guess.probability:.4f}")
+        (str(number), seen(guess.token), f"{guess.probability:.4f}")
         for number, row in enumerate(guesses, start=1)
         for guess in row
     )

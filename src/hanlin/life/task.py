@@ -15,7 +15,7 @@ from hanlin.evaluate.report import write_card
 from hanlin.life.classify import opened
 from hanlin.life.judge_task import judge, judge_task
 from hanlin.life.open import find_model, open_bundle
-from hanlin.life.predict_file import beside, read_texts, write_rows
+from hanlin.life.predict_file import beside, check_suffix, read_texts, write_rows
 from hanlin.life.pretrain import plan_as_report, training_report
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
@@ -78,6 +78,7 @@ def predict_task(
     Raises InputError, RequestTooLong.
     """
     job, progress = settled(PredictTaskConfig, config, settings, first="model").value, progress or Progress("none")
+    check_suffix(job.out)
     face = opened(open_bundle(job.model, device=job.device, pickles=job.pickles))
     asked, dropped = read_texts(job.data, columns=job.columns, on_read=lambda one: progress.note(one.sentence()))
     num_rows = write_rows(job.out, beside(asked, face.said([one.text for one in asked], job.overflow)))

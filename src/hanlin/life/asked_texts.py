@@ -29,7 +29,10 @@ _ENDINGS = (".npy", ".jsonl")
 
 
 def embed(config: Given[EmbedConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
-    """Make vectors of texts, the way the model's folder says. Raises RequestTooLong E610, InputError E888, E889, BundleError."""
+    """Make vectors of texts, the way the model's folder says.
+
+    Raises RequestTooLong E610, InputError E888 without a text and E889 for a file of another ending, BundleError.
+    """
     job = settled(EmbedConfig, config, settings, first="model").value
     if job.out is not None and job.out.suffix not in _ENDINGS:
         raise InputError("life.vectors_ending", path=job.out)

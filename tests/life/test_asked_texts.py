@@ -72,7 +72,7 @@ def test_blanks_and_masks_are_filled(bert, lang):
 
 def test_what_ran_into_its_limit_is_said_to(tmp_path, lang):
     """A T5 that never learned to end writes until it may not."""
-    tokenizer = train_tokenizer(["w1 w2 w3"] * 4, TokenizerConfig(vocab_size=400, purpose="span_corruption"))
+    tokenizer = train_tokenizer(["w1 w2 w3"] * 4, TokenizerConfig(vocab_size=362, purpose="span_corruption"))
     sizes = {**SIZES, "vocab_size": tokenizer.vocab_size}
     model = build_model(ModelConfig(**{**FAMILIES["t5"].preset, **sizes}), seed=2)
     bundle = save_bundle(tmp_path / "t5", model=model, tokenizer=tokenizer, lineage=Lineage("pretrain", 2))

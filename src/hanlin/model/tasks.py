@@ -129,7 +129,7 @@ class TaskHead(nn.Module):
 def build_task_head(config: ModelConfig) -> TaskHead | None:
     """The head that `config` asks for, its weights unset; None where it asks for none."""
     task, width = config.head.task, config.hidden_size
-    dropout = config.dropout if task.dropout is None else task.dropout
+    dropout = config.dropout if task.dropout < 0 else task.dropout
     if task.kind == "none":
         return None
     if task.kind != "sequence":

@@ -30,7 +30,7 @@ def task_settings(config: ModelConfig) -> dict[str, Any]:
 def _dropout(config: ModelConfig) -> dict[str, Any]:
     """Said only where it differs from the model's: not every class of transformers has a word for it."""
     dropout = config.head.task.dropout
-    return {} if dropout is None else {"classifier_dropout": dropout}
+    return {} if dropout < 0 else {"classifier_dropout": dropout}
 
 
 def _start(config: ModelConfig) -> dict[str, Any]:
@@ -39,9 +39,9 @@ def _start(config: ModelConfig) -> dict[str, Any]:
 
 def task_fields(kind: str, hf: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of TaskHeadConfig. A file that names no labels has two, as transformers would call them."""
-    said_too = {"dropout": hf.get("classifier_dropout")}
-    if hf.get("decoder_start_token_id"):
-        said_too["start"] = hf["decoder_start_token_id"]
+    said_too = {"start": hf["decoder_start_token_id"]} if hf.get("decoder_start_token_id") else {}
+    if hf.get("classifier_dropout") is not None:
+        said_too["dropout"] = hf["classifier_dropout"]
     if kind == "spans":
         return {"kind": kind, **said_too}
     said = hf.get("id2label") or {str(number): f"LABEL_{number}" for number in range(hf.get("num_labels") or 2)}

@@ -190,7 +190,8 @@ def _model(parent: Bundle, tokenizer: Tokenizer, config: TaskConfig, labels: Seq
     if config.task == "embedding":
         return parent.model
     start = tokenizer.special.pad if parent.config.arch == "encoder_decoder" else 0
-    head = TaskHeadConfig(**HEADS[config.task], labels=tuple(labels), start=start, dropout=config.head_dropout)
+    dropout = {} if config.head_dropout is None else {"dropout": config.head_dropout}
+    head = TaskHeadConfig(**HEADS[config.task], labels=tuple(labels), start=start, **dropout)
     return with_task(parent.model, head, seed=Seeds(config.seed).derive("init"))
 
 

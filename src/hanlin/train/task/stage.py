@@ -43,7 +43,7 @@ RATE, RATE_WIDTH = 3e-5, 768
 """Peak learning rate of BERT base (Devlin 2018: 2e-5 to 5e-5), rising as the width to the power -1.5: 1.6e-4 at 256,
 1.2e-3 at 64, 3.5e-3 at 32, where the toys of the tests learn in seconds at 3e-3."""
 
-HEADS: Mapping[TaskName, dict[str, Any]] = {
+HEADS: Mapping[str, dict[str, Any]] = {
     "classification": {"kind": "sequence"},
     "multilabel": {"kind": "sequence", "problem": "several"},
     "regression": {"kind": "sequence", "problem": "value"},
@@ -186,12 +186,15 @@ def _rows(config: TaskConfig, progress: Progress) -> tuple[TaskName, list[TaskRo
 
 def _model(parent: Bundle, tokenizer: Tokenizer, config: TaskConfig, labels: Sequence[str]) -> Transformer:
     """The bundle's model with the head of the task; for vectors as it is, since those are its states."""
-    assert config.task != "auto", "it was found in the rows"
-    if config.task == "embedding":
+    asked = HEADS.get(config.task, {"kind": "none"})
+    if config.pooling == "mean" and asked["kind"] != "sequence":
+        rule, remedy = say("model.rule_pooling_unread", kind=config.task), say("model.remedy_pooling_unread")
+        raise ConfigError(problems=[Problem("pooling", config.pooling, rule, remedy)])
+    if asked["kind"] == "none":
         return parent.model
     start = tokenizer.special.pad if parent.config.arch == "encoder_decoder" else 0
-    dropout = {} if config.head_dropout is None else {"dropout": config.head_dropout}
-    head = TaskHeadConfig(**HEADS[config.task], labels=tuple(labels), start=start, **dropout)
+    asked = asked if config.head_dropout is None else {**asked, "dropout": config.head_dropout}
+    head = TaskHeadConfig(**asked, pooling=config.pooling, labels=tuple(labels), start=start)
     return with_task(parent.model, head, seed=Seeds(config.seed).derive("init"))
 
 

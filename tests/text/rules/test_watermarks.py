@@ -82,13 +82,11 @@ def test_lines_that_recur_in_honest_spellings_stay(line: str) -> None:
     assert cleaned(texts) == (texts, [])
 
 
-@pytest.mark.parametrize(
-    "items", [["春", "夏", "秋", "冬"], ["上", "下", "左", "右"], list("ABCDEFGH"), list("WASDQERF")]
-)
-def test_a_list_stays_however_its_items_are_set_apart(items: list[str]) -> None:
-    """春/夏/秋/冬, 春|夏|秋|冬, 春-夏-秋-冬: five authors made a watermark of the seasons, and 春夏秋冬 went everywhere."""
+@pytest.mark.parametrize("items", ["春夏秋冬", "上下左右", "ABCDEFGH", "WASDQERF"])
+def test_a_list_stays_however_its_items_are_set_apart(items: str) -> None:
+    """春/夏/秋/冬, 春|夏|秋|冬, 春-夏-秋-冬: five authors made a watermark of the seasons, and they went everywhere."""
     texts = [f"讲到：{mark.join(items)} 为止。" for mark in ("/", "|", "-", "+", "&", " / ", ", ", ". ")]
-    texts += ["".join(items)]
+    texts += [items]
     assert cleaned(texts) == (texts, [])
 
 

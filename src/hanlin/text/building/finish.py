@@ -21,6 +21,8 @@ from hanlin.base.storage import Storage
 from hanlin.text.building.against import Against
 from hanlin.text.building.clean import Losses
 from hanlin.text.building.cuts import Cutter
+from hanlin.text.building.decided import Decided
+from hanlin.text.building.overlaps import common_runs, suspects_of
 from hanlin.text.building.parts import gathered, write_by_key
 from hanlin.text.building.shelf import Shelf
 from hanlin.text.building.survivors import (
@@ -31,20 +33,17 @@ from hanlin.text.building.survivors import (
     GONE,
     LANGUAGE,
     SOURCE,
-    TRAIN,
     Ints,
-    Numbering,
-    read_names,
 )  # fmt: skip
 from hanlin.text.config import CorpusConfig
-from hanlin.text.document import TWINS, Document
+from hanlin.text.document import Document
 from hanlin.text.families import held_out_keys, training_keys
 from hanlin.text.folding import Hashes
 from hanlin.text.leaks import leaked_share, long_line_keys
 from hanlin.text.ledger import KEPT, LEAKED, LEDGER, REMOVED, Entry, documents_of, lines_in, packed, path_of, row
 from hanlin.text.privacy.treat import Privacy
 from hanlin.text.tally import Amount, Tally
-from hanlin.text.work import Outcome, Refusal
+from hanlin.text.work import Refusal
 
 Job = Mapping[str, Any]
 
@@ -76,7 +75,8 @@ class Finisher:
         self.privacy = Privacy(config.privacy, config.max_examples)
         self.losses = Losses(self.tally, self.privacy, config.max_examples)
         self.decided = Decided(job, storage)
-        self.against = Against(config.against, config.max_examples) if config.against.paths else None
+        self.suspects = suspects_of(job["piece"], storage) if config.against.paths else frozenset[int]()
+        self.against = Against(config.against, config.max_examples, common_runs(storage)) if self.suspects else None
         self.cutter = Cutter(config.lines, config.max_examples, job, storage)
         self.looks_for_leaks = bool(job["looks_for_leaks"])
         self.line_keys: dict[str, set[int]] = {name: set() for name in KEPT}
@@ -91,15 +91,14 @@ class Finisher:
                 self.files[LEDGER].write(entry)
                 self._keep_removed(read, now)
                 continue
-            if self._may_alter(number, fate):
+            if self._may_alter(number):
                 self._decide(number, place, (entry, now, read))
             else:
                 self._keep(place, entry, now, read)
             number += 1
 
-    def _may_alter(self, number: int, fate: int) -> bool:
-        is_looked_at = self.against is not None and fate == TRAIN
-        return is_looked_at or self.decided.concerns(number) or self.cutter.concerns(number)
+    def _may_alter(self, number: int) -> bool:
+        return number in self.suspects or self.decided.concerns(number) or self.cutter.concerns(number)
 
     def _keep(self, place: int, entry: bytes, now: bytes, read: bytes) -> None:
         """A document that nothing happened to is copied."""
@@ -171,52 +170,6 @@ def count_unaltered(tally: Tally, rows: Ints, names: Mapping[str, Sequence[str]]
             amount.documents += len(held)
             amount.characters += int(held[:, CHARACTERS].sum())
             amount.bytes += int(held[:, BYTES].sum())
-
-
-class Decided:
-    """What the comparison of all documents decided about those of one piece, by their number in it."""
-
-    def __init__(self, job: Job, storage: Storage) -> None:
-        self._storage, self._numbering = storage, Numbering(job["bases"])
-        piece, base = job["piece"], job["bases"][job["piece"]]
-        num = self._numbering.num_pieces
-
-        def decisions(step: str, name: str, width: int) -> Iterable[list[int]]:
-            folders = [storage.folder(f"{step}/{task:06}") / name for task in range(job["num_tasks"].get(step, 0))]
-            records = gathered(folders, piece, width, num)
-            records[:, 0] -= np.uint64(base)
-            return records.tolist()
-
-        self._again = {one[0]: one[1] for one in decisions("exact", "again", 2)}
-        self._twins = {number: (twin, bits) for number, twin, bits in decisions("clusters", "twins", 3)}
-        self._sizes: dict[int, int] = {}
-        for number, size in decisions("clusters", "sizes", 2):
-            self._sizes[number] = self._sizes.get(number, 0) + size
-        self._ids = self._ids_of([*self._again.values(), *(twin for twin, _ in self._twins.values())])
-
-    def _ids_of(self, numbers: Sequence[int]) -> dict[int, str]:
-        found: dict[int, str] = {}
-        wanted = np.unique(np.array(numbers, np.int64))
-        for piece, where, places in self._numbering.by_piece(wanted):
-            names = read_names(self._storage.folder(f"clean/{piece:06}") / "ids", places.tolist())
-            found.update(zip(wanted[where].tolist(), names, strict=True))
-        return found
-
-    def concerns(self, number: int) -> bool:
-        """Whether anything was decided about a document."""
-        return number in self._again or number in self._twins or number in self._sizes
-
-    def outcome(self, number: int, document: Document) -> Outcome:
-        """Return the document with the number of those it stands for, or why it goes."""
-        if number in self._again:
-            return Outcome(document, Refusal("duplicate", self._ids[self._again[number]]))
-        if number in self._twins:
-            twin, bits = self._twins[number]
-            similarity = float(np.array([bits], np.uint64).view(np.float64)[0])
-            return Outcome(document, Refusal("near_duplicate", f"{similarity:.3f} {self._ids[twin]}"))
-        if number in self._sizes:
-            document = replace(document, meta={**document.meta, TWINS: self._sizes[number] + 1})
-        return Outcome(document)
 
 
 # ---------------------------------------------------------------- leaks

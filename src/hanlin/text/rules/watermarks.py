@@ -153,21 +153,22 @@ def watermarks_of(found: Hashes, met: Hashes | None = None) -> Watermarks:
 
 
 def _grown(proved: set[str], possible: set[str]) -> set[str]:
-    """The stretches that are proved, and those next to them that may be of the same watermark: its end may be spelled
-    like a list where its beginning is not."""
-    following: dict[str, list[str]] = {}
-    before: dict[str, list[str]] = {}
+    """The stretches that are proved, and those that overlap them by half or more: of one watermark, whose end may be
+    spelled like a list where its beginning is not."""
+    by_head: dict[str, list[str]] = {}
     for stretch in possible:
-        for head in (stretch, stretch[:-1], stretch[:-2]):  # of equal weight, so one letter more or less
-            following.setdefault(head, []).append(stretch)
+        for end in range(len(stretch) // 2, len(stretch) + 1):
+            by_head.setdefault(stretch[:end], []).append(stretch)
+    near: dict[str, list[str]] = {}
     for stretch in possible:
-        for one in following.get(stretch[1:], ()):
-            before.setdefault(one, []).append(stretch)
+        for start in range(1, len(stretch) // 2 + 1):
+            for other in by_head.get(stretch[start:], ()):
+                near.setdefault(stretch, []).append(other)
+                near.setdefault(other, []).append(stretch)
     grown, new = set[str](), proved
     while new:
         grown |= new
-        near = (one for stretch in new for one in (*following.get(stretch[1:], ()), *before.get(stretch, ())))
-        new = set(near) - grown
+        new = {other for stretch in new for other in near.get(stretch, ())} - grown
     return grown
 
 

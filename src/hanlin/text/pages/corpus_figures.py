@@ -46,8 +46,8 @@ MOST_VALUES = 20_000
 MEASURED_HERE = 300
 """Texts that are measured for the report where the build did not."""
 MOST_IDENTIFIED = 400
-"""Kept texts whose language is looked for: an even sample of more. Each takes 1 ms, which for all would be as long again
-as cleaning them."""
+"""Kept texts whose language is looked for: an even sample of more. Each takes 1 ms, for all as long again as cleaning
+them."""
 SAMPLES_PER_EDIT = 2
 SHOWN_CHARS = 240
 _LICENCES = ("licence", "license")

@@ -138,12 +138,14 @@ def test_labels_and_heads_that_cannot_be(lang):
     def tried(rule, *, head="none", **task):
         with pytest.raises(ConfigError) as error:
             ModelConfig(head={"kind": head, "task": {"kind": "sequence", "labels": ("a", "b"), **task}})
-        return say(f"model.rule_{rule}", task="sequence", least=2, kind="none") in str(error.value)
+        kind = task.get("kind", "sequence")
+        return say(f"model.rule_{rule}", task="sequence", least=2, kind=kind) in str(error.value)
 
     assert tried("two_heads", head="tokens")
     assert tried("label_twice", labels=("a", "a"))
     assert tried("labels_few", labels=("a",))
     assert tried("labels_unread", kind="none")
+    assert tried("pooling_unread", kind="tokens", pooling="mean")
     plain = ModelConfig(vocab_size=9, hidden_size=8, num_layers=1, num_heads=2)
     with pytest.raises(UsageError) as error:
         build_model(plain, seed=1).judge(torch.tensor([[1]]))
@@ -158,12 +160,22 @@ def test_a_class_that_does_not_exist_is_refused_by_name(lang):
     assert "head.task.kind = spans" in str(error.value)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("arch", ["prefix", "encoder_decoder", "encoder"])
+def test_the_mean_of_all_states_is_refused_by_name_where_the_class_takes_another(lang):
+    head = {"kind": "none", "pooler": True, "task": {"kind": "sequence", "labels": ("a", "b"), "pooling": "mean"}}
+    with pytest.raises(BundleError) as error:
+        choose_family(ModelConfig(**{**FAMILIES["bert"].preset, "family": "bert", "head": head}))
+    assert error.value.code == "E320"
+    assert "head.task.pooling" in str(error.value)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "mean"])
+@pytest.mark.parametrize("arch", ["prefix", "encoder_decoder", "encoder", "decoder"])
 def test_what_no_class_holds_is_kept_in_our_own_layout(arch, kind, batch, tmp_path):
+    pooling = "mean" if kind == "mean" else "published"
+    kind = "sequence" if kind == "mean" else kind
     shape = {"vocab_size": 61, "hidden_size": 24, "num_layers": 1, "num_heads": 3, "max_seq_len": 40}
     parent = build_model(ModelConfig(**shape, arch=arch, family="hanlin"), seed=1)
-    model = randomise(with_task(parent, TaskHeadConfig(kind=kind, labels=KINDS[kind]), seed=2)).eval()
+    model = randomise(with_task(parent, TaskHeadConfig(kind=kind, labels=KINDS[kind], pooling=pooling), seed=2)).eval()
     assert model.config.family == "hanlin"
     assert model.num_parameters() == model.config.num_parameters()
     write(tmp_path, model, model.config)

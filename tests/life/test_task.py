@@ -8,10 +8,11 @@ import random
 
 import numpy as np
 import pytest
+import torch
 from tests.infer import vocabulary
 
 import hanlin
-from hanlin.base.errors import InputError, RequestTooLong, UsageError
+from hanlin.base.errors import ConfigError, InputError, RequestTooLong, UsageError
 from hanlin.base.messages import say
 from hanlin.bundle.bundle import save_bundle
 from hanlin.bundle.lineage import Lineage
@@ -106,6 +107,26 @@ def test_every_head_learns_on_every_shape(name, shape, parents, files, tmp_path)
     assert figure["chance"] < gate / 1.5
     again = hanlin.evaluate_task(report.path, data=(str(files[name]),))
     assert again.report["num_rows"] > report.report["num_rows"]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_labels_by_the_mean_of_all_states(shape, parents, files, tmp_path):
+    report = trained(parents[shape], files["labels"], tmp_path, task="classification", epochs=8, pooling="mean")
+    assert report.report["figures"]["accuracy"]["value"] >= 0.9
+    again = hanlin.evaluate_task(report.path, data=(str(files["labels"]),))
+    assert again.report["figures"]["accuracy"]["value"] >= 0.9
+    classifier = hanlin.Classifier(report.path)
+    found = classifier.predict(["w1 w35", "w1 w35 w36 w3 w4"]).probabilities
+    model, tokenizer = classifier.bundle.model, classifier.bundle.tokenizer
+    ids = torch.tensor([tokenizer.frame(tokenizer.encode("w1 w35"))])
+    read = model.encode(ids).states if shape == "t5" else model.hidden(ids)
+    expected = torch.softmax(model.task.last(read.mean(dim=1)).float(), dim=1)
+    np.testing.assert_allclose(found[0], expected[0].detach().numpy(), atol=1e-5)
+
+
+def test_the_mean_is_refused_where_nothing_is_pooled(parents, files, tmp_path):
+    with pytest.raises(ConfigError, match="only what is said of whole texts is pooled"):
+        trained(parents["bert"], files["tags"], tmp_path, pooling="mean")
 
 
 def test_vectors_of_pairs_find_each_other(parents, files, tmp_path):

@@ -199,6 +199,8 @@ def _task_problems(config: ModelConfig) -> Iterator[Problem]:
         yield _problem("head.task.labels", list(task.labels), "labels_few", least=least)
     if task.labels and not least:
         yield _problem("head.task.labels", list(task.labels), "labels_unread", kind=task.kind)
+    if task.pooling == "mean" and task.kind != "sequence":
+        yield _problem("head.task.pooling", task.pooling, "pooling_unread", kind=task.kind)
 
 
 def _problem(name: str, value: object, rule: str, **values: object) -> Problem:
@@ -230,7 +232,7 @@ def _task_parameters(config: ModelConfig) -> int:
     width, head = config.hidden_size, config.head
     if head.task.kind == "none":
         return 0
-    if head.task.kind != "sequence":
+    if head.task.kind != "sequence" or head.task.pooling == "mean":
         return (width + 1) * (len(head.task.labels) or 2)
     if config.arch in ("decoder", "prefix"):
         return width * len(head.task.labels)

@@ -158,6 +158,11 @@ class TaskHeadConfig(Config):
     problem: Literal["one", "several", "value"] = Field(
         default="one", description="sequence: one label of a text, any number of them, or a number for each label"
     )
+    pooling: Literal["published", "mean"] = Field(
+        default="published",
+        description="sequence: what is scored, the state that the class of transformers for this shape takes, or the "
+        "mean of all (then in our own layout)",
+    )
     start: int = Field(
         default=0, ge=0, le=10_000_000, description="encoder_decoder: id that the decoder begins with (T5: padding)"
     )

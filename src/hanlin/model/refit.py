@@ -19,7 +19,7 @@ def with_task(parent: Transformer, task: TaskHeadConfig, *, seed: int) -> Transf
 
     Its config names the family whose class holds such a head, else our own layout ("hanlin").
     """
-    found = choose_family(parent.config).tasks.get(task.kind)
+    found = _class_for(parent.config, task)
     model = assemble(task_config(parent.config, task), compute_dtype=parent.compute_dtype)
     initialise_task(model, seed=seed)
     known = dict(parent.named_parameters())
@@ -35,11 +35,16 @@ def with_task(parent: Transformer, task: TaskHeadConfig, *, seed: int) -> Transf
 def task_config(config: ModelConfig, task: TaskHeadConfig) -> ModelConfig:
     """The shape of `config` with the head of a task. A head without scores of tokens counts as tied."""
     family = choose_family(config)
-    found = family.tasks.get(task.kind)
-    pooler = found.pooler if found else config.head.pooler and task.kind == "sequence"
+    found = _class_for(config, task)
+    pooler = found.pooler if found else config.head.pooler and task.kind == "sequence" and task.pooling != "mean"
     head = config.head.replaced(kind="none", next_sentence=False, pooler=pooler, task=task)
     shape: dict[str, Any] = {"family": family.name if found else "hanlin", **_encoder_of(config, found)}
     return config.replaced(head=head, embeddings=config.embeddings.replaced(tied=True), **shape)
+
+
+def _class_for(config: ModelConfig, task: TaskHeadConfig) -> TaskClass | None:
+    """The class of transformers that does a task as it is asked for."""
+    return None if task.pooling == "mean" else choose_family(config).tasks.get(task.kind)
 
 
 def _encoder_of(config: ModelConfig, found: TaskClass | None) -> dict[str, Any]:

@@ -9,6 +9,9 @@ Each reads and pools as the class of transformers for its shape does, so that fi
     encoder_decoder  the decoder reads the text once more,   labels: the encoder's states
                      one place later; its last state (T5)    spans: the decoder's
 
+or, with `pooling = "mean"`, labels by the mean of all states (of an encoder-decoder those of its encoder), in our own
+layout: an encoder that was never taught to gather a text in its first state need not learn that from few labels.
+
 Legend: B rows, T tokens, D width, L labels.
 """
 
@@ -86,6 +89,14 @@ def last_state(model: Any, states: Tensor, segments: Tensor | None) -> Tensor:
     return states[torch.arange(len(states), device=states.device), last]
 
 
+def mean_state(model: Any, states: Tensor, segments: Tensor | None) -> Tensor:
+    """(B, T, D) -> (B, D): of all tokens that are no padding."""
+    if segments is None:
+        return states.mean(dim=1)
+    real = (segments != 0)[..., None].to(states.dtype)
+    return (states * real).sum(dim=1) / real.sum(dim=1)
+
+
 class DenseScore(nn.Module):
     """out(dropout(tanh(dense(x))))."""
 
@@ -134,6 +145,9 @@ def build_task_head(config: ModelConfig) -> TaskHead | None:
     if task.kind != "sequence":
         score = Linear(width, len(task.labels) or 2, bias=True)
         return TaskHead(read=_reading(config), pool=every_state, score=score, dropout=config.dropout)
+    if task.pooling == "mean":
+        score, read = Linear(width, len(task.labels), bias=True), _own_states(config)
+        return TaskHead(read=read, pool=mean_state, score=score, dropout=config.dropout)
     if config.arch in ("decoder", "prefix"):
         score = Linear(width, len(task.labels), bias=False)
         return TaskHead(read=read_states, pool=last_state, score=score, dropout=config.dropout)
@@ -148,10 +162,12 @@ def build_task_head(config: ModelConfig) -> TaskHead | None:
 
 def row_vectors(model: Any, tokens: Tensor, segments: Tensor) -> Tensor:
     """(B, T) -> (B, D): the mean state of the real tokens, of an encoder-decoder its encoder's."""
-    read = read_encoder if model.config.arch == "encoder_decoder" else read_states
-    states = read(model, tokens, segments, None)
-    real = (segments != 0)[..., None].to(states.dtype)
-    return (states * real).sum(dim=1) / real.sum(dim=1)
+    return mean_state(model, _own_states(model.config)(model, tokens, segments, None), segments)
+
+
+def _own_states(config: ModelConfig) -> Reading:
+    """Of what has read the text itself."""
+    return read_encoder if config.arch == "encoder_decoder" else read_states
 
 
 def _reading(config: ModelConfig) -> Reading:

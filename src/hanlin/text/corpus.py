@@ -196,7 +196,7 @@ class _Build:
             self._each("draft", f"{_TASKS}.learning:draft", [{"piece": piece} for piece in pieces])
             drafted: Sequence[Piece] = [{"drafted": f"draft/{number:06}"} for number in range(len(pieces))]
             if sum(one["found"] for one in self._by_part("marks")):
-                self._each("met", f"{_TASKS}.learning:met", [{"piece": piece} for piece in drafted])
+                self._each("met", f"{_TASKS}.learning:met", [{"number": number} for number in range(len(pieces))])
         self._each("learned", f"{_TASKS}.learning:learned", [{"known": known if is_known else {}}])
         self.rules.recall(read_json(self.tasks.folder("learned") / LEARNED))
         return pieces if is_known else drafted

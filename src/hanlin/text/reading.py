@@ -13,6 +13,7 @@ are plain data, and depend on the sources and these settings alone.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -155,7 +156,7 @@ def _as_named(source: SourceConfig, path: str, part: Mapping[str, Any]) -> Sourc
 def events_of(piece: Piece, config: CorpusConfig, storage: Storage) -> Iterator[Event]:
     """Yield what a piece holds: from its files, a shelf of a large one, drafts set down before, or an earlier build."""
     if "drafted" in piece:
-        yield from _drafts(storage.folder(piece["drafted"]))
+        yield from drafts_set_down(storage.folder(piece["drafted"]) / "drafts")
     elif "earlier" in piece:
         yield from _read_again(piece)
     else:
@@ -197,9 +198,10 @@ def set_down(events: Iterator[Event], path: Path) -> Iterator[Draft]:
                 yield event
 
 
-def _drafts(folder: Path) -> Iterator[Event]:
-    with Shelf(folder / "drafts", 1) as shelf:
-        for (line,) in shelf:
+def drafts_set_down(path: Path, one_of: int = 1) -> Iterator[Event]:
+    """Yield what `set_down` left, or only one of so many."""
+    with Shelf(path, 1) as shelf:
+        for (line,) in itertools.islice(shelf, 0, None, one_of):
             table = json.loads(line)
             yield Draft(Document(**table.pop("document")), **table) if "document" in table else Dropped(**table)
 

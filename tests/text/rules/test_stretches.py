@@ -24,7 +24,9 @@ def test_what_is_found_is_what_stands_there(number: int) -> None:
         expected = Counter(
             {one: found for one in stretches if (found := sum(text.startswith(one, at) for at in range(len(text))))}
         )
-        assert Counter(finder.found_in(text)) == expected
+        found = list(finder.found_in(text))
+        assert all(text.startswith(one, place) for place, one in found)
+        assert Counter(one for _, one in found) == expected
         assert finder.is_any_in(text) is bool(expected)
 
 

@@ -24,7 +24,7 @@ from hanlin.base.tasks import counters_of
 from hanlin.text.building.parts import gathered, write_by_key
 from hanlin.text.config import CorpusConfig
 from hanlin.text.folding import Hashes
-from hanlin.text.reading import Draft, events_of, set_down
+from hanlin.text.reading import Draft, drafts_set_down, events_of, set_down
 from hanlin.text.rules.rulebook import Rulebook
 from hanlin.text.rules.stretches import StretchFinder
 from hanlin.text.rules.watermarks import FOUND, RECORD, SAMPLED_OF, folded, many_spellings, stretches_of
@@ -60,9 +60,10 @@ def met(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
     rules = Rulebook(config.rules, config.quality)
     numbers = {stretch: number for number, stretch in enumerate(stretches_of(_many_spellings(job, storage)))}
     finder, counts = StretchFinder(numbers), Counter[int]()
-    for number, event in enumerate(events_of(job["piece"], config, storage)):
-        if number % SAMPLED_OF == 0 and isinstance(event, Draft) and rules.looks_for_watermarks(event.document):
-            counts.update(numbers[one] for one in finder.found_in(folded(event.document.text)))
+    drafts = storage.folder(f"draft/{job['number']:06}") / "drafts"
+    for event in drafts_set_down(drafts, SAMPLED_OF):
+        if isinstance(event, Draft) and rules.looks_for_watermarks(event.document):
+            counts.update(numbers[one] for _, one in finder.found_in(folded(event.document.text)))
     with disk_errors(folder):
         np.save(folder / "met.npy", np.array(sorted(counts.items()), np.uint64).reshape(-1, 2))
     return {}

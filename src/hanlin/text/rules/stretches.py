@@ -39,12 +39,12 @@ class StretchFinder:
             return any(stretch in letters for stretch in self._all)
         return any(True for _ in self.found_in(letters))
 
-    def found_in(self, letters: str) -> Iterator[str]:
-        """Yield each string at each place where it stands."""
+    def found_in(self, letters: str) -> Iterator[tuple[int, str]]:
+        """Yield each string with each place where it stands, in the order of the places."""
         for place in np.flatnonzero(self._is_head[_heads(letters)]).tolist():
             for stretch in self._by_head.get(letters[place : place + HEAD], ()):
                 if letters.startswith(stretch, place):
-                    yield stretch
+                    yield place, stretch
 
 
 def _heads(letters: str) -> Hashes:

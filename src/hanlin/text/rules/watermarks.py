@@ -235,13 +235,21 @@ class Watermarks:
         """Return the text without its watermarks, and what was taken out."""
         if not self._may_hold(text):
             return text, []
-        kept: list[str] = []
+        lines: list[str | None] = [*text.split("\n")]
         removed: list[str] = []
-        for line in text.split("\n"):
-            rest = self._cleaned(line, removed) if self._may_hold(line) else line
-            if rest is not None:
-                kept.append(rest)
-        return ("\n".join(kept), removed) if removed else (text, [])
+        for number in self._suspects(text):
+            lines[number] = self._cleaned(lines[number] or "", removed)
+        return ("\n".join(line for line in lines if line is not None), removed) if removed else (text, [])
+
+    def _suspects(self, text: str) -> list[int]:
+        """The numbers of the lines in which a known stretch begins."""
+        letters, at, line = _letters_of(text), 0, 0
+        found: dict[int, None] = {}
+        for first, _ in self._finder.found_in(letters.text):
+            place = letters.places[first]
+            line, at = line + text.count("\n", at, place), place
+            found[line] = None
+        return [*found]
 
     def _may_hold(self, text: str) -> bool:
         """Whether any known stretch stands among the letters of a text: nearly all texts are done with here."""
@@ -265,9 +273,8 @@ class Watermarks:
     def _spans(self, letters: str) -> Iterator[tuple[int, int]]:
         """Where known stretches stand, those that touch or nearly touch as one."""
         open_span: tuple[int, int] | None = None
-        for start, end in _stretches(letters):
-            if letters[start:end] not in self.stretches:
-                continue
+        for start, stretch in self._finder.found_in(letters):
+            end = start + len(stretch)
             if open_span and start <= open_span[1] + LEFT_OVER:
                 open_span = open_span[0], end
                 continue
@@ -323,13 +330,20 @@ def _disguise(spelled: str) -> str:
 
 
 def _letters_of(line: str) -> _Letters:
-    parts: list[str] = []
-    places: list[int] = []
-    for place, character in enumerate(line):
-        letters = folded(character)
-        parts.append(letters)
-        places += [place] * len(letters)
+    parts = [_FOLDED[character] for character in line]
+    places = [place for place, letters in enumerate(parts) for _ in letters]
     return _Letters("".join(parts), places)
+
+
+class _Folded(dict[str, str]):
+    """The letters of single characters, each looked up once."""
+
+    def __missing__(self, character: str) -> str:
+        self[character] = folded(character)
+        return self[character]
+
+
+_FOLDED = _Folded()
 
 
 def _stretches(letters: str) -> Iterator[tuple[int, int]]:

@@ -50,6 +50,10 @@ class TaskConfig(LoopConfig):
     max_tokens: int | None = Field(
         default=None, ge=8, le=16_777_216, description="Tokens of a row, control tokens included; none: all it reads."
     )
+    pooling: Literal["published", "mean"] = Field(
+        default="published",
+        description="What labels of a text are told by: the state that transformers' class takes, or the mean of all.",
+    )
     balance: bool = Field(default=False, description="Weigh labels by the inverse of how often they occur.")
     temperature: float = Field(
         default=0.05, gt=0, le=10, description="embedding: cosines are divided by this before they are compared."

@@ -43,7 +43,7 @@ RATE, RATE_WIDTH = 3e-5, 768
 """Peak learning rate of BERT base (Devlin 2018: 2e-5 to 5e-5), rising as the width to the power -1.5: 1.6e-4 at 256,
 1.2e-3 at 64, 3.5e-3 at 32, where the toys of the tests learn in seconds at 3e-3."""
 
-HEADS: Mapping[TaskName, dict[str, Any]] = {
+HEADS: Mapping[str, dict[str, Any]] = {
     "classification": {"kind": "sequence"},
     "multilabel": {"kind": "sequence", "problem": "several"},
     "regression": {"kind": "sequence", "problem": "value"},
@@ -122,7 +122,7 @@ def prepare(config: TaskConfig, progress: Progress) -> TaskMaterial:
     config = config.replaced(task=task, labels=config.labels)
     labels = labels_of(learned, task, config.labels)
     check_labels(held_out, task, labels)
-    model = _model(parent, parent.tokenizer, task, labels, config.seed)
+    model = _model(parent, parent.tokenizer, config, labels)
     if task == "regression":
         _begin_at_mean(model, learned)
     framer = task_framer(parent.tokenizer, model, config)
@@ -184,13 +184,17 @@ def _rows(config: TaskConfig, progress: Progress) -> tuple[TaskName, list[TaskRo
     return task, learned, held_out
 
 
-def _model(parent: Bundle, tokenizer: Tokenizer, task: TaskName, labels: Sequence[str], seed: int) -> Transformer:
+def _model(parent: Bundle, tokenizer: Tokenizer, config: TaskConfig, labels: Sequence[str]) -> Transformer:
     """The bundle's model with the head of the task; for vectors as it is, since those are its states."""
-    if task == "embedding":
+    asked = HEADS.get(config.task, {"kind": "none"})
+    if config.pooling == "mean" and asked["kind"] != "sequence":
+        rule, remedy = say("model.rule_pooling_unread", kind=config.task), say("model.remedy_pooling_unread")
+        raise ConfigError(problems=[Problem("pooling", config.pooling, rule, remedy)])
+    if asked["kind"] == "none":
         return parent.model
     start = tokenizer.special.pad if parent.config.arch == "encoder_decoder" else 0
-    head = TaskHeadConfig(**HEADS[task], labels=tuple(labels), start=start)
-    return with_task(parent.model, head, seed=Seeds(seed).derive("init"))
+    head = TaskHeadConfig(**asked, pooling=config.pooling, labels=tuple(labels), start=start)
+    return with_task(parent.model, head, seed=Seeds(config.seed).derive("init"))
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +40,7 @@ from hanlin.text.config import CorpusConfig
 from hanlin.text.document import Document
 from hanlin.text.families import held_out_keys, training_keys
 from hanlin.text.folding import Hashes
-from hanlin.text.leaks import leaked_share, long_line_keys
+from hanlin.text.leaks import MOST_TEXTS, leaked_share, long_line_keys
 from hanlin.text.ledger import KEPT, LEAKED, LEDGER, REMOVED, Entry, documents_of, lines_in, packed, path_of, row
 from hanlin.text.privacy.treat import Privacy
 from hanlin.text.tally import Amount, Tally
@@ -61,7 +62,7 @@ def finish(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
         stack.callback(finisher.cutter.close)
         finisher.run(stack.enter_context(Shelf(storage.folder(f"clean/{job['piece']:06}") / "documents", 3)))
     for name, keys in finisher.line_keys.items():
-        write_by_key(folder / f"{name}-lines", np.array(sorted(keys), np.uint64)[:, None], job["parts"])
+        write_by_key(folder / f"{name}-lines", np.array(sorted(keys.items()), np.uint64).reshape(-1, 2), job["parts"])
     return finisher.counters()
 
 
@@ -79,7 +80,7 @@ class Finisher:
         self.against = Against(config.against, config.max_examples, common_runs(storage)) if self.suspects else None
         self.cutter = Cutter(config.lines, config.max_examples, job, storage)
         self.looks_for_leaks = bool(job["looks_for_leaks"])
-        self.line_keys: dict[str, set[int]] = {name: set() for name in KEPT}
+        self.line_keys: dict[str, Counter[int]] = {name: Counter() for name in KEPT}
         self.unaltered: list[int] = []
 
     def run(self, shelf: Shelf) -> None:
@@ -143,7 +144,7 @@ class Finisher:
     def _note(self, part: str, document: Document) -> None:
         """Remember what may give a leak away: long lines, and the rows a document is of kin to."""
         kin = training_keys if part == "train" else held_out_keys
-        self.line_keys[part] |= long_line_keys(document.text) | kin(document.meta)
+        self.line_keys[part].update(long_line_keys(document.text) | kin(document.meta))
 
     def counters(self) -> dict[str, Any]:
         """Return everything that was counted."""
@@ -176,25 +177,31 @@ def count_unaltered(tally: Tally, rows: Ints, names: Mapping[str, Sequence[str]]
 
 
 def leaks(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
-    """Task: find the lines of held-out text that training text has too."""
+    """Task: find the lines of held-out text that training text has too, and in how many documents."""
     folders = [storage.folder(f"finish/{piece:06}") for piece in range(len(job["bases"]) - 1)]
     held, train = (
-        gathered([one / f"{part}-lines" for one in folders], job["part"], 1, job["parts"])[:, 0]
+        gathered([one / f"{part}-lines" for one in folders], job["part"], 2, job["parts"])
         for part in ("validation", "train")
     )
+    train = train[np.isin(train[:, 0], held[:, 0])]
+    keys, places = np.unique(train[:, 0], return_inverse=True)
+    texts = np.zeros(len(keys), np.uint64)
+    np.add.at(texts, places, train[:, 1])
     with disk_errors(folder):
-        np.intersect1d(held, train).tofile(folder / "seen")
+        np.column_stack((keys, texts)).tofile(folder / "seen")
     return {}
 
 
 def settle(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
     """Task: drop of the held-out documents of a piece what training has, and write it into the ledger."""
     config, so_far = CorpusConfig(**job["config"]), storage.folder(f"finish/{job['piece']:06}")
-    seen = Keys(np.fromfile(storage.folder(f"leaks/{part:06}") / "seen", np.uint64) for part in range(job["parts"]))
-    settler = _Settler(config)
+    parts = [np.fromfile(storage.folder(f"leaks/{part:06}") / "seen", np.uint64) for part in range(job["parts"])]
+    records = np.concatenate([np.empty(0, np.uint64), *parts]).reshape(-1, 2)
+    seen, common = Keys(records[:, 0]), Keys(records[records[:, 1] > MOST_TEXTS, 0])
+    settler = _Settler(config, seen, common)
     with disk_errors(folder), contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(packed(path_of(folder, name))) for name in ("validation", LEAKED, LEDGER)}
-        leaked = [settler.place(document, seen, files) for document in documents_of(path_of(so_far, CANDIDATES))]
+        leaked = [settler.place(document, files) for document in documents_of(path_of(so_far, CANDIDATES))]
         settler.settle(lines_in(path_of(so_far, LEDGER)), iter(leaked), files[LEDGER])
     if not config.keep_removed:
         path_of(folder, LEAKED).unlink()
@@ -204,8 +211,8 @@ def settle(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
 class Keys:
     """A set of 64-bit keys, 8 bytes each."""
 
-    def __init__(self, keys: Iterable[Hashes]) -> None:
-        self._keys = np.sort(np.concatenate([np.empty(0, np.uint64), *keys]))
+    def __init__(self, keys: Hashes) -> None:
+        self._keys = np.sort(keys)
 
     def __contains__(self, key: object) -> bool:
         assert isinstance(key, int)
@@ -216,14 +223,17 @@ class Keys:
 class _Settler:
     """The held-out documents of a piece, once all of the training part is known."""
 
-    def __init__(self, config: CorpusConfig) -> None:
+    def __init__(self, config: CorpusConfig, seen: Keys, common: Keys) -> None:
         self.config, self.tally = config, Tally()
+        self._seen, self._common = seen, common
         self.losses = Losses(self.tally, Privacy(config.privacy, config.max_examples), config.max_examples)
 
-    def place(self, document: Document, seen: Keys, files: Mapping[str, IO[bytes]]) -> float:
+    def place(self, document: Document, files: Mapping[str, IO[bytes]]) -> float:
         """Write a document where it belongs; return the share of it that training has."""
-        is_torn = any(key in seen for key in held_out_keys(document.meta))  # training has its parent, or a child of it
-        share = 1.0 if is_torn else leaked_share(document.text, seen)
+        is_torn = any(
+            key in self._seen for key in held_out_keys(document.meta)
+        )  # training has its parent, or a child of it
+        share = 1.0 if is_torn else leaked_share(document.text, self._seen, self._common)
         files[LEAKED if share > self.config.most_leaked else "validation"].write(row(document))
         if share <= self.config.most_leaked:
             self.tally.count_kept("validation", document)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hanlin.life.demo import demo as demo
     from hanlin.life.doctor import doctor as doctor
     from hanlin.life.evaluate import evaluate as eval
+    from hanlin.life.export import export as export
     from hanlin.life.fill import fill_mask as fill_mask
     from hanlin.life.fill import infill as infill
     from hanlin.life.finetune import finetune as finetune
@@ -80,6 +81,7 @@ _NAMES = {
     "embed": "hanlin.life.asked_texts:embed",
     # Not `evaluate`: that name of this module is the room, as soon as anything imports it.
     "eval": "hanlin.life.evaluate:evaluate",
+    "export": "hanlin.life.export:export",
     "fill_mask": "hanlin.life.fill:fill_mask",
     "evaluate_task": "hanlin.life.task:evaluate_task",
     "finetune": "hanlin.life.finetune:finetune",
@@ -143,6 +145,7 @@ __all__ = [
     "embed",
     "eval",
     "evaluate_task",
+    "export",
     "fill_mask",
     "finetune",
     "infill",

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from hanlin.base import files
 from hanlin.base.errors import BundleError, MachineError
-from hanlin.bundle.tensors import check_finite, check_match, listed, read_tensors, write_tensors
+from hanlin.bundle.tensors import check_finite, check_match, is_finite, listed, read_tensors, write_tensors
 
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16,
           torch.int8, torch.uint8, torch.bool]  # fmt: skip
@@ -137,6 +137,19 @@ def test_infinities_and_what_is_no_number_are_found(tmp_path, lang):
         check_finite(tmp_path / "model.safetensors", {**bad, **good})
     assert error.value.code == "E456"
     assert error.value.values["lines"].split() == ["-", "big", "-", "odd"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_bits_tell_the_finite_from_the_rest(dtype):
+    """Every pattern of 16 bits, at the end of the number where sign and exponent stand, against torch's own word."""
+    patterns = torch.arange(1 << 16).to(torch.int32).to(torch.int16)
+    wide = torch.zeros(1 << 16, dtype.itemsize // 2, dtype=torch.int16)
+    wide[:, -1] = patterns
+    numbers = wide.view(dtype).flatten()
+    sound = numbers.isfinite()
+    assert is_finite(numbers[sound]) and is_finite(numbers[sound].view(2, -1).T)
+    assert not any(is_finite(number) for number in numbers[~sound][::97])
+    assert not is_finite(torch.cat((numbers[sound], numbers[~sound][-1:])))
 
 
 def test_the_checksum_is_that_of_the_bytes(tmp_path):

@@ -38,6 +38,7 @@ PYTHON_NAMES = {
     "task eval": "evaluate_task",
     "task predict": "predict_task",
     "eval": "eval",
+    "export": "export",
     "inspect": "inspect",
     "chat": "chat",
     "models choose": "choose_model",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -349,3 +351,18 @@ def test_torch_compile_sees_one_graph() -> None:
     traced = torch.compile(layer, fullgraph=True, backend="aot_eager")
     for mine, wanted in zip(run(traced), run(layer), strict=True):
         assert torch.equal(mine, wanted)
+
+
+# ---- cost ----
+
+
+def test_the_first_call_does_not_import_the_compiler():
+    """torch.compile takes a second to import, and the first answer would wait for it."""
+    code = """
+import sys, torch
+from hanlin.model import kernels
+kernels.rms_norm(torch.ones(2, 16), torch.ones(16), 1e-6)
+kernels.swiglu(torch.ones(2, 16))
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -131,7 +131,7 @@ def save_bundle(
             sentence = Sentence(pooling, True, model.config.max_seq_len)
             name = write_sentence(temporary, sentence, model.config.hidden_size)
             checksums[name] = files.sha256_file(temporary / name)
-        _seal(temporary, content, checksums)
+        seal(temporary, content, checksums)
     return folder
 
 
@@ -152,7 +152,7 @@ def annotate_bundle(folder: Path | str, *, scores: Mapping[str, Any] | None = No
             (temporary / CARD).unlink(missing_ok=True)
             files.write_atomic(temporary / CARD, card)
         unchanged = {name: value for name, value in manifest.checksums.items() if card is None or name != CARD}
-        _seal(temporary, content, unchanged)
+        seal(temporary, content, unchanged)
 
 
 def _link(source: str, target: str) -> None:
@@ -162,7 +162,7 @@ def _link(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def _seal(folder: Path, content: Mapping[str, Any], known: Mapping[str, str]) -> None:
+def seal(folder: Path, content: Mapping[str, Any], known: Mapping[str, str]) -> None:
     """Write the manifest over every file of the folder; checksums already `known` are not worked out again, those of
     files in folders below it must be."""
     names = sorted({path.name for path in folder.iterdir() if path.is_file()} | known.keys())

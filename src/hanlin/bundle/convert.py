@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from hanlin.base.errors import BundleError
-from hanlin.bundle.stored import Stored, are_equal, joined, pieces
-from hanlin.bundle.tensors import check_match, is_finite, listed
+from hanlin.bundle.stored import Stored, are_equal, joined
+from hanlin.bundle.taking import take
+from hanlin.bundle.tensors import check_match, not_finite
 from hanlin.bundle.weights import WEIGHTS as WEIGHTS
 from hanlin.bundle.weights import WeightFiles, stored_tensors, weight_files
 from hanlin.model.config import ModelConfig
@@ -56,9 +57,8 @@ def import_weights(
     check_match(files.shown, found, {name: place.shape for name, place in places.items()})
     in_place = make_room(model, places, found, family, masters=masters)
     places = foreign_places(parameters(model), family.rules, config)
-    bad = [name for name in found if not _take(found[name], None if name in in_place else places[name], verify)]
-    if bad:
-        raise BundleError("bundle.not_finite", file=files.shown.name, path=folder, lines=listed(bad))
+    if bad := take(found, places, in_place, verify=verify):
+        raise not_finite(files.shown, bad)
     return files.paths
 
 
@@ -121,19 +121,6 @@ def _as_it_lies(
     """A matrix in its mapped file; None where it has to be copied."""
     fits = all(places[one].is_plain and found[one].dtype == dtype for one in theirs)
     return joined([found[one] for one in theirs]) if fits and parameter.dim() > 1 else None
-
-
-def _take(stored: Stored, place: Place | None, verify: bool) -> bool:
-    """Copy one tensor to its place, if it has one, piece by piece; return whether it is finite, if that is asked."""
-    finite = True
-    is_folded = place is not None and place.folded is not None
-    for rows in pieces(stored, whole=is_folded) if place or verify else ():
-        piece = stored.look(rows)
-        finite = finite and (not verify or is_finite(piece))
-        if place is not None:
-            place.write(piece, rows)
-        stored.release(rows)
-    return finite
 
 
 def _found(files: WeightFiles, family: Family) -> dict[str, Stored]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -101,7 +102,7 @@ class Unpickled:
 
     def look(self, rows: slice) -> Tensor:
         """See Stored."""
-        return self.tensor[rows]
+        return self.tensor[rows] if self.shape else self.tensor[None]
 
     def release(self, rows: slice) -> None:
         """See Stored. torch keeps its mapping."""
@@ -157,14 +158,25 @@ def joined(parts: Sequence[Stored]) -> Tensor | None:
 def pieces(stored: Stored, *, whole: bool = False) -> Iterator[slice]:
     """The rows of a tensor, about PIECE bytes at a time, or all at once."""
     row_bytes = stored.shape[1:].numel() * stored.dtype.itemsize
-    step = max(1, stored.shape[0] if whole else PIECE // max(1, row_bytes))
-    for start in range(0, stored.shape[0], step):
-        yield slice(start, min(start + step, stored.shape[0]))
+    last = num_rows(stored)
+    step = max(1, last if whole else PIECE // max(1, row_bytes))
+    for start in range(0, last, step):
+        yield slice(start, min(start + step, last))
+
+
+def num_rows(stored: Stored) -> int:
+    """Of its first dimension; a single number is one row."""
+    return stored.shape[0] if stored.shape else 1
 
 
 def size_of(rows: slice, stored: Stored) -> tuple[int, ...]:
     """Of some rows of a tensor."""
     return (rows.stop - rows.start, *stored.shape[1:])
+
+
+def copy_bytes(source: Tensor, target: Tensor) -> None:
+    """Copy numbers between dense tensors of one dtype, in the calling thread alone."""
+    np.copyto(target.reshape(-1).view(torch.uint8).numpy(), source.reshape(-1).view(torch.uint8).numpy())
 
 
 def are_equal(one: Stored, other: Stored) -> bool:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -33,9 +35,14 @@ _DTYPES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-
-
-_FLOATS = frozenset({torch.float64, torch.float32, torch.float16, torch.bfloat16})
+_BITS: dict[torch.dtype, tuple[torch.dtype, type[np.unsignedinteger[Any]], int]] = {
+    torch.float64: (torch.int64, np.uint64, 0x7FF0 << 48),
+    torch.float32: (torch.int32, np.uint32, 0x7F80 << 16),
+    torch.float16: (torch.int16, np.uint16, 0x7C00),
+    torch.bfloat16: (torch.int16, np.uint16, 0x7F80),
+}
+"""Of each kind of float: integers of its size, and the bits of its infinity."""
+_FLOATS = frozenset(_BITS)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, str] | None = None) -> str:
@@ -43,19 +50,32 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mappin
 
     Wide dtypes come first, so that every tensor starts at a multiple of its item size.
     """
-    ordered = dict(sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])))
+    return write_stored(path, tensors, tensors.__getitem__, metadata=metadata)
+
+
+def write_stored(
+    path: Path,
+    shapes: Mapping[str, Tensor],
+    read: Callable[[str], Tensor],
+    *,
+    metadata: Mapping[str, str] | None = None,
+) -> str:
+    """As `write_tensors`, of tensors that are read when their turn comes: `shapes` need no numbers."""
+    ordered = dict(sorted(shapes.items(), key=lambda item: (-item[1].itemsize, item[0])))
     digest = hashlib.sha256()
     with files.disk_errors(path), path.open("xb") as file:
-        for data in _pieces(ordered, metadata or {}):
+        for data in _pieces(ordered, read, metadata or {}):
             files.write_bytes(file, data)
             digest.update(data)
     return digest.hexdigest()
 
 
-def _pieces(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[bytes]:
-    yield _header(tensors, metadata)
-    for tensor in tensors.values():
-        raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+def _pieces(
+    shapes: Mapping[str, Tensor], read: Callable[[str], Tensor], metadata: Mapping[str, str]
+) -> Iterator[bytes]:
+    yield _header(shapes, metadata)
+    for name in shapes:
+        raw = read(name).detach().cpu().contiguous().reshape(-1).view(torch.uint8)
         yield raw.numpy().data  # type: ignore[misc]  # a view of the tensor's own bytes, not a copy
 
 
@@ -128,15 +148,28 @@ def _size(shape: torch.Size) -> str:
 def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Raise BundleError E456 naming every tensor that holds an infinity or what is no number."""
     if bad := [name for name, tensor in tensors.items() if not is_finite(tensor)]:
-        raise BundleError("bundle.not_finite", file=path.name, path=path.parent, lines=listed(bad))
+        raise not_finite(path, bad)
+
+
+def not_finite(path: Path, names: Sequence[str]) -> BundleError:
+    """The error of a file whose tensors of these names hold an infinity or what is no number."""
+    return BundleError("bundle.not_finite", file=path.name, path=path.parent, lines=listed(names))
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Whether all its numbers are: by the extremes, which NaN takes over, in one pass without a copy.
+    """Whether all its numbers are.
 
-    13 times as fast as `isfinite().all()`.
+    By their bits, in memory order, at the speed of memory and in the calling thread alone: in IEEE 754 infinities and
+    what is no number are the largest of their sign, so the largest bits, read as signed integers, tell of the positive
+    ones, as unsigned integers of the negative ones. Elsewhere than in the processor's memory by the extremes, which NaN
+    takes over.
     """
     if not tensor.is_floating_point() or tensor.numel() == 0:
         return True
-    low, high = tensor.aminmax()
-    return bool(low.isfinite() & high.isfinite())
+    if tensor.device.type != "cpu" or tensor.dtype not in _BITS:
+        low, high = tensor.aminmax()
+        return math.isfinite(low.item()) and math.isfinite(high.item())
+    signed, unsigned, infinity = _BITS[tensor.dtype]
+    bits = tensor.detach().view(signed).numpy()
+    sign = 1 << 8 * tensor.itemsize - 1
+    return int(bits.max()) < infinity and int(bits.view(unsigned).max()) < infinity + sign

@@ -12,8 +12,8 @@ from hanlin.base.messages import say
 from hanlin.bundle.stored import Stored, map_tensors, open_pickle
 from hanlin.bundle.tensors import listed
 
-WEIGHTS = "model.safetensors"
-_NAMES = (WEIGHTS, "model.safetensors.index.json")
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+_NAMES = (WEIGHTS, INDEX)
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
 

@@ -156,6 +156,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(("infill",), f"{_LIFE}.reading_config:InfillConfig", f"{_LIFE}.fill:infill", ("model", "text", "suffix")),
     Command(("fill-mask",), f"{_LIFE}.reading_config:FillMaskConfig", f"{_LIFE}.fill:fill_mask", ("model", "text")),
     Command(("serve",), f"{_LIFE}.config:ServeJob", f"{_LIFE}.serve:serve", ("model",)),
+    Command(("export",), f"{_LIFE}.export_config:ExportConfig", f"{_LIFE}.export:export", ("model", "out")),
     Command(("models", "ls"), f"{_LIFE}.config:ListModelsConfig", f"{_LIFE}.models:list_models"),
     Command(("models", "info"), f"{_LIFE}.config:ModelInfoConfig", f"{_LIFE}.models:model_info", ("model",)),
     Command(

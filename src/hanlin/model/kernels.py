@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._ops import OpOverload
 
 from hanlin.model.compiled import library, native_state
 
@@ -21,6 +23,31 @@ __all__ = ["attend", "cross_entropy", "library", "native_state", "rms_norm", "ro
 
 _SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
 _TENSORS = ("q", "k", "v", "out", "d_out", "d_q", "d_k", "d_v")
+_LIBRARY = torch.library.Library("hanlin", "FRAGMENT")
+
+
+def _operator(function: Callable[..., Any]) -> OpOverload[..., Any]:
+    """Make a function that changes no argument an operator of torch, under its own name.
+
+    Not by `torch.library.custom_op`, whose first call imports all of torch.compile (1.1 s, before the first word of an
+    answer) and each of whose calls takes 8 us more.
+    """
+    name = function.__name__.removeprefix("_")
+    schema = torch.library.infer_schema(function, mutates_args=())
+    _LIBRARY.define(name + schema, tags=torch.Tag.pt2_compliant_tag)
+    _LIBRARY.impl(name, function, "CPU")
+    found: OpOverload[..., Any] = getattr(torch.ops.hanlin, name).default
+    return found
+
+
+def _shapes_of(operator: OpOverload[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a function tell the compiler what an operator gives: tensors of the right shape and dtype."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        torch.library.register_fake(operator, function, lib=_LIBRARY)
+        return function
+
+    return register
 
 
 def usable(*tensors: Tensor) -> bool:
@@ -91,7 +118,7 @@ def _dense(x: Tensor) -> Tensor:
     return x if x.stride(-1) == 1 else x.contiguous()
 
 
-@torch.library.custom_op("hanlin::attend", mutates_args=(), device_types="cpu")
+@_operator
 def _attend(q: Tensor, k: Tensor, v: Tensor, first: Tensor, last: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     out = q.new_empty(q.shape)
     lse = q.new_empty((q.shape[0], q.shape[2], q.shape[1]), dtype=torch.float32)
@@ -99,7 +126,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, first: Tensor, last: Tensor, scale:
     return out, lse
 
 
-@torch.library.custom_op("hanlin::attend_back", mutates_args=(), device_types="cpu")
+@_operator
 def _attend_back(
     d_out: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, first: Tensor, last: Tensor, scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -126,12 +153,12 @@ def _run_attention(
     _function(name, q.dtype)(ctypes.byref(call))
 
 
-@_attend.register_fake
+@_shapes_of(_attend)
 def _(q: Tensor, k: Tensor, v: Tensor, first: Tensor, last: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     return q.new_empty(q.shape), q.new_empty((q.shape[0], q.shape[2], q.shape[1]), dtype=torch.float32)
 
 
-@_attend_back.register_fake
+@_shapes_of(_attend_back)
 def _(
     d_out: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, first: Tensor, last: Tensor, scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -148,7 +175,7 @@ def _grad_attend(ctx: Any, d_out: Tensor, _: Tensor) -> tuple[Tensor | None, ...
     return (*_attend_back(_dense(d_out), q, k, v, out, lse, first, last, ctx.scale), None, None, None)
 
 
-_attend.register_autograd(_grad_attend, setup_context=_keep_attend)
+torch.library.register_autograd(_attend, _grad_attend, setup_context=_keep_attend, lib=_LIBRARY)
 
 
 # ---- RMSNorm ----
@@ -160,14 +187,14 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return y
 
 
-@torch.library.custom_op("hanlin::rms_norm", mutates_args=(), device_types="cpu")
+@_operator
 def _rms_norm(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     y, inverse = torch.empty_like(x), x.new_empty(x.shape[:-1], dtype=torch.float32)
     _call("rms_norm", x.dtype, x, None, weight, None, y, inverse, inverse.numel(), x.shape[-1], eps)
     return y, inverse
 
 
-@torch.library.custom_op("hanlin::rms_norm_back", mutates_args=(), device_types="cpu")
+@_operator
 def _rms_norm_back(dy: Tensor, x: Tensor, weight: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
     dx, width = torch.empty_like(x), x.shape[-1]
     partial = weight.new_zeros((torch.get_num_threads(), -(-width // 16) * 16))
@@ -175,12 +202,12 @@ def _rms_norm_back(dy: Tensor, x: Tensor, weight: Tensor, inverse: Tensor) -> tu
     return dx, partial.sum(0)[:width].clone()
 
 
-@_rms_norm.register_fake
+@_shapes_of(_rms_norm)
 def _(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     return torch.empty_like(x), x.new_empty(x.shape[:-1], dtype=torch.float32)
 
 
-@_rms_norm_back.register_fake
+@_shapes_of(_rms_norm_back)
 def _(dy: Tensor, x: Tensor, weight: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
     return torch.empty_like(x), torch.empty_like(weight)
 
@@ -194,7 +221,7 @@ def _grad_rms_norm(ctx: Any, dy: Tensor, _: Tensor) -> tuple[Tensor | None, ...]
     return (*_rms_norm_back(dy.contiguous(), x, weight, inverse), None)
 
 
-_rms_norm.register_autograd(_grad_rms_norm, setup_context=_keep_rms_norm)
+torch.library.register_autograd(_rms_norm, _grad_rms_norm, setup_context=_keep_rms_norm, lib=_LIBRARY)
 
 
 # ---- SwiGLU ----
@@ -205,7 +232,7 @@ def swiglu(halves: Tensor) -> Tensor:
     return _swiglu(halves.contiguous())
 
 
-@torch.library.custom_op("hanlin::swiglu", mutates_args=(), device_types="cpu")
+@_operator
 def _swiglu(halves: Tensor) -> Tensor:
     width = halves.shape[-1] // 2
     y = halves.new_empty((*halves.shape[:-1], width))
@@ -213,19 +240,19 @@ def _swiglu(halves: Tensor) -> Tensor:
     return y
 
 
-@torch.library.custom_op("hanlin::swiglu_back", mutates_args=(), device_types="cpu")
+@_operator
 def _swiglu_back(dy: Tensor, halves: Tensor) -> Tensor:
     d_halves, width = torch.empty_like(halves), dy.shape[-1]
     _call("swiglu_back", halves.dtype, halves, dy, d_halves, dy.numel() // width, width)
     return d_halves
 
 
-@_swiglu.register_fake
+@_shapes_of(_swiglu)
 def _(halves: Tensor) -> Tensor:
     return halves.new_empty((*halves.shape[:-1], halves.shape[-1] // 2))
 
 
-@_swiglu_back.register_fake
+@_shapes_of(_swiglu_back)
 def _(dy: Tensor, halves: Tensor) -> Tensor:
     return torch.empty_like(halves)
 
@@ -238,7 +265,7 @@ def _grad_swiglu(ctx: Any, dy: Tensor) -> Tensor:
     return _swiglu_back(dy.contiguous(), ctx.saved_tensors[0])
 
 
-_swiglu.register_autograd(_grad_swiglu, setup_context=_keep_swiglu)
+torch.library.register_autograd(_swiglu, _grad_swiglu, setup_context=_keep_swiglu, lib=_LIBRARY)
 
 
 # ---- rotary positions ----
@@ -255,7 +282,7 @@ def _one_step(x: Tensor) -> bool:
     return x.shape[0] == 1 or x.stride(0) == x.stride(1) * x.shape[1]
 
 
-@torch.library.custom_op("hanlin::rotate", mutates_args=(), device_types="cpu")
+@_operator
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor, way: float) -> Tensor:
     y = x.new_empty(x.shape)
     rows, heads, half = x.shape[0] * x.shape[1], x.shape[2], x.shape[3] // 2
@@ -263,7 +290,7 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor, way: float) -> Tensor:
     return y
 
 
-@_rotate.register_fake
+@_shapes_of(_rotate)
 def _(x: Tensor, cos: Tensor, sin: Tensor, way: float) -> Tensor:
     return x.new_empty(x.shape)
 
@@ -278,7 +305,7 @@ def _grad_rotate(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
     return _rotate(dy.contiguous(), cos, sin, -ctx.way), None, None, None
 
 
-_rotate.register_autograd(_grad_rotate, setup_context=_keep_rotate)
+torch.library.register_autograd(_rotate, _grad_rotate, setup_context=_keep_rotate, lib=_LIBRARY)
 
 
 # ---- cross-entropy ----

@@ -7,6 +7,7 @@ import after export gives back every bit.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -83,8 +84,7 @@ class Rule:
 
     def match(self, name: str) -> tuple[str, ...] | None:
         """Foreign names of our parameter `name`, or None where the rule is not about it."""
-        pattern = re.escape(self.ours).replace(r"\{n\}", r"(?P<n>\d+)").replace(r"\{name\}", "(?P<name>.+)")
-        found = re.fullmatch(pattern, name)
+        found = _pattern(self.ours).fullmatch(name)
         return None if found is None else tuple(their.format(**found.groupdict()) for their in self.theirs)
 
     def moved(self, before: str, prefix: str) -> Rule:
@@ -98,6 +98,11 @@ class Rule:
         orders = [None] * len(pieces) if self.orders is None else list(self.orders(config))
         folded = None if self.shape is None else self.shape(config)
         return [Place(piece, order, self.transposed, folded) for piece, order in zip(pieces, orders, strict=True)]
+
+
+@functools.cache
+def _pattern(ours: str) -> re.Pattern[str]:
+    return re.compile(re.escape(ours).replace(r"\{n\}", r"(?P<n>\d+)").replace(r"\{name\}", "(?P<name>.+)"))
 
 
 def foreign_places(tensors: Mapping[str, Tensor], rules: Sequence[Rule], config: ModelConfig) -> dict[str, Place]:

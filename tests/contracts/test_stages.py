@@ -64,6 +64,14 @@ def test_a_command_has_a_config_and_a_function(command: object) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_whoever_opens_a_model_may_ask_for_pickles(command: object) -> None:
+    """docs/loading.md says so of every command. A bundle that is removed is not opened; n-grams are no bundles."""
+    fields = command.config_class().model_fields  # type: ignore[attr-defined]
+    if {"model", "from_bundle"} & set(fields) and "bundle" in str([fields[n].description for n in fields]).lower():
+        assert "pickles" in fields or command.name == "models rm"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_no_setting_takes_the_name_of_the_words_that_are_typed(command: object) -> None:
     """A setting called `words` once broke its command before it began."""
     assert signature_of(command).parameters  # type: ignore[arg-type]

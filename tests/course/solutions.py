@@ -44,6 +44,10 @@ CLASSIFIER = (
     return train, validation
 """,
     """\
+    model = hanlin.load(folder, exact=True)
+    return model.model, TextPreprocessor(model.tokenizer, max_length=model.config.max_seq_len)
+""",
+    """\
     rows = list(rows)
     random.Random(0).shuffle(rows)
     batches = []

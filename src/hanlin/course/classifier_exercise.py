@@ -1,4 +1,4 @@
-"""The checker of exercise 2: split, prepare, build, train, evaluate a text classifier on a pre-trained encoder."""
+"""The checker of exercise 2: split, load, prepare, build, train, evaluate a classifier on a pre-trained encoder."""
 
 from __future__ import annotations
 
@@ -6,26 +6,33 @@ import copy
 import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hanlin.course.encoder import TransformerEncoder
+from hanlin.base.errors import InputError, UsageError
+from hanlin.base.messages import Language, language
+from hanlin.bundle.bundle import Bundle, load_bundle
 from hanlin.course.findings import Finding, attempt, diagnose
-from hanlin.course.practice import LABELS, Row, labelled_reviews, pretrain_encoder
+from hanlin.course.practice import LABELS, Row, labelled_reviews
+from hanlin.course.pretrained import Base, choose_base
 from hanlin.course.texts import TextPreprocessor
 from hanlin.course.training import Batch, Scores, evaluate_model
 
-NAMES = ("split", "prepare", "build", "train_step", "evaluate")
+NAMES = ("split", "load_model", "prepare", "build", "train_step", "evaluate")
 BETTER_THAN_CHANCE = 0.5
 """Accuracy that the whole has to reach on three labels that occur equally often: chance is 0.33, and right solutions of
 four seeds reached 0.67 to 0.75 (48 texts)."""
 
 
 def check_classifier(module: Any) -> list[Finding]:
-    """Findings for the five functions of a student's module, up to the first that is wrong."""
+    """Findings for the six functions of a student's module, up to the first that is wrong.
+
+    The encoder is the one that the module's MODEL names, else what `choose_base` finds; LANG is that of the reviews.
+    """
     found = []
     for finding in _steps(module):
         found.append(finding)
@@ -40,19 +47,31 @@ def _steps(module: Any) -> Iterator[Finding]:
         yield Finding("names", "missing", {"names": ", ".join(missing)})
         return
     yield check_split(module.split)
-    rows, encoder, preprocess = _pretrained()
+    base = choose_base(getattr(module, "MODEL", ""), lang=_lang(module))
+    bundle, preprocess = _opened(base.folder)
+    yield check_load(module.load_model, bundle, preprocess)
     yield check_prepare(module.prepare, preprocess)
-    yield check_build(module.build, encoder)
+    yield check_build(module.build, bundle.model)
     yield from train_findings(module.train_step)
     yield check_evaluate(module.evaluate)
-    yield attempt("whole", lambda: _whole(module, rows, encoder, preprocess))
+    yield attempt("whole", lambda: _whole(module, base, bundle.model, preprocess))
+
+
+def _lang(module: Any) -> Language:
+    """Raises UsageError E824 for a language in which there are no reviews."""
+    lang: Language = getattr(module, "LANG", language())
+    if lang not in ("zh", "en"):
+        raise UsageError("course.language_unknown", language=lang)
+    return lang
 
 
 @functools.cache
-def _pretrained() -> tuple[list[Row], TransformerEncoder, TextPreprocessor]:
-    """Reviews and the encoder that read them: two seconds, once for all files that a teacher checks."""
-    rows = labelled_reviews(240, seed=1)
-    return rows, *pretrain_encoder([text for text, _ in rows])
+def _opened(folder: Path) -> tuple[Bundle, TextPreprocessor]:
+    """Once for all files that a teacher checks; in float32. Raises InputError E825 without a tokenizer."""
+    bundle = load_bundle(folder)
+    if bundle.tokenizer is None:
+        raise InputError("course.no_vocabulary", folder=folder)
+    return bundle, TextPreprocessor(bundle.tokenizer, max_length=bundle.config.max_seq_len)
 
 
 # Data -----------------------------------------------------------------------------------------------------------------
@@ -120,7 +139,37 @@ def _judged_pairs(
 # Model ----------------------------------------------------------------------------------------------------------------
 
 
-def check_build(build: Callable[..., Any], encoder: TransformerEncoder) -> Finding:
+def check_load(load_model: Callable[..., Any], bundle: Bundle, right: TextPreprocessor) -> Finding:
+    """The weights of the folder, in float32, and a preprocessor that goes by its vocabulary and no longer than it."""
+    got = attempt("load", lambda: load_model(bundle.path))
+    if isinstance(got, Finding):
+        return got
+    if not isinstance(got, tuple | list) or len(got) != 2:
+        return Finding("load", "load_kind", {"kind": type(got).__name__})
+    encoder, preprocess = got
+    if not isinstance(encoder, nn.Module) or not isinstance(preprocess, TextPreprocessor):
+        kinds = f"{type(encoder).__name__}, {type(preprocess).__name__}"
+        return Finding("load", "load_kind", {"kind": kinds})
+    table = token_table(encoder)
+    if table.dtype != torch.float32:
+        return Finding("load", "load_half", {"dtype": str(table.dtype).removeprefix("torch.")})
+    if not torch.equal(table, token_table(bundle.model)):
+        return Finding("load", "load_other")
+    if preprocess.tokenizer.fingerprint != right.tokenizer.fingerprint:
+        return Finding("load", "load_vocabulary")
+    if preprocess.max_length > right.max_length:
+        values = {"max_length": preprocess.max_length, "longest": right.max_length}
+        return Finding("load", "load_too_long", values)
+    return Finding("load")
+
+
+def token_table(encoder: nn.Module) -> Tensor:
+    """(V, D): the matrix with the most rows, which only the vocabulary can give it."""
+    matrices = (parameter for parameter in encoder.parameters() if parameter.dim() == 2)
+    return max(matrices, key=lambda matrix: matrix.shape[0], default=torch.empty(0, 0)).detach()
+
+
+def check_build(build: Callable[..., Any], encoder: nn.Module) -> Finding:
     """The classifier stands on the encoder it was given, has an output for each label, and reads the first token."""
     torch.manual_seed(0)
     model = attempt("build", lambda: build(copy.deepcopy(encoder), len(LABELS)))
@@ -128,9 +177,8 @@ def check_build(build: Callable[..., Any], encoder: TransformerEncoder) -> Findi
         return model
     if not isinstance(model, nn.Module):
         return Finding("build", "no_module", {"kind": type(model).__name__})
-    held = {tuple(p.shape): p for p in model.parameters()}
-    table = held.get(tuple(encoder.embedding.weight.shape))
-    if table is None or not torch.equal(table, encoder.embedding.weight):
+    table = token_table(encoder)
+    if not any(torch.equal(table, held) for held in model.parameters() if held.shape == table.shape):
         return Finding("build", "not_pretrained")
     if not all(parameter.requires_grad for parameter in model.parameters()):
         return Finding("build", "frozen")
@@ -280,12 +328,12 @@ def _f1_mistake(got: float, right: Scores) -> str:
 # The whole ------------------------------------------------------------------------------------------------------------
 
 
-def _whole(module: Any, rows: list[Row], encoder: TransformerEncoder, preprocess: TextPreprocessor) -> Finding:
+def _whole(module: Any, base: Base, encoder: nn.Module, preprocess: TextPreprocessor) -> Finding:
     """The student's functions in order: does the classifier read reviews it has never seen?"""
     torch.manual_seed(0)
-    train, validation = module.split(list(rows))
+    train, validation = module.split(labelled_reviews(240, lang=_lang(module), seed=1))
     model = module.build(copy.deepcopy(encoder), len(LABELS))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=base.learning_rate)
     for _ in range(5):
         model.train()
         for batch in module.prepare(train, preprocess, LABELS):

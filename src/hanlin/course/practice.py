@@ -37,7 +37,7 @@ def pretrain_encoder(
 ) -> tuple[TransformerEncoder, TextPreprocessor]:
     """A vocabulary and a small BERT learned from `texts` by the masked objective; a second for every few hundred.
 
-    The control token that begins a chat's turn plays [MASK]: no text holds it.
+    The control token that begins a chat's turn plays [MASK], since no text holds it.
     """
     torch.manual_seed(seed)
     tokenizer = train_tokenizer(texts, TokenizerConfig(vocab_size=800), on_note=lambda _: None)
@@ -53,14 +53,14 @@ def pretrain_encoder(
 
 
 def masked_batches(texts: Sequence[str], preprocess: TextPreprocessor, batch_size: int = 32) -> list[Batch]:
-    """The texts as batches of the masked objective, masked anew at every call."""
+    """The texts as batches of the masked objective, masked anew at every call; by im_start where there is no [MASK]."""
     special = preprocess.tokenizer.special
     batches: list[Batch] = []
     for start in range(0, len(texts), batch_size):
         batch = preprocess(texts[start : start + batch_size])
         inputs, labels = mask_tokens(
             batch["input_ids"],
-            mask_id=special.im_start,
+            mask_id=special.im_start if special.mask is None else special.mask,
             vocab_size=preprocess.tokenizer.vocab_size,
             special_ids=(special.pad, special.bos, special.eos),
         )

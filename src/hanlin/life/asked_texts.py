@@ -24,12 +24,19 @@ from hanlin.life.settings import Given, settled
 from hanlin.life.texts import Texts
 
 _SHOWN = 20
+_ENDINGS = (".npy", ".jsonl")
+"""Of files of vectors."""
 
 
 def embed(config: Given[EmbedConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
-    """Make vectors of texts, the way the model's folder says. Raises RequestTooLong E610, InputError, BundleError."""
+    """Make vectors of texts, the way the model's folder says.
+
+    Raises RequestTooLong E610, InputError E888 without a text and E889 for a file of another ending, BundleError.
+    """
     job = settled(EmbedConfig, config, settings, first="model").value
-    model, texts = load(job.model, device=job.device, exact=job.exact), _texts(job)
+    if job.out is not None and job.out.suffix not in _ENDINGS:
+        raise InputError("life.vectors_ending", path=job.out)
+    model, texts = load(job.model, device=job.device, exact=job.exact, pickles=job.pickles), _texts(job)
     vectors = model.embed(texts, overflow=job.overflow)
     number, width = vectors.values.shape
     lines = [say("life.embedded", texts=number, width=width, tokens=vectors.num_tokens)]
@@ -46,7 +53,7 @@ def embed(config: Given[EmbedConfig] = None, *, progress: Progress | None = None
 def score(config: Given[ScoreConfig] = None, *, progress: Progress | None = None, **settings: Any) -> Report:
     """Tell how likely a model finds texts, in nats. Raises RequestTooLong E623, InputError, UsageError, BundleError."""
     job = settled(ScoreConfig, config, settings, first="model").value
-    model, texts = load(job.model, device=job.device, exact=job.exact), _texts(job)
+    model, texts = load(job.model, device=job.device, exact=job.exact, pickles=job.pickles), _texts(job)
     scores = model.score(texts, sources=job.sources or None)
     rows = [_figures(model, text, one) for text, one in zip(texts, scores, strict=True)]
     figures: dict[str, Any] = {"model": str(model.path), "texts": len(rows), **_together(scores)}
@@ -66,17 +73,15 @@ def _texts(job: TextsConfig) -> Sequence[str]:
 
 
 def _write_vectors(path: Path, texts: Sequence[str], vectors: Vectors) -> Path:
-    """As numpy's file, or a line of JSON for each text. Raises InputError E889 for another ending."""
+    """As numpy's file, or a line of JSON for each text."""
     if path.suffix == ".npy":
         data = io.BytesIO()
         np.save(data, vectors.values, allow_pickle=False)
         write_atomic(path, data.getvalue())
-    elif path.suffix == ".jsonl":
+    else:
         rows = zip(texts, vectors.values.tolist(), strict=True)
         lines = (json.dumps({"text": text, "vector": vector}, ensure_ascii=False) + "\n" for text, vector in rows)
         write_atomic(path, "".join(lines))
-    else:
-        raise InputError("life.vectors_ending", path=path)
     return path
 
 

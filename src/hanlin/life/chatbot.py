@@ -28,7 +28,9 @@ class Chatbot:
 
     def __init__(self, model: Model | str | Path = "", **settings: Any) -> None:
         self.config = ChatbotConfig(**settings)
-        self.model = model if isinstance(model, Model) else load(model, device=self.config.device)
+        self.model = (
+            model if isinstance(model, Model) else load(model, device=self.config.device, pickles=self.config.pickles)
+        )
         self._session = Session(
             self.model.bundle,
             self.model.engine,

@@ -9,22 +9,36 @@ from typing import Any
 
 import numpy as np
 
+from hanlin.base.errors import InputError
 from hanlin.bundle.bundle import Bundle
 from hanlin.bundle.sentence import read_sentence
 from hanlin.data.framing import Overflow, Text
 from hanlin.infer.embed import Embedder
 from hanlin.infer.predict import Answer, Entity, Extractor, Floats, Prediction, Predictions, Predictor, Tagger
 from hanlin.life.open import open_bundle
-from hanlin.life.predict_file import Row, beside, read_texts, write_rows
+from hanlin.life.predict_file import Row, beside, check_suffix, read_texts, write_rows
 
 
 class Face:
-    """A bundle that says something of texts. `exact` computes in float32 even where something faster is there."""
+    """A bundle that says something of texts.
 
-    def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
-        self.bundle = model if isinstance(model, Bundle) else open_bundle(model, device=device, exact=exact)
-        assert self.bundle.tokenizer is not None
-        self.tokenizer = self.bundle.tokenizer
+    `exact` computes in float32 even where something faster is there; `pickles` reads the tensors of pytorch_model.bin
+    where a folder has nothing else.
+    """
+
+    def __init__(
+        self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False, pickles: bool = False
+    ) -> None:
+        if not isinstance(model, Bundle):
+            model = open_bundle(model, device=device, exact=exact, pickles=pickles)
+        if model.tokenizer is None:
+            raise InputError("life.no_tokenizer", path=model.path)
+        self.bundle, self.tokenizer = model, model.tokenizer
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what reads and judges; here the wrong kind of model is refused."""
+        raise NotImplementedError
 
     @property
     def path(self) -> Path:
@@ -47,6 +61,8 @@ class Face:
 
         Rows without a text are left out. Raises InputError, RequestTooLong.
         """
+        if out is not None:
+            check_suffix(Path(out))
         asked, _ = read_texts([str(path)] if isinstance(path, str | Path) else list(path), columns=columns)
         rows = list(beside(asked, self.said([one.text for one in asked], overflow)))
         if out is not None:
@@ -61,8 +77,7 @@ class Classifier(Face):
     that was not fine-tuned to label texts.
     """
 
-    def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
-        super().__init__(model, device=device, exact=exact)
+    def _prepare(self) -> None:
         self.predictor = Predictor(self.bundle.model, self.tokenizer)
 
     @property
@@ -100,8 +115,7 @@ class Classifier(Face):
 class TokenClassifier(Face):
     """Labelled parts of texts: `tagger("…")` gives entities with their places. Raises as Classifier."""
 
-    def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
-        super().__init__(model, device=device, exact=exact)
+    def _prepare(self) -> None:
         self.tagger = Tagger(self.bundle.model, self.tokenizer)
 
     def __call__(self, text: str) -> list[Entity]:
@@ -121,8 +135,7 @@ class TokenClassifier(Face):
 class QuestionAnswerer(Face):
     """Answers that stand in passages: `extractor(question, passage).text`. Raises as Classifier."""
 
-    def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
-        super().__init__(model, device=device, exact=exact)
+    def _prepare(self) -> None:
         self.extractor = Extractor(self.bundle.model, self.tokenizer)
 
     def __call__(self, question: str, context: str) -> Answer:
@@ -145,8 +158,7 @@ class QuestionAnswerer(Face):
 class SentenceEmbedder(Face):
     """Vectors of texts: `embedder("…")` (D,), `embedder.predict(["…", "…"])` (N, D), as the folder says."""
 
-    def __init__(self, model: str | Path | Bundle = "", *, device: str = "auto", exact: bool = False) -> None:
-        super().__init__(model, device=device, exact=exact)
+    def _prepare(self) -> None:
         said = read_sentence(self.path)
         self.embedder = Embedder(self.bundle.model, self.tokenizer, **({} if said is None else asdict(said)))
 

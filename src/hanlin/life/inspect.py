@@ -46,7 +46,7 @@ def inspect(config: Given[InspectConfig] = None, *, progress: Progress | None = 
     model), RequestTooLong, UsageError (E303, E340, E341, E741 to E747), CheckFailed E342, DiskFull.
     """
     job, progress = settled(InspectConfig, config, settings, first="model").value, progress or Progress("none")
-    bundle = open_bundle(job.model, device=job.device, exact=True)
+    bundle = open_bundle(job.model, device=job.device, exact=True, pickles=job.pickles)
     subject = _subject(bundle, job)
     progress.note(say("life.inspecting", tokens=len(subject.passage.tokens) + len(subject.passage.source)))
     said = {"what": job.what, "model": name_of(bundle.path), "text": job.text, **passage_figures(subject)}

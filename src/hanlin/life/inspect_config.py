@@ -85,6 +85,7 @@ class InspectConfig(Config):
     max_steps: int = Field(default=4096, ge=8, le=10**7, description="Most gradients taken on the way to tolerance.")
     out: Path = Field(default=Path("inspect"), description="Folder of the page, the pictures and the numbers.")
     device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
 
     def problems(self) -> Iterator[Problem]:
         """Settings of another view would have no effect."""

@@ -23,7 +23,7 @@ Row = dict[str, Any]
 Texts = str | Sequence[str]
 
 
-def pipeline(task: str, model: str | Path = "", *, device: str = "auto") -> Callable[..., Any]:
+def pipeline(task: str, model: str | Path = "", *, device: str = "auto", pickles: bool = False) -> Callable[..., Any]:
     """What does `task` with a model: `pipeline("sentiment-analysis", "runs/…")("很好看")` -> [{"label", "score"}].
 
     Raises UsageError E896 for an unknown task, InputError E887 without a model, which says how to make one, UsageError
@@ -34,14 +34,14 @@ def pipeline(task: str, model: str | Path = "", *, device: str = "auto") -> Call
         raise UsageError("life.no_such_task", task=task, tasks=", ".join(sorted({*TASKS, *SAME})))
     if not str(model):
         raise InputError("life.pipeline_without_model", task=task, command=COMMANDS[name])
-    return TASKS[name](model, device)
+    return TASKS[name](load(model, device=device, pickles=pickles))
 
 
 class TextClassification:
     """Labels of texts."""
 
-    def __init__(self, model: str | Path, device: str) -> None:
-        self.classifier = Classifier(model, device=device)
+    def __init__(self, model: Model) -> None:
+        self.classifier = Classifier(model.bundle)
 
     def __call__(self, texts: Texts, *, top_k: int | None = 1, overflow: Overflow = "windows") -> Any:
         """[{label, score}] for each text; with another `top_k` a list of so many for each, None: all.
@@ -63,8 +63,8 @@ def _likeliest(one: Prediction, top_k: int | None) -> list[Row]:
 class TokenClassification:
     """Labelled parts of texts."""
 
-    def __init__(self, model: str | Path, device: str) -> None:
-        self.tagger = TokenClassifier(model, device=device)
+    def __init__(self, model: Model) -> None:
+        self.tagger = TokenClassifier(model.bundle)
 
     def __call__(self, texts: Texts) -> Any:
         """[{entity_group, score, word, start, end}] of a text; a list of these for a list."""
@@ -81,8 +81,8 @@ class TokenClassification:
 class QuestionAnswering:
     """Answers that stand in a passage."""
 
-    def __init__(self, model: str | Path, device: str) -> None:
-        self.answerer = QuestionAnswerer(model, device=device)
+    def __init__(self, model: Model) -> None:
+        self.answerer = QuestionAnswerer(model.bundle)
 
     def __call__(self, *, question: Texts, context: Texts) -> Any:
         """{score, start, end, answer}, a list for a list of questions; score: how likely the answer is against none."""
@@ -101,8 +101,8 @@ class QuestionAnswering:
 
 
 class _Opened:
-    def __init__(self, model: str | Path, device: str) -> None:
-        self.model: Model = load(model, device=device)
+    def __init__(self, model: Model) -> None:
+        self.model = model
 
 
 class FillMask(_Opened):
@@ -181,7 +181,7 @@ class Translation(Rewriting):
     key = "translation_text"
 
 
-TASKS: Mapping[str, Callable[[str | Path, str], Callable[..., Any]]] = {
+TASKS: Mapping[str, Callable[[Model], Callable[..., Any]]] = {
     "text-classification": TextClassification,
     "token-classification": TokenClassification,
     "question-answering": QuestionAnswering,

@@ -53,10 +53,15 @@ def _text(record: Record, location: str) -> Text:
     raise InputError("life.nothing_to_label", location=location)
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> int:
-    """Write rows as CSV or JSON lines, whole or not at all. Raises InputError E884 for another kind, DiskFull."""
+def check_suffix(path: Path) -> None:
+    """Raises InputError E884 for a file that is neither CSV nor JSON lines; before the work rather than after it."""
     if path.suffix not in SUFFIXES:
         raise InputError("life.predictions_out", path=path, kinds=", ".join(SUFFIXES))
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> int:
+    """Write rows as CSV or JSON lines, whole or not at all. Raises InputError E884 for another kind, DiskFull."""
+    check_suffix(path)
     listed = list(rows)
     if path.suffix == ".jsonl":
         write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in listed))

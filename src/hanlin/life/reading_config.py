@@ -21,6 +21,7 @@ class AskedConfig(Config):
         default="", max_length=4096, description="Bundle, run, recipe or name; if empty, the newest model."
     )
     device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
     exact: bool = Field(default=False, description="Compute in float32 even where the processor has something faster.")
 
 
@@ -81,6 +82,7 @@ class InfillConfig(SamplingParams):
     suffix: str | None = Field(default=None, max_length=10_000_000, description="Text behind the gap, if it is one.")
     blank: str = Field(default="____", min_length=1, max_length=100, description="How a blank is written.")
     device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
     exact: bool = Field(default=False, description="Compute in float32 even where the processor has something faster.")
     temperature: float = Field(
         default=0.0, ge=0, le=100, description="0 always takes the likeliest token; higher is wilder."

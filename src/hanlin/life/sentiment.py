@@ -38,8 +38,9 @@ class SentimentAnalyzer:
         neutral_below: float = _UNSURE,
         overflow: Overflow = "windows",
         device: str = "auto",
+        pickles: bool = False,
     ) -> None:
-        self.classifier, self._overflow = Classifier(model, device=device), overflow
+        self.classifier, self._overflow = Classifier(model, device=device, pickles=pickles), overflow
         self._columns = _columns(self.classifier.labels, labels or {})
         self.has_neutral = "neutral" in self._columns.values()
         self.neutral_below = 0.0 if self.has_neutral else neutral_below

@@ -15,7 +15,7 @@ from hanlin.evaluate.report import write_card
 from hanlin.life.classify import opened
 from hanlin.life.judge_task import judge, judge_task
 from hanlin.life.open import find_model, open_bundle
-from hanlin.life.predict_file import beside, read_texts, write_rows
+from hanlin.life.predict_file import beside, check_suffix, read_texts, write_rows
 from hanlin.life.pretrain import plan_as_report, training_report
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
@@ -32,7 +32,7 @@ def train_task(
     bars on the rows kept out. Raises ConfigError, InputError, RequestTooLong, BundleError, MachineError."""
     job, progress = settled(TaskConfig, config, settings, first="from_bundle").value, progress or Progress("none")
     if job.from_bundle is not None:
-        job = job.replaced(from_bundle=find_model(job.from_bundle))
+        job = job.replaced(from_bundle=find_model(job.from_bundle, pickles=job.pickles))
     if dry_run and job.from_bundle is not None:
         material = stage.prepare(job, progress)
         return plan_as_report("task train", material.plan, material.model.config.num_parameters())
@@ -56,7 +56,7 @@ def evaluate_task(
     Raises InputError (also for a label that training did not have, with its line), RequestTooLong, UsageError E885.
     """
     job, progress = settled(EvaluateTaskConfig, config, settings, first="model").value, progress or Progress("none")
-    bundle = open_bundle(job.model, device=job.device)
+    bundle = open_bundle(job.model, device=job.device, pickles=job.pickles)
     assert bundle.tokenizer is not None
     task = task_of(bundle)
     told = TaskConfig(task=task, data=job.data, format=job.format, columns=job.columns, overflow=job.overflow)
@@ -78,7 +78,8 @@ def predict_task(
     Raises InputError, RequestTooLong.
     """
     job, progress = settled(PredictTaskConfig, config, settings, first="model").value, progress or Progress("none")
-    face = opened(open_bundle(job.model, device=job.device))
+    check_suffix(job.out)
+    face = opened(open_bundle(job.model, device=job.device, pickles=job.pickles))
     asked, dropped = read_texts(job.data, columns=job.columns, on_read=lambda one: progress.note(one.sentence()))
     num_rows = write_rows(job.out, beside(asked, face.said([one.text for one in asked], job.overflow)))
     figures = {"num_rows": num_rows, "num_dropped": len(dropped), "out": str(job.out)}

@@ -31,6 +31,7 @@ class EvaluateTaskConfig(Config):
     )
     seed: int = Field(default=1, ge=0, le=2**63 - 1, description="Seed of the intervals.")
     device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
 
 
 class PredictTaskConfig(Config):
@@ -52,3 +53,4 @@ class PredictTaskConfig(Config):
         default="error", description="What becomes of a text longer than the model: refused, read in parts, or cut."
     )
     device: str = Field(default="auto", min_length=1, max_length=40, description="auto, cpu, cuda, cuda:1 or mps.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")

@@ -166,6 +166,9 @@ class TaskHeadConfig(Config):
     start: int = Field(
         default=0, ge=0, le=10_000_000, description="encoder_decoder: id that the decoder begins with (T5: padding)"
     )
+    dropout: float = Field(
+        default=-1.0, ge=-1, lt=1, description="share of what it reads that is zeroed in training; below 0: the model's"
+    )
 
 
 class HeadConfig(Config):

@@ -140,24 +140,25 @@ class TaskHead(nn.Module):
 def build_task_head(config: ModelConfig) -> TaskHead | None:
     """The head that `config` asks for, its weights unset; None where it asks for none."""
     task, width = config.head.task, config.hidden_size
+    dropout = config.dropout if task.dropout < 0 else task.dropout
     if task.kind == "none":
         return None
     if task.kind != "sequence":
         score = Linear(width, len(task.labels) or 2, bias=True)
-        return TaskHead(read=_reading(config), pool=every_state, score=score, dropout=config.dropout)
+        return TaskHead(read=_reading(config), pool=every_state, score=score, dropout=dropout)
     if task.pooling == "mean":
         score, read = Linear(width, len(task.labels), bias=True), _own_states(config)
-        return TaskHead(read=read, pool=mean_state, score=score, dropout=config.dropout)
+        return TaskHead(read=read, pool=mean_state, score=score, dropout=dropout)
     if config.arch in ("decoder", "prefix"):
         score = Linear(width, len(task.labels), bias=False)
-        return TaskHead(read=read_states, pool=last_state, score=score, dropout=config.dropout)
+        return TaskHead(read=read_states, pool=last_state, score=score, dropout=dropout)
     if config.head.pooler:
         score = Linear(width, len(task.labels), bias=True)
-        return TaskHead(read=read_states, pool=pooled_state, score=score, dropout=config.dropout)
+        return TaskHead(read=read_states, pool=pooled_state, score=score, dropout=dropout)
     dense = Linear(width, width, bias=True)
-    deep = DenseScore(dense=dense, out=Linear(width, len(task.labels), bias=True), dropout=config.dropout)
+    deep = DenseScore(dense=dense, out=Linear(width, len(task.labels), bias=True), dropout=dropout)
     pool = last_state if config.arch == "encoder_decoder" else first_state
-    return TaskHead(read=_reading(config), pool=pool, score=deep, dropout=config.dropout)
+    return TaskHead(read=_reading(config), pool=pool, score=deep, dropout=dropout)
 
 
 def row_vectors(model: Any, tokens: Tensor, segments: Tensor) -> Tensor:

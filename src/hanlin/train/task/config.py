@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -15,6 +15,13 @@ from hanlin.train.config import LoopConfig, OptimizerConfig, ScheduleConfig
 
 TaskName = Literal["classification", "multilabel", "regression", "tokens", "qa", "embedding"]
 
+_ONLY_OF: Mapping[str, tuple[TaskName, ...]] = {
+    "balance": ("classification", "multilabel", "tokens"),
+    "head_dropout": ("classification", "multilabel", "regression", "tokens", "qa"),
+    "temperature": ("embedding",),
+}
+"""Tasks that go by a setting, where not all do."""
+
 
 class TaskConfig(LoopConfig):
     """Teach a bundle a task: labels of texts or of their parts, numbers, answers in passages, vectors."""
@@ -22,6 +29,7 @@ class TaskConfig(LoopConfig):
     section: ClassVar[str] = "task"
 
     from_bundle: Path | None = Field(default=None, description="Bundle to fine-tune, of any shape.")
+    pickles: bool = Field(default=False, description="Read the tensors of pickled weights where a model has no others.")
     data: tuple[str, ...] = Field(
         default=(), description="Files of labelled texts, pairs, tagged texts or questions: CSV, JSON lines, Parquet."
     )
@@ -55,6 +63,12 @@ class TaskConfig(LoopConfig):
         description="What labels of a text are told by: the state that transformers' class takes, or the mean of all.",
     )
     balance: bool = Field(default=False, description="Weigh labels by the inverse of how often they occur.")
+    head_dropout: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Share of what the new head reads that is zeroed in training; none: as the bundle's layers.",
+    )
     temperature: float = Field(
         default=0.05, gt=0, le=10, description="embedding: cosines are divided by this before they are compared."
     )
@@ -75,7 +89,11 @@ class TaskConfig(LoopConfig):
     )
 
     def problems(self) -> Iterator[Problem]:
-        """Nothing can have leaked where no evaluation set is named."""
+        """Nothing can have leaked where no evaluation set is named; not every setting is one of every task."""
         yield from super().problems()
+        for name, tasks in _ONLY_OF.items():
+            value = getattr(self, name)
+            if self.task not in ("auto", *tasks) and value != type(self).model_fields[name].default:
+                yield Problem(name, value, say("train.rule_idle_task", task=self.task), say("train.remedy_idle_task"))
         if self.leaked != "refuse" and not self.evaluation and self.resume is None:
             yield Problem("leaked", self.leaked, say("train.rule_leaked"), say("train.remedy_leaked"))

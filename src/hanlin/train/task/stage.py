@@ -115,7 +115,7 @@ def prepare(config: TaskConfig, progress: Progress) -> TaskMaterial:
     """Read and split the rows, give the bundle its head, settle every value."""
     device, dtype = machine(config)
     assert config.from_bundle is not None
-    parent = load_bundle(config.from_bundle, device=device, compute_dtype=dtype)
+    parent = load_bundle(config.from_bundle, device=device, compute_dtype=dtype, pickles=config.pickles)
     if parent.tokenizer is None:
         raise BundleError("train.no_tokenizer", path=parent.path)
     task, learned, held_out = _rows(config, progress)
@@ -193,6 +193,7 @@ def _model(parent: Bundle, tokenizer: Tokenizer, config: TaskConfig, labels: Seq
     if asked["kind"] == "none":
         return parent.model
     start = tokenizer.special.pad if parent.config.arch == "encoder_decoder" else 0
+    asked = asked if config.head_dropout is None else {**asked, "dropout": config.head_dropout}
     head = TaskHeadConfig(**asked, pooling=config.pooling, labels=tuple(labels), start=start)
     return with_task(parent.model, head, seed=Seeds(config.seed).derive("init"))
 

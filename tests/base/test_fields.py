@@ -49,6 +49,8 @@ class Outer(BaseModel):
         (str, "12", "12"),
         (str, "", ""),
         (Path, "a/b", "a/b"),
+        (dict[str, str], "a=x,b=y", {"a": "x", "b": "y"}),
+        (dict[str, str], "a=x,a=y", "a=x,a=y"),  # the last would win in silence
         (int | None, "none", None),
         (int | None, "", None),
         (int | None, "7", 7),

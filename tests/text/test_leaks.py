@@ -34,6 +34,19 @@ def test_a_copy_under_another_title_is_a_leak_and_a_short_line_is_none() -> None
     assert shares[1:] == [0, 0, 0]
 
 
+def test_a_line_that_many_texts_have_proves_nothing() -> None:
+    """The more programs, the more others were leaks of them by "if __name__ == '__main__':" and its like."""
+    common = "from __future__ import annotations\nif __name__ == '__main__':"
+    keys = long_line_keys(common)
+    own, copied = "a line of its own, met nowhere else", "a line that one other text has"
+    seen = keys | long_line_keys(copied)
+    assert leaked_share(f"{common}\n{own}", seen) > 0.6
+    assert leaked_share(f"{common}\n{own}", seen, keys) == 0
+    expected = len(copied) / (len(copied) + len(own))
+    assert leaked_share(f"{common}\n{own}\n{copied}", seen, keys) == pytest.approx(expected)
+    assert leaked_share(common, seen, keys) == 1, "a licence that all know by heart"
+
+
 @given(
     st.lists(st.text(alphabet="ab 甲\n", max_size=60), max_size=6), st.lists(st.text(alphabet="ab 甲\n"), max_size=4)
 )

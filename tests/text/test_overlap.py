@@ -77,6 +77,30 @@ def test_a_run_of_the_configured_length_is_found_and_one_word_less_is_not() -> N
     assert [len(known.find("甲" + han[3 : 3 + size] + "乙")) for size in (16, 15)] == [1, 0]
 
 
+LICENCE = "Permission is hereby granted, free of charge, to any person obtaining a copy of this software and its papers"
+
+
+def test_what_many_texts_have_proves_nothing_unless_it_is_the_row() -> None:
+    """A row that quotes a licence made a leak of every program under it; a question on a hundred sites is one."""
+    rows = [row(f"{LICENCE}. {' '.join(f'q{n}' for n in range(30))}"), row(QUESTION, place="set.jsonl:2")]
+    texts = [f"{LICENCE}: program {number}" for number in range(11)] + [f"{number} {QUESTION}" for number in range(11)]
+    spared: list[int] = []
+    leaked = leaked_rows(texts, rows, AgainstConfig(paths=("x",)), on_spared=spared.append)
+    assert [one.number for one in leaked] == list(range(11, 22)) and spared == [11]
+    assert len(leaked_rows(texts[1:], rows, AgainstConfig(paths=("x",)))) == 21, "ten texts are not many"
+
+
+def test_the_instruction_of_a_set_is_not_looked_for() -> None:
+    """Every row began with it, and every text with the same instruction had "all rows" of the set."""
+    told = "Read the following passage with care and answer the question below it by choosing one of the letters"
+    rows = [row(f"{told}. {' '.join(f'w{n}x{k}' for k in range(20))}", place=f"set.jsonl:{n}") for n in range(60)]
+    known = index(*rows)
+    assert known.find(f"Another book says: {told}. And so on.") == []
+    (found,) = known.find(f"{told}. {' '.join(f'w7x{k}' for k in range(20))}")
+    assert found.row.place == "set.jsonl:7" and known.num_templates["set.jsonl"] == 18 - 13 + 1
+    assert len(index(*rows[:50]).find(told)) == 50, "questions on one passage are no instruction"
+
+
 def test_a_short_text_counts_only_whole() -> None:
     known = index(row("one two three four five six seven eight nine"))
     assert known.find("so: one two three four five six seven eight nine, yes")

@@ -217,7 +217,7 @@ def test_a_bad_row_of_a_table_costs_that_row_alone(tmp_path: Path) -> None:
 def test_a_table_without_the_column_is_dropped_with_the_columns_it_has(tmp_path: Path) -> None:
     documents, dropped = read(write(tmp_path / "a.csv", "title,body\na,b\n"))
     assert documents == []
-    assert (reasons(dropped), dropped[0].example) == ([("missing_field", "a.csv:1")], "title, body")
+    assert (reasons(dropped), dropped[0].example) == ([("missing_column", "a.csv:1")], "title, body")
 
 
 def test_damaged_empty_and_forbidden_files_do_not_end_the_run(tmp_path: Path) -> None:

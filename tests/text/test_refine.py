@@ -188,6 +188,21 @@ def test_evaluation_rows_are_dropped_cut_or_told(tmp_path: Path, exam: str, acti
     assert f"{exam}:1" in written and "THE SEVEN RIVERS" in written
 
 
+def test_pages_that_share_a_licence_with_a_row_stay(tmp_path: Path, lang: str) -> None:
+    """One row of an examination quotes the licence of twelve pages: none of them goes, and the report says so."""
+    licence = "Permission is hereby granted, free of charge, to any person obtaining a copy of this software and papers"
+    quoting = {"question": f"{licence}. {page(98, 40)}"}
+    exam = write(tmp_path / "exam", [quoting, {"question": QUESTION}], "exam.jsonl")
+    texts = [*(f"{page(number)} {licence}" for number in range(12)), f"Leaky. {QUESTION}"]
+    kept, report = build(tmp_path, texts, against={"paths": (exam,)})
+    assert texts_of(kept) == texts[:12] and report.figures["dropped"] == {"evaluation": 1}
+    found = report.figures["refined"]["against"]["sets"]["exam.jsonl"]
+    assert (found["documents_spared"], found["documents"], found["rows_found"]) == (12, 1, 1)
+    assert any("12 " in line and "Permission is hereby" in line for line in report.lines)
+    _, strict = build(tmp_path, [*texts, page(77)], against={"paths": (exam,), "most_texts": 12})
+    assert strict.figures["dropped"] == {"evaluation": 13}, "as if each were a leak"
+
+
 def test_a_set_of_which_nothing_is_found_rings_the_bell(tmp_path: Path, exam: str, lang: str) -> None:
     """Clean text and a wrong file look the same in the figures."""
     _, report = build(tmp_path, [page(1)], against={"paths": (exam,)})

@@ -103,6 +103,8 @@ def _table(kind: Any, text: str) -> object:
     pairs = [part.partition("=") for part in text.split(",")]
     if is_model(kind) or not all(name.strip() and equals for name, equals, _ in pairs):
         return _UNREADABLE
+    if len({name.strip() for name, _, _ in pairs}) < len(pairs):  # the last would win, and nobody would know
+        return _UNREADABLE
     return {name.strip(): read_value(get_args(kind)[1], value.strip()) for name, _, value in pairs}
 
 

@@ -24,6 +24,7 @@ from hanlin.base.processes import is_alive, process_mark
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
+_BUFFER = 1 << 20  # what is read stays in the caches until it is summed
 _building: set[str] = set()  # folders this very process is building, for recover() in another thread
 
 
@@ -249,6 +250,17 @@ def sha256_file(path: Path | str) -> str:
     """Return the hexadecimal SHA-256 of a file, read in pieces."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_stretch(path: Path | str, start: int, length: int) -> str:
+    """Return the hexadecimal SHA-256 of `length` bytes of a file from `start` on, or of what is left of it."""
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(_BUFFER))
+    with open(path, "rb", buffering=0) as file:
+        file.seek(start)
+        while length and (got := file.readinto(buffer[: min(length, _BUFFER)])):
+            digest.update(buffer[:got])
+            length -= got
+    return digest.hexdigest()
 
 
 def sha256_bytes(data: bytes) -> str:

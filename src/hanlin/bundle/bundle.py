@@ -26,7 +26,15 @@ from hanlin.base.messages import say
 from hanlin.bundle.convert import WEIGHTS, check_weights, export_weights, import_weights
 from hanlin.bundle.foreign import CONFIG, read_foreign
 from hanlin.bundle.lineage import Lineage
-from hanlin.bundle.manifest import Manifest, read_manifest, verify_files, verifying, write_manifest
+from hanlin.bundle.manifest import (
+    Manifest,
+    Stretches,
+    read_manifest,
+    sum_stretches,
+    verify_files,
+    verifying,
+    write_manifest,
+)
 from hanlin.bundle.sentence import Pooling, Sentence, write_sentence
 from hanlin.bundle.tensors import check_finite, write_tensors
 from hanlin.bundle.weights import refuse_others
@@ -46,7 +54,8 @@ class Info:
     """What a bundle says of itself, its weights unread.
 
     fingerprint: one SHA-256 of all that makes the model speak as it does (weights, configs, tokenizer, template, not
-    scores or card), the name by which lineages know it. checksums: SHA-256 of every file, none of a foreign folder.
+    scores or card), the name by which lineages know it. checksums: SHA-256 of every file, none of a foreign folder;
+    stretches: those of the parts of large files (manifest.py).
     notes: sentences for the user.
     """
 
@@ -59,6 +68,7 @@ class Info:
     resolved: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
     checksums: Mapping[str, str] = field(default_factory=dict)
+    stretches: Stretches = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -152,7 +162,8 @@ def annotate_bundle(folder: Path | str, *, scores: Mapping[str, Any] | None = No
             (temporary / CARD).unlink(missing_ok=True)
             files.write_atomic(temporary / CARD, card)
         unchanged = {name: value for name, value in manifest.checksums.items() if card is None or name != CARD}
-        seal(temporary, content, unchanged)
+        stretches = {name: sums for name, sums in manifest.stretches.items() if name in unchanged}
+        seal(temporary, content, unchanged, stretches)
 
 
 def _link(source: str, target: str) -> None:
@@ -162,12 +173,14 @@ def _link(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def seal(folder: Path, content: Mapping[str, Any], known: Mapping[str, str]) -> None:
+def seal(
+    folder: Path, content: Mapping[str, Any], known: Mapping[str, str], stretches: Stretches | None = None
+) -> None:
     """Write the manifest over every file of the folder; checksums already `known` are not worked out again, those of
-    files in folders below it must be."""
+    files in folders below it must be. `stretches`: likewise, of the large files among them."""
     names = sorted({path.name for path in folder.iterdir() if path.is_file()} | known.keys())
     checksums = {name: known.get(name) or files.sha256_file(folder / name) for name in names}
-    write_manifest(folder / MANIFEST, content, checksums)
+    write_manifest(folder / MANIFEST, content, checksums, stretches or sum_stretches(folder, names))
 
 
 def load_bundle(
@@ -190,7 +203,7 @@ def load_bundle(
     info = read_info(folder, pickles=pickles)
     _refuse_transforms(info)
     family = named_family(info.family)
-    with verifying(info.path, info.checksums if verify else {}):
+    with verifying(info.path, info.checksums if verify else {}, info.stretches):
         check_weights(info.path, info.config, family, pickles=pickles)
         model = assemble(info.config, compute_dtype=compute_dtype or torch.float32)
         finite = verify and not info.checksums  # of ours that was made sure before their checksum was taken
@@ -208,7 +221,7 @@ def read_info(folder: Path | str, *, verify: bool = False, pickles: bool = False
     if (folder / MANIFEST).is_file():
         manifest = read_manifest(folder / MANIFEST)
         if verify:
-            verify_files(folder, manifest.checksums)
+            verify_files(folder, manifest.checksums, manifest.stretches)
         return _own_info(folder, manifest)
     if (folder / CONFIG).is_file():
         found = read_foreign(folder, pickles=pickles)
@@ -251,6 +264,7 @@ def _own_info(folder: Path, manifest: Manifest) -> Info:
         resolved=content["resolved"],
         fingerprint=_fingerprint(manifest.checksums),
         checksums=manifest.checksums,
+        stretches=manifest.stretches,
     )
 
 

@@ -100,7 +100,7 @@ def export_folder(
     read = _Source(weight_files(source, pickles=pickles), dtype)
     shapes = {name: read.shape(name) for name in read.tensors}
     shards = split(shapes, max_shard_size)
-    with files.building_folder(out, known_by=MANIFEST) as temporary, verifying(source, info.checksums):
+    with files.building_folder(out, known_by=MANIFEST) as temporary, verifying(source, info.checksums, info.stretches):
         others = _copy_others(source, temporary)
         checksums = {
             shard: write_stored(temporary / shard, {name: shapes[name] for name in names}, read.read)

@@ -178,7 +178,8 @@ def _one_word(given: Mapping[str, Any], words: Sequence[str], command: Command) 
 
 
 def _flag(error: cyclopts.CycloptsError) -> str:
-    return getattr(getattr(error, "argument", None), "name", "") or "?"
+    token = getattr(error, "token", None)
+    return getattr(getattr(error, "argument", None), "name", "") or getattr(token, "keyword", None) or "?"
 
 
 def _unknown_option(error: cyclopts.UnknownOptionError, command: Command) -> UsageError:

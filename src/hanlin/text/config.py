@@ -224,6 +224,14 @@ class AgainstConfig(Config):
         default=8, ge=3, le=100, description="Shorter texts of a row prove nothing; up to words they count whole."
     )
 
+    most_texts: int = Field(
+        default=10,
+        ge=1,
+        le=10**9,
+        description="A run that more training texts have is a saying or a form, and proves nothing unless it is half "
+        "of a row.",
+    )
+
     def problems(self) -> Iterator[Problem]:
         """Nothing can be set where nothing is looked for; a whole text must be shorter than a part of one."""
         if not self.paths:

@@ -39,7 +39,7 @@ from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.base.tasks import Counters, Engine, Tasks, workplace
 from hanlin.text import reading
-from hanlin.text.building.against import against_figures, evaluation_stamp
+from hanlin.text.building.against import NOTHING_FOUND, against_figures, evaluation_stamp
 from hanlin.text.building.compare import cluster_figures
 from hanlin.text.building.cuts import cut_figures, cuts_added
 from hanlin.text.building.large import LargeFile
@@ -66,7 +66,7 @@ from hanlin.text.tally import SPLITS, Tally, added, count, report_lines
 
 MANIFEST, REPORT = "corpus.json", "report.md"
 FORMAT = 1
-STEPS = 3
+STEPS = 4
 """Raised by hand when some task leaves something else for the same job: work of an older program is not taken up."""
 FILES = (*SPLITS, LEDGER, REMOVED, LEAKED)
 _TASKS = "hanlin.text.building"
@@ -247,6 +247,10 @@ class _Build:
             self._near_duplicates()
         if asked_of_lines(config):
             self._by_part("lines")
+        if config.against.paths:
+            pieces = [{"piece": number} for number in range(len(self.cleaned))]
+            self._each("overlaps", f"{_TASKS}.overlaps:overlaps", pieces)
+            self._each("common", f"{_TASKS}.overlaps:common", [{}])
 
     def _near_duplicates(self) -> None:
         self._by_part("bands")
@@ -269,7 +273,7 @@ class _Build:
             for number, one in enumerate(self.cleaned)
         ]
         lines: dict[str, Any] = {}
-        against: dict[str, Any] = {}
+        against: dict[str, Any] = dict(NOTHING_FOUND)
         for one in self._each("finish", f"{_TASKS}.finish:finish", jobs):
             self._add(one["tally"])
             lines = cuts_added(lines, one["lines"], self.config.max_examples)

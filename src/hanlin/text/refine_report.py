@@ -37,6 +37,7 @@ def _against(found: Mapping[str, Any]) -> Iterator[str]:
             yield say("text.report_against_nothing", set=name)
         if one["too_short"]:
             yield say("text.report_against_short", set=name, **_numbers(one))
+        yield from _spared(name, one, found["most_texts"])
         for example in one["examples"]:
             passage = _one_line(example["passage"])
             yield say("text.report_overlap", row=example["row"], id=example["id"], text=passage)
@@ -44,6 +45,15 @@ def _against(found: Mapping[str, Any]) -> Iterator[str]:
         yield say("text.report_against_cut", characters=f"{found['characters_cut']:,}")
     if rows := found["unreadable_rows"]:
         yield say("text.report_against_unreadable", number=f"{len(rows):,}", place=rows[0])
+
+
+def _spared(name: str, one: Mapping[str, Any], most: int) -> Iterator[str]:
+    """What the search passed over: instructions of the set, and documents that share with it what many do."""
+    if one["instructions"]:
+        yield say("text.report_against_instructions", set=name, **_numbers(one))
+    for example in one["spared"][:1]:
+        told = {"row": example["row"], "text": _one_line(example["passage"])}
+        yield say("text.report_against_spared", set=name, most=f"{most:,}", **told, **_numbers(one))
 
 
 def _numbers(found: Mapping[str, Any]) -> dict[str, str]:

@@ -58,7 +58,12 @@ def without_leaked_texts(
     if not config.evaluation:
         return list(items)
     rows = _evaluation_rows(config, progress)
-    leaked = leaked_rows(map(text, items), rows, families=list(map(family, items)))
+    leaked = leaked_rows(
+        map(text, items),
+        rows,
+        families=list(map(family, items)),
+        on_spared=lambda number: progress.note(say("train.leaked_spared", num=number)),
+    )
     if leaked and config.leaked == "refuse":
         raise InputError("train.leaked_rows", **_told(leaked))
     _look_for_translations(list(map(question, items)), rows, config, progress)

@@ -97,6 +97,22 @@ def test_the_recipe_mends_what_settings_can_mend(junk: Path, diagnosis: Diagnosi
     assert any("洪水" in text for text in texts) and sum("committee" in text for text in texts) >= 60, "good text stays"
 
 
+def test_a_bound_is_set_for_the_whole_folder_not_for_what_was_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 10 GB some thousand texts are looked at: one in twenty of those would be nothing in the corpus, and every
+    common phrase a line to cut."""
+    monkeypatch.setattr("hanlin.text.doctor.diagnosis.MOST_BYTES", 20_000)
+    monkeypatch.setattr("hanlin.text.doctor.diagnosis.LEAST_BYTES", 20_000)
+    texts = ({"text": f"{english(1)}\nRead on at the other counter."} for _ in range(4000))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "all.jsonl").write_text(rows(*texts))
+    diagnosis = look(tmp_path / "in")
+    assert diagnosis.figures["looked"]["texts"] < 400 and "boilerplate" in found(diagnosis)
+    bound = tomllib.loads(diagnosis.recipe)["corpus"]["lines"]["boilerplate"]
+    assert 4000 / 20 * 0.8 < bound < 4000 / 20 * 1.6, "one in twenty of all, about"
+
+
 def test_clean_text_is_found_clean(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(5):

@@ -143,7 +143,7 @@ def test_sheets_of_an_excel_file(tmp_path: Path) -> None:
     assert documents[0].meta == {
         "path": f"{path}!/书", "encoding": "xlsx", "kind": "text", "id": "7", "line": 2
     }  # fmt: skip
-    assert reasons(dropped) == [("missing_field", "a.xlsx!/notes:1"), ("missing_field", "a.xlsx!/more:4")]
+    assert reasons(dropped) == [("missing_column", "a.xlsx!/notes:1"), ("missing_field", "a.xlsx!/more:4")]
 
 
 SIZE = b'<dimension ref="A1:A51"/>'  # Excel writes it; a sheet without it is read twice
@@ -208,7 +208,7 @@ def test_another_column_and_values_that_are_no_text(tmp_path: Path) -> None:
     assert [d.text for d in documents] == ["x"]
     assert reasons(dropped) == [("missing_field", "a.parquet:2"), ("empty", "a.parquet:3")]
     _, dropped = read(path)
-    assert (reasons(dropped), dropped[0].example) == ([("missing_field", "a.parquet:1")], "body")
+    assert (reasons(dropped), dropped[0].example) == ([("missing_column", "a.parquet:1")], "body")
 
 
 def test_a_damaged_page_costs_the_rest_of_its_row_group(tmp_path: Path) -> None:

@@ -128,6 +128,21 @@ def test_the_pie_of_languages_is_whole(figures: dict[str, Any]) -> None:
     assert begins == pytest.approx([sum(shares[:number]) for number in range(len(shares))])
 
 
+def test_languages_are_named_and_not_only_those_the_rules_know(tmp_path: Path, lang: str) -> None:
+    """To the rules German is Latin letters, "en" or "other"; its reader wants to see German."""
+    german = "Der Bäcker öffnet um fünf, aber die ersten Brötchen gehören den Straßenkehrern, so will es der Brauch."
+    russian = "Дворник по утрам рисует на снегу лошадей, и дети боятся на них наступить, пока не растает."
+    texts = [{"text": f"{text} {number}"} for number in range(3) for text in (german, russian, english(3))]
+    (tmp_path / "a.jsonl").write_text(rows(*texts))
+    config = CorpusConfig(sources=[str(tmp_path / "a.jsonl")], validation_fraction=0.0)
+    build_corpus(config, tmp_path / "corpus")
+    figures = corpus_figures(tmp_path / "corpus")
+    found = figures["identified"]
+    assert found["texts"] == 9 and set(found["bytes"]) == {"de", "ru", "en"}
+    assert sum(found["bytes"].values()) == size([one["text"] for one in texts])
+    assert "de " in check_is_safe(corpus_page(figures, "x")).text
+
+
 def test_the_same_corpus_in_words(figures: dict[str, Any], lang: str) -> None:
     lines = list(corpus_lines(figures))
     assert len(lines) == len(figures["funnel"])

@@ -8,10 +8,13 @@ import pytest
 from tests.text.pages.reading import check_is_safe
 
 from hanlin.base.messages import say
+from hanlin.text.config import PERSONAL_KINDS
 from hanlin.text.doctor.findings import LEVELS
 from hanlin.text.pages.bins import even_bins, size_bins
 from hanlin.text.pages.doctor_page import doctor_page
 from hanlin.text.pages.page import written_out
+from hanlin.text.records.formats import FORMATS
+from hanlin.text.rules.measures import SHARES
 
 HOSTILE = (
     "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</style><script>", "{{ 7*7 }}{% raw %}",
@@ -67,6 +70,16 @@ def test_text_of_strangers_stays_text(text: str) -> None:
 def test_half_a_surrogate_pair_does_not_end_a_report() -> None:
     page = check_is_safe(doctor_page(figures("\ud800 half")))
     assert page.text.count("half") > 5 and page.text.encode()
+
+
+def test_more_kinds_than_are_shown_stand_as_one() -> None:
+    """A folder with 13 kinds of personal data: the page asked the catalogue what "…" is called, and the doctor died."""
+    found = figures()
+    found["personal"] = dict.fromkeys(PERSONAL_KINDS, 1)
+    found["training_formats"] = {one.name: 1 for one in FORMATS}
+    found["broken_rules"] = {f"max_{name}": 1 for name in sorted(SHARES)}
+    page = check_is_safe(doctor_page(found))
+    assert say("text.personal_email") in page.text and page.text.count("…") == 3
 
 
 def test_pictures_have_words_and_measure_what_they_show() -> None:

@@ -82,6 +82,21 @@ def test_lines_that_recur_in_honest_spellings_stay(line: str) -> None:
     assert cleaned(texts) == (texts, [])
 
 
+@pytest.mark.parametrize("items", ["春夏秋冬", "上下左右", "ABCDEFGH", "WASDQERF"])
+def test_a_list_stays_however_its_items_are_set_apart(items: str) -> None:
+    """春/夏/秋/冬, 春|夏|秋|冬, 春-夏-秋-冬: five authors made a watermark of the seasons, and they went everywhere."""
+    texts = [f"讲到：{mark.join(items)} 为止。" for mark in ("/", "|", "-", "+", "&", " / ", ", ", ". ")]
+    texts += [items]
+    assert cleaned(texts) == (texts, [])
+
+
+@pytest.mark.parametrize("term", ["TNFα{}expression", "10 kΩ{}resistors", "3 μm{}thickness"])
+def test_a_term_with_a_greek_letter_stays_whatever_stands_behind_it(term: str) -> None:
+    texts = [f"The {term.format(mark)} rose." for mark in (" ", ", ", "-", " (", "/", "; ", ": ")]
+    texts += [text.title() for text in texts]
+    assert cleaned(texts) == (texts, [])
+
+
 def test_the_same_formula_in_the_spellings_of_many_authors_stays() -> None:
     draw = random.Random(5)
     spellings = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,9 @@ from hanlin.text.tally import count
 from hanlin.text.work import Outcome, Refusal
 
 SHOWN_CHARS = 120
+NOTHING_FOUND: Mapping[str, Any] = {
+    "rows": {}, "documents": {}, "examples": {}, "cut": 0, "spared": {}, "sayings": {},
+}  # fmt: skip
 _SENTENCE_END = re.compile(r"[。！？；\n]|[.!?;](?=\s)")
 
 
@@ -45,12 +48,19 @@ def _index(config: AgainstConfig, stamp: Stamp) -> tuple[OverlapIndex, tuple[str
     return index_of(rows, config), tuple(one.location for one in dropped)
 
 
-class Against:
-    """Looks for evaluation rows in the documents of one piece."""
+def overlaps_of(index: OverlapIndex, document: Document) -> list[Overlap]:
+    """Return the passages of a document that stand in evaluation rows, or all of it where it was made from one."""
+    return index.find(document.text) or index.kin(str(document.meta.get(FAMILY, "")), document.text)
 
-    def __init__(self, config: AgainstConfig, max_examples: int) -> None:
-        self.config, self._most = config, max_examples
+
+class Against:
+    """Looks for evaluation rows in the documents of one piece; runs that are `common` prove nothing alone."""
+
+    def __init__(self, config: AgainstConfig, max_examples: int, common: Set[int] = frozenset()) -> None:
+        self.config, self._most, self._common = config, max_examples, common
         self.index = evaluation_index(config)[0]
+        self._spared: dict[str, int] = {}
+        self._sayings: dict[str, list[dict[str, str]]] = {}
         self._rows: dict[str, dict[str, int]] = {}
         self._documents: dict[str, int] = {}
         self._examples: dict[str, list[dict[str, str]]] = {}
@@ -74,8 +84,11 @@ class Against:
         return Outcome(replace(document, text=left), cuts={**so_far.cuts, "evaluation": len(spans)})
 
     def _look(self, document: Document) -> list[Overlap]:
-        """The overlaps of a document, counted."""
-        found = self.index.find(document.text) or self.index.kin(str(document.meta.get(FAMILY, "")), document.text)
+        """The overlaps of a document that prove something, counted."""
+        met = overlaps_of(self.index, document)
+        found = self.index.proven(met, self._common)
+        if met and not found:
+            self._spare(document, met)
         for name in dict.fromkeys(one.row.set for one in found):
             count(self._documents, name)
         for one in found:
@@ -86,9 +99,20 @@ class Against:
                 examples.append({"row": one.row.place, "id": document.id, "passage": passage})
         return found
 
+    def _spare(self, document: Document, met: list[Overlap]) -> None:
+        """Count a document that shares only with a row what many do."""
+        for name in dict.fromkeys(one.row.set for one in met):
+            count(self._spared, name)
+        for one in met[: self._most]:
+            passage = document.text[one.start : one.end][:SHOWN_CHARS]
+            self._sayings.setdefault(one.row.set, []).append({"row": one.row.place, "passage": passage})
+
     def counters(self) -> dict[str, Any]:
         """Return what was found in this piece."""
-        return {"rows": self._rows, "documents": self._documents, "examples": self._examples, "cut": self._num_cut}
+        return {
+            "rows": self._rows, "documents": self._documents, "examples": self._examples, "cut": self._num_cut,
+            "spared": self._spared, "sayings": {name: told[: self._most] for name, told in self._sayings.items()},
+        }  # fmt: skip
 
 
 def against_figures(config: AgainstConfig, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,11 +126,17 @@ def against_figures(config: AgainstConfig, found: Mapping[str, Any]) -> dict[str
             "rows_found": len(found["rows"].get(name, ())),
             "documents": found["documents"].get(name, 0),
             "examples": found["examples"].get(name, []),
+            "instructions": index.num_templates[name],
+            "documents_spared": found["spared"].get(name, 0),
+            "spared": found["sayings"].get(name, []),
         }
         for name, number in index.sets.items()
     }
     unreadable_rows = list(unreadable)
-    return {"action": config.action, "sets": sets, "characters_cut": found["cut"], "unreadable_rows": unreadable_rows}
+    return {
+        "action": config.action, "sets": sets, "characters_cut": found["cut"], "unreadable_rows": unreadable_rows,
+        "most_texts": config.most_texts,
+    }  # fmt: skip
 
 
 def _whole_sentences(text: str, start: int, end: int) -> Span:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from hanlin.base.storage import Storage
 from hanlin.text.building.against import Against
 from hanlin.text.building.clean import Losses
 from hanlin.text.building.cuts import Cutter
+from hanlin.text.building.decided import Decided
+from hanlin.text.building.overlaps import common_runs, suspects_of
 from hanlin.text.building.parts import gathered, write_by_key
 from hanlin.text.building.shelf import Shelf
 from hanlin.text.building.survivors import (
@@ -31,20 +34,17 @@ from hanlin.text.building.survivors import (
     GONE,
     LANGUAGE,
     SOURCE,
-    TRAIN,
     Ints,
-    Numbering,
-    read_names,
 )  # fmt: skip
 from hanlin.text.config import CorpusConfig
-from hanlin.text.document import TWINS, Document
+from hanlin.text.document import Document
 from hanlin.text.families import held_out_keys, training_keys
 from hanlin.text.folding import Hashes
-from hanlin.text.leaks import leaked_share, long_line_keys
+from hanlin.text.leaks import MOST_TEXTS, leaked_share, long_line_keys
 from hanlin.text.ledger import KEPT, LEAKED, LEDGER, REMOVED, Entry, documents_of, lines_in, packed, path_of, row
 from hanlin.text.privacy.treat import Privacy
 from hanlin.text.tally import Amount, Tally
-from hanlin.text.work import Outcome, Refusal
+from hanlin.text.work import Refusal
 
 Job = Mapping[str, Any]
 
@@ -62,7 +62,7 @@ def finish(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
         stack.callback(finisher.cutter.close)
         finisher.run(stack.enter_context(Shelf(storage.folder(f"clean/{job['piece']:06}") / "documents", 3)))
     for name, keys in finisher.line_keys.items():
-        write_by_key(folder / f"{name}-lines", np.array(sorted(keys), np.uint64)[:, None], job["parts"])
+        write_by_key(folder / f"{name}-lines", np.array(sorted(keys.items()), np.uint64).reshape(-1, 2), job["parts"])
     return finisher.counters()
 
 
@@ -76,10 +76,11 @@ class Finisher:
         self.privacy = Privacy(config.privacy, config.max_examples)
         self.losses = Losses(self.tally, self.privacy, config.max_examples)
         self.decided = Decided(job, storage)
-        self.against = Against(config.against, config.max_examples) if config.against.paths else None
+        self.suspects = suspects_of(job["piece"], storage) if config.against.paths else frozenset[int]()
+        self.against = Against(config.against, config.max_examples, common_runs(storage)) if self.suspects else None
         self.cutter = Cutter(config.lines, config.max_examples, job, storage)
         self.looks_for_leaks = bool(job["looks_for_leaks"])
-        self.line_keys: dict[str, set[int]] = {name: set() for name in KEPT}
+        self.line_keys: dict[str, Counter[int]] = {name: Counter() for name in KEPT}
         self.unaltered: list[int] = []
 
     def run(self, shelf: Shelf) -> None:
@@ -91,15 +92,14 @@ class Finisher:
                 self.files[LEDGER].write(entry)
                 self._keep_removed(read, now)
                 continue
-            if self._may_alter(number, fate):
+            if self._may_alter(number):
                 self._decide(number, place, (entry, now, read))
             else:
                 self._keep(place, entry, now, read)
             number += 1
 
-    def _may_alter(self, number: int, fate: int) -> bool:
-        is_looked_at = self.against is not None and fate == TRAIN
-        return is_looked_at or self.decided.concerns(number) or self.cutter.concerns(number)
+    def _may_alter(self, number: int) -> bool:
+        return number in self.suspects or self.decided.concerns(number) or self.cutter.concerns(number)
 
     def _keep(self, place: int, entry: bytes, now: bytes, read: bytes) -> None:
         """A document that nothing happened to is copied."""
@@ -144,7 +144,7 @@ class Finisher:
     def _note(self, part: str, document: Document) -> None:
         """Remember what may give a leak away: long lines, and the rows a document is of kin to."""
         kin = training_keys if part == "train" else held_out_keys
-        self.line_keys[part] |= long_line_keys(document.text) | kin(document.meta)
+        self.line_keys[part].update(long_line_keys(document.text) | kin(document.meta))
 
     def counters(self) -> dict[str, Any]:
         """Return everything that was counted."""
@@ -173,75 +173,35 @@ def count_unaltered(tally: Tally, rows: Ints, names: Mapping[str, Sequence[str]]
             amount.bytes += int(held[:, BYTES].sum())
 
 
-class Decided:
-    """What the comparison of all documents decided about those of one piece, by their number in it."""
-
-    def __init__(self, job: Job, storage: Storage) -> None:
-        self._storage, self._numbering = storage, Numbering(job["bases"])
-        piece, base = job["piece"], job["bases"][job["piece"]]
-        num = self._numbering.num_pieces
-
-        def decisions(step: str, name: str, width: int) -> Iterable[list[int]]:
-            folders = [storage.folder(f"{step}/{task:06}") / name for task in range(job["num_tasks"].get(step, 0))]
-            records = gathered(folders, piece, width, num)
-            records[:, 0] -= np.uint64(base)
-            return records.tolist()
-
-        self._again = {one[0]: one[1] for one in decisions("exact", "again", 2)}
-        self._twins = {number: (twin, bits) for number, twin, bits in decisions("clusters", "twins", 3)}
-        self._sizes: dict[int, int] = {}
-        for number, size in decisions("clusters", "sizes", 2):
-            self._sizes[number] = self._sizes.get(number, 0) + size
-        self._ids = self._ids_of([*self._again.values(), *(twin for twin, _ in self._twins.values())])
-
-    def _ids_of(self, numbers: Sequence[int]) -> dict[int, str]:
-        found: dict[int, str] = {}
-        wanted = np.unique(np.array(numbers, np.int64))
-        for piece, where, places in self._numbering.by_piece(wanted):
-            names = read_names(self._storage.folder(f"clean/{piece:06}") / "ids", places.tolist())
-            found.update(zip(wanted[where].tolist(), names, strict=True))
-        return found
-
-    def concerns(self, number: int) -> bool:
-        """Whether anything was decided about a document."""
-        return number in self._again or number in self._twins or number in self._sizes
-
-    def outcome(self, number: int, document: Document) -> Outcome:
-        """Return the document with the number of those it stands for, or why it goes."""
-        if number in self._again:
-            return Outcome(document, Refusal("duplicate", self._ids[self._again[number]]))
-        if number in self._twins:
-            twin, bits = self._twins[number]
-            similarity = float(np.array([bits], np.uint64).view(np.float64)[0])
-            return Outcome(document, Refusal("near_duplicate", f"{similarity:.3f} {self._ids[twin]}"))
-        if number in self._sizes:
-            document = replace(document, meta={**document.meta, TWINS: self._sizes[number] + 1})
-        return Outcome(document)
-
-
 # ---------------------------------------------------------------- leaks
 
 
 def leaks(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
-    """Task: find the lines of held-out text that training text has too."""
+    """Task: find the lines of held-out text that training text has too, and in how many documents."""
     folders = [storage.folder(f"finish/{piece:06}") for piece in range(len(job["bases"]) - 1)]
     held, train = (
-        gathered([one / f"{part}-lines" for one in folders], job["part"], 1, job["parts"])[:, 0]
+        gathered([one / f"{part}-lines" for one in folders], job["part"], 2, job["parts"])
         for part in ("validation", "train")
     )
+    train = train[np.isin(train[:, 0], held[:, 0])]
+    keys, places = np.unique(train[:, 0], return_inverse=True)
+    texts = np.zeros(len(keys), np.uint64)
+    np.add.at(texts, places, train[:, 1])
     with disk_errors(folder):
-        np.intersect1d(held, train).tofile(folder / "seen")
+        np.column_stack((keys, texts)).tofile(folder / "seen")
     return {}
 
 
 def settle(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
     """Task: drop of the held-out documents of a piece what training has, and write it into the ledger."""
     config, so_far = CorpusConfig(**job["config"]), storage.folder(f"finish/{job['piece']:06}")
-    seen = Keys(np.fromfile(storage.folder(f"leaks/{part:06}") / "seen", np.uint64) for part in range(job["parts"]))
-    settler = _Settler(config)
+    parts = [np.fromfile(storage.folder(f"leaks/{part:06}") / "seen", np.uint64) for part in range(job["parts"])]
+    records = np.concatenate([np.empty(0, np.uint64), *parts]).reshape(-1, 2)
+    seen, common = Keys(records[:, 0]), Keys(records[records[:, 1] > MOST_TEXTS, 0])
+    settler = _Settler(config, seen, common)
     with disk_errors(folder), contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(packed(path_of(folder, name))) for name in ("validation", LEAKED, LEDGER)}
-        leaked = [settler.place(document, seen, files) for document in documents_of(path_of(so_far, CANDIDATES))]
+        leaked = [settler.place(document, files) for document in documents_of(path_of(so_far, CANDIDATES))]
         settler.settle(lines_in(path_of(so_far, LEDGER)), iter(leaked), files[LEDGER])
     if not config.keep_removed:
         path_of(folder, LEAKED).unlink()
@@ -251,8 +211,8 @@ def settle(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
 class Keys:
     """A set of 64-bit keys, 8 bytes each."""
 
-    def __init__(self, keys: Iterable[Hashes]) -> None:
-        self._keys = np.sort(np.concatenate([np.empty(0, np.uint64), *keys]))
+    def __init__(self, keys: Hashes) -> None:
+        self._keys = np.sort(keys)
 
     def __contains__(self, key: object) -> bool:
         assert isinstance(key, int)
@@ -263,14 +223,17 @@ class Keys:
 class _Settler:
     """The held-out documents of a piece, once all of the training part is known."""
 
-    def __init__(self, config: CorpusConfig) -> None:
+    def __init__(self, config: CorpusConfig, seen: Keys, common: Keys) -> None:
         self.config, self.tally = config, Tally()
+        self._seen, self._common = seen, common
         self.losses = Losses(self.tally, Privacy(config.privacy, config.max_examples), config.max_examples)
 
-    def place(self, document: Document, seen: Keys, files: Mapping[str, IO[bytes]]) -> float:
+    def place(self, document: Document, files: Mapping[str, IO[bytes]]) -> float:
         """Write a document where it belongs; return the share of it that training has."""
-        is_torn = any(key in seen for key in held_out_keys(document.meta))  # training has its parent, or a child of it
-        share = 1.0 if is_torn else leaked_share(document.text, seen)
+        is_torn = any(
+            key in self._seen for key in held_out_keys(document.meta)
+        )  # training has its parent, or a child of it
+        share = 1.0 if is_torn else leaked_share(document.text, self._seen, self._common)
         files[LEAKED if share > self.config.most_leaked else "validation"].write(row(document))
         if share <= self.config.most_leaked:
             self.tally.count_kept("validation", document)

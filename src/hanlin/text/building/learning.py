@@ -27,7 +27,7 @@ from hanlin.text.folding import Hashes
 from hanlin.text.reading import Draft, drafts_set_down, events_of, set_down
 from hanlin.text.rules.rulebook import Rulebook
 from hanlin.text.rules.stretches import StretchFinder
-from hanlin.text.rules.watermarks import LETTERS, RECORD, SAMPLED_OF, folded, many_spellings, stretches_of
+from hanlin.text.rules.watermarks import FOUND, RECORD, SAMPLED_OF, folded, many_spellings, stretches_of
 
 LEARNED = "learned.json"
 
@@ -51,7 +51,7 @@ def marks(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
     with disk_errors(folder):
         found = many_spellings(gathered(paths, job["part"], RECORD, job["parts"]), least)
         np.save(folder / "found.npy", found)
-    return {"found": len(found)}
+    return {"found": int(found[:, -1].sum())}
 
 
 def met(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
@@ -89,6 +89,6 @@ def learned(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
 
 
 def _many_spellings(job: Job, storage: Storage) -> Hashes:
-    """The stretches that all parts of the keys found, (n, LETTERS + 1)."""
+    """The stretches that all parts of the keys found, (n, FOUND)."""
     found = [np.load(storage.folder(f"marks/{part:06}") / "found.npy") for part in range(job["parts"])]
-    return np.concatenate([np.empty((0, LETTERS + 1), np.uint64), *found])
+    return np.concatenate([np.empty((0, FOUND), np.uint64), *found])

@@ -27,6 +27,7 @@ from hanlin.text.records.columns import is_header
 from hanlin.text.records.rows import KINDS, Rule, rows_of
 
 ROWS = frozenset(KINDS) - {".txt"}
+_LACKING = frozenset(["missing_field", "missing_column"])
 """Files whose rows are kept whole where none of them has a text."""
 _REASONS = {"bad_width": "bad_table", "not_utf8": "encoding", "too_long": "row_too_long"}
 """Rules of training data under the names that reading has for them."""
@@ -111,7 +112,7 @@ class Local:
         for document in read_documents([source], on_drop=dropped):
             has_texts = True
             yield _piece(document, origin)
-        if not has_texts and origin.lost["missing_field"] and kind_suffix(file) in ROWS:
+        if not has_texts and _LACKING & origin.lost.keys() and kind_suffix(file) in ROWS:
             origin.lost.clear()  # no row has a text: it is training data, whose rows are kept whole
             yield from _rows(file, origin)
 

@@ -40,6 +40,8 @@ SETTLE_SHARE = 0.12
 """Of the time: until when files are listed and looked at closely; what is kept for looking at all texts together."""
 PATIENCE = 3
 CHARS_PER_SECOND = 1_500_000
+MOSTLY_SEEN = 4
+"""Times as much text as was looked at, below which what was looked at is taken for all."""
 LEAST_CLOSE, LEAST_BYTES, MOST_BYTES = 10_000, 1 << 20, 16 << 20
 """Of one file: characters looked at closely, bytes read."""
 FILES_BEFORE_TEXTS = 12
@@ -184,10 +186,20 @@ class _Doctor:
         findings = [finding.figures() for finding in self.findings]
         files, num_empty = self.examined.files, self.findings.number("empty_file")
         recipe = prescription(
-            self.config.paths, files, {one["kind"]: one for one in findings}, self.portrait.num_texts,
+            self.config.paths, files, {one["kind"]: one for one in findings}, self._num_texts,
             is_complete=len(files) == self.found.num_files - num_empty,
         )  # fmt: skip
         return Diagnosis({**self._looked(), **self._what(), "findings": findings, "recipe": recipe}, recipe)
+
+    @property
+    def _num_texts(self) -> int:
+        """How many texts there are, which a corpus counts all of; where few of them were looked at, about.
+
+        Sizes of files count what stands around texts too, and packed ones as packed: so only where it matters.
+        """
+        seen = self.portrait.num_texts
+        about = round(self.found.num_bytes * seen / max(1, self.portrait.num_bytes))
+        return about if about > MOSTLY_SEEN * seen else seen
 
     def _looked(self) -> dict[str, Any]:
         """How much was looked at: closely, briefly, and by name and size alone (empty files are not among those)."""

@@ -72,6 +72,7 @@ class Portrait:
     lengths: list[int] = field(default_factory=list)
     measures: dict[str, list[float]] = field(default_factory=dict)
     num_near: int = 0
+    num_bytes: int = 0
 
     def __post_init__(self) -> None:
         self._finder = WatermarkFinder()
@@ -99,6 +100,7 @@ class Portrait:
     def add(self, one: Text) -> None:
         """Look at a text."""
         self.lengths.append(len(one.text))
+        self.num_bytes += len(one.text.encode("utf-8", "surrogatepass"))
         text = one.text[:TEXT_CHARS]
         if len(text.strip()) < TINY_CHARS and one.kind != "chat":
             self.findings.add("tiny_text", one.place, text)

@@ -18,7 +18,7 @@ BATCH_ROWS = 256
 def read_parquet(content: Content) -> Iterator[Item]:
     """Yield the rows, from the wanted columns alone; checksums of pages are verified where there are any.
 
-    A damaged page costs the rest of its row group. Faults: missing_field, rows, surrogate, unreadable.
+    A damaged page costs the rest of its row group. Faults: missing_column, rows, surrogate, unreadable.
     """
     import pyarrow.parquet as pq  # half a second to load
 
@@ -92,7 +92,7 @@ def _of_row(row: Any, number: int) -> Iterator[Item]:
 def read_arrow(content: Content) -> Iterator[Item]:
     """Yield the rows of an Arrow file (.arrow, .feather) or stream (as `datasets` writes it).
 
-    Faults: missing_field, rows (a record batch), surrogate, unreadable.
+    Faults: missing_column, rows (a record batch), surrogate, unreadable.
     """
     import pyarrow as pa  # as above
 

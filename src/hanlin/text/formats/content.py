@@ -149,7 +149,7 @@ class Content:
         known = list(map(str, columns))
         if self.columns is None or self.columns[0] in known:
             return None
-        return Fault("missing_field", place, ", ".join(known))
+        return Fault("missing_column", place, ", ".join(known))
 
 
 def copied(chunks: Iterable[bytes], folder: Path, name: str) -> Path:

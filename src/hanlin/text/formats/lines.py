@@ -34,7 +34,7 @@ def _row_of(line: str, number: int, content: Content) -> Row | Fault:
 
 
 def read_table(content: Content, *, delimiter: str) -> Iterator[Item]:
-    """Yield the rows below the header. Faults: row_too_long, bad_table, missing_field."""
+    """Yield the rows below the header. Faults: row_too_long, bad_table, missing_column."""
     csv.field_size_limit(content.options.max_row_chars)
     columns: list[str] | None = None
     for item in _table_rows(content, delimiter):

@@ -20,7 +20,7 @@ _SHARED = "xl/sharedStrings.xml"
 
 def read_xlsx(content: Content) -> Iterator[Item]:
     """Yield the rows of all sheets; values of cells, not their formulas, as text. Faults: encrypted, unreadable,
-    missing_field, part (a sheet), row_too_long (more shared text than max_row_chars)."""
+    missing_column, part (a sheet), row_too_long (more shared text than max_row_chars)."""
     if is_encrypted(content):
         yield Fault("encrypted")
         return

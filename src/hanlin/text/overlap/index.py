@@ -3,13 +3,17 @@
 Case, punctuation, white space, width and script count for nothing, so that a question is found in a PDF's line breaks,
 in Traditional characters and inside the markup of another format. A row's shorter text must stand there as a whole.
 Words in a row as evidence: GPT-3 (Brown et al. 2020, appendix C) used 13.
+
+Two things look like leaks and are none, the more of them the more text and rows there are: the instruction that half of
+a set's rows begin with, which is not looked for, and a saying or licence that a row quotes as a thousand pages do,
+which alone proves nothing (`proven`; GPT-3 passed over runs that more than 10 documents have).
 """
 
 from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,16 +28,24 @@ PLANTED = 20
 """Rows of each set that are looked for in a text made of them, before any answer of the index is believed."""
 MOST_NUMBERS = 0.5
 """A run of which more are numbers proves nothing: 1 to 16 stands in every table."""
+TEMPLATE_SHARE, TEMPLATE_ROWS = 0.05, 50
+"""A run in more than that share of a set's rows, and in more than so many, is their instruction. Not fewer: up to some
+thirty questions are asked of one passage."""
+PROVING_SHARE = 0.5
+"""What common runs must make up of the longest text of a row to prove that it is there: then the row itself is common,
+as a question that a hundred sites have."""
 _FILTER_BITS = np.uint64(22)
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """A passage `text[start:end]` that stands in an evaluation row."""
+    """A passage `text[start:end]` that stands in an evaluation row: its runs by their keys, its length in words."""
 
     row: EvaluationRow
     start: int
     end: int
+    keys: frozenset[int] = frozenset()
+    num_words: int = 0
 
 
 class _Table:
@@ -48,13 +60,14 @@ class _Table:
         self._filter = np.zeros(1 << int(_FILTER_BITS), np.bool_)
         self._filter[self.keys >> (np.uint64(64) - _FILTER_BITS)] = True
 
-    def find(self, keys: Hashes) -> Iterator[tuple[int, int]]:
-        """Yield (row, place of the first word) of every run that is in the table."""
+    def find(self, keys: Hashes) -> Iterator[tuple[int, int, int]]:
+        """Yield (row, place of the first word, key) of every run that is in the table."""
         places = np.flatnonzero(self._filter[keys >> (np.uint64(64) - _FILTER_BITS)])
         firsts = np.searchsorted(self.keys, keys[places])
         lasts = np.searchsorted(self.keys, keys[places], "right")
         for place in np.flatnonzero(firsts < lasts).tolist():
-            yield from ((row, int(places[place])) for row in self.rows[firsts[place] : lasts[place]].tolist())
+            at, key = int(places[place]), int(keys[places[place]])
+            yield from ((row, at, key) for row in self.rows[firsts[place] : lasts[place]].tolist())
 
 
 @dataclass
@@ -67,21 +80,38 @@ class OverlapIndex:
     num_unusable: Counter[str] = field(default_factory=Counter)
     planted: dict[str, int] = field(default_factory=dict)
     families: dict[str, EvaluationRow] = field(default_factory=dict)
+    num_templates: Counter[str] = field(default_factory=Counter)
 
     def find(self, text: str) -> list[Overlap]:
         """Return the passages of a text that stand in evaluation rows, those of one row joined where they touch."""
         words = words_of(text)
         by_size = windows_by_size(words.hashes, self.tables)
         found = sorted(
-            (row, place, place + size) for size, keys in by_size for row, place in self.tables[size].find(keys)
+            (row, place, place + size, key)
+            for size, keys in by_size
+            for row, place, key in self.tables[size].find(keys)
         )
-        joined: list[tuple[int, int, int]] = []
-        for row, start, end in found:
+        joined: list[tuple[int, int, int, set[int]]] = []
+        for row, start, end, key in found:
             if joined and joined[-1][0] == row and start <= joined[-1][2]:
-                joined[-1] = (row, joined[-1][1], max(end, joined[-1][2]))
+                joined[-1] = (row, joined[-1][1], max(end, joined[-1][2]), joined[-1][3] | {key})
             else:
-                joined.append((row, start, end))
-        return [Overlap(self.rows[row], int(words.starts[a]), int(words.ends[b - 1])) for row, a, b in joined]
+                joined.append((row, start, end, {key}))
+        return [
+            Overlap(self.rows[row], int(words.starts[a]), int(words.ends[b - 1]), frozenset(keys), b - a)
+            for row, a, b, keys in joined
+        ]
+
+    def proven(self, overlaps: Iterable[Overlap], common: Set[int]) -> list[Overlap]:
+        """Return those overlaps that prove something, where `common` are the keys of runs that many texts have.
+
+        A passage of nothing else may be a saying, a licence, a form; it is proof where it makes up half of the row.
+        """
+        return [
+            one
+            for one in overlaps
+            if not one.keys or not one.keys <= common or one.num_words >= PROVING_SHARE * _longest(one.row)
+        ]
 
     def kin(self, family: str, text: str) -> list[Overlap]:
         """Return a whole text as an overlap where it was made from an evaluation row, in whatever words."""
@@ -131,10 +161,35 @@ def index_of(rows: Iterable[EvaluationRow], config: AgainstConfig) -> OverlapInd
     usable = {row.set for row in kept}
     if blind := [name for name in unusable if name not in usable]:
         raise InputError("text.evaluation_too_short", set=blind[0], num=unusable[blind[0]], least=config.least)
+    templates = _without_templates(entries, [row.set for row in kept])
     tables = {size: _Table(entries[size]) for size in sorted(entries)}
-    index = OverlapIndex(config, kept, tables, +unusable, families=families)
+    index = OverlapIndex(config, kept, tables, +unusable, families=families, num_templates=templates)
     index.planted = index.check()
     return index
+
+
+Entries = dict[int, list[tuple[Hashes, int]]]
+"""For each length in words the runs of rows, with the number of the row."""
+
+
+def _without_templates(entries: Entries, sets: Sequence[str]) -> Counter[str]:
+    """Take the instructions of sets out of the runs, where a row keeps any; return how many each set has."""
+    num_rows, found = Counter(sets), Counter[str]()
+    least = {name: max(TEMPLATE_ROWS, TEMPLATE_SHARE * number) for name, number in num_rows.items()}
+    for size, parts in entries.items():
+        templates: dict[str, Hashes] = {}
+        for name in (name for name, number in num_rows.items() if number > TEMPLATE_ROWS):
+            of_rows = [np.unique(keys) for keys, row in parts if sets[row] == name]
+            keys, counts = np.unique(np.concatenate([np.empty(0, np.uint64), *of_rows]), return_counts=True)
+            templates[name] = keys[counts > least[name]]
+            found[name] += len(templates[name])
+        entries[size] = [(_kept(keys, templates.get(sets[row])), row) for keys, row in parts]
+    return +found
+
+
+def _kept(keys: Hashes, templates: Hashes | None) -> Hashes:
+    own = keys if templates is None else keys[~np.isin(keys, templates)]
+    return own if len(own) else keys
 
 
 def _runs(texts: Sequence[str], config: AgainstConfig) -> Iterator[tuple[int, Hashes]]:
@@ -148,6 +203,11 @@ def _runs(texts: Sequence[str], config: AgainstConfig) -> Iterator[tuple[int, Ha
             keys = windows(words.hashes, size)[numbers <= MOST_NUMBERS * size]
             if len(keys):
                 yield size, keys
+
+
+def _longest(row: EvaluationRow) -> int:
+    """Words of the longest text of a row."""
+    return max(len(words_of(text).hashes) for text in row.texts)
 
 
 def _disguised(text: str) -> str:

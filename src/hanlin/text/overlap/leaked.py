@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from hanlin.text.config import AgainstConfig
-from hanlin.text.overlap.index import index_of
+from hanlin.text.overlap.index import Overlap, index_of
 from hanlin.text.overlap.rows import EvaluationRow
 
 
@@ -25,17 +26,31 @@ def leaked_rows(
     config: AgainstConfig | None = None,
     *,
     families: Sequence[str] = (),
+    on_spared: Callable[[int], None] | None = None,
 ) -> list[LeakedRow]:
     """Return the training rows, in order, that share a run of words with an evaluation row, each once.
 
     `families` are those of the training rows, where they were made from others: a child of an evaluation row is one.
+    What more than `most_texts` of the training rows have, such as the instruction they all begin with, is no proof;
+    `on_spared` hears how many rows share nothing else.
     Raises InputError where no evaluation row is long enough to be found, CheckFailed where the index finds nothing.
     """
-    index = index_of(evaluation_rows, config or AgainstConfig())
-    leaked = []
+    config = config or AgainstConfig()
+    index = index_of(evaluation_rows, config)
+    suspects: list[tuple[int, str, list[Overlap]]] = []
+    counts = Counter[int]()
     for number, text in enumerate(training_rows):
         family = families[number] if families else ""
         if found := index.find(text) or index.kin(family, text):
-            longest = max(found, key=lambda one: one.end - one.start)
-            leaked.append(LeakedRow(number, longest.row, text[longest.start : longest.end]))
-    return leaked
+            suspects.append((number, text, found))
+            counts.update(frozenset[int]().union(*(one.keys for one in found)))
+    common = {key for key, texts in counts.items() if texts > config.most_texts}
+    leaked = [_leaked(number, text, index.proven(found, common)) for number, text, found in suspects]
+    if on_spared and None in leaked:
+        on_spared(leaked.count(None))
+    return [one for one in leaked if one]
+
+
+def _leaked(number: int, text: str, found: Sequence[Overlap]) -> LeakedRow | None:
+    longest = max(found, key=lambda one: one.end - one.start, default=None)
+    return LeakedRow(number, longest.row, text[longest.start : longest.end]) if longest else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from hanlin.base.messages import say
 from hanlin.text.pages.corpus_figures import RULES
-from hanlin.text.pages.page import page
+from hanlin.text.pages.page import page, ranked
 from hanlin.text.reasons import measure_text, reason_text
 from hanlin.text.rules.measures import is_measure
 
@@ -31,7 +31,9 @@ def corpus_page(figures: Mapping[str, Any], name: str) -> str:
         measures=[{**one, "name": _measure_name(name)} for name, one in figures["measures"].items()],
         measured=figures["num_measured"],
         is_measured_here=figures["is_measured_here"],
-        languages=[(row["name"], row["kept"]["bytes"]) for row in tables["languages"] if row["kept"]["bytes"]],
+        languages=ranked(figures["identified"]["bytes"], 6),
+        languages_whole=sum(figures["identified"]["bytes"].values()),
+        num_identified=figures["identified"]["texts"],
         duplicates=_duplicates(figures["duplicates"]),
         cuts=list(_cuts(figures["lines"])),
         samples=figures["samples"],

@@ -19,8 +19,7 @@ def doctor_page(figures: Mapping[str, Any]) -> str:
     """Return the figures of a diagnosis as HTML, in the user's language."""
     findings = [{**one, "sentence": found_sentence(one), "remedy": mend_sentence(one)} for one in figures["findings"]]
     levels = Counter(one["level"] for one in findings)
-    uses = [(use_text(name), number) for name, number in ranked(figures["uses"])]
-    personal = [(say(f"text.personal_{kind}"), number) for kind, number in ranked(figures["personal"])]
+    uses = ranked(figures["uses"], named=use_text)
     counted = {name: ranked(figures[name], 6 if name == "languages" else 12) for name in _COUNTED}
     return page(
         "doctor.html.jinja",
@@ -32,12 +31,12 @@ def doctor_page(figures: Mapping[str, Any]) -> str:
         made_for=uses[0][0] if uses else "",
         uses=uses,
         uses_whole=sum(figures["uses"].values()),
-        training=[(format_text(name), number) for name, number in ranked(figures["training_formats"])],
+        training=ranked(figures["training_formats"], named=format_text),
         training_whole=sum(figures["training_formats"].values()),
-        personal=personal,
+        personal=ranked(figures["personal"], named=lambda kind: say(f"text.personal_{kind}")),
         personal_whole=sum(figures["personal"].values()),
         formats=ranked({name: one["bytes"] for name, one in figures["formats"].items()}),
-        broken=[(reason_text(name), number) for name, number in ranked(figures["broken_rules"])],
+        broken=ranked(figures["broken_rules"], named=reason_text),
         lengths=figures["lengths"],
         measures=[(measure_text(name), one, one["limits"]) for name, one in figures["measures"].items()],
         **counted,

@@ -11,7 +11,7 @@ import base64
 import functools
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,8 @@ def _percent(part: float, whole: float) -> float:
     return round(max(0.4, 100 * part / whole), 2) if whole and part else 0.0
 
 
-def ranked(counts: Mapping[str, int], most: int = 12) -> list[tuple[str, int]]:
-    """Return the largest counts in order, the rest as one."""
+def ranked(counts: Mapping[str, int], most: int = 12, *, named: Callable[[str], str] = str) -> list[tuple[str, int]]:
+    """Return the largest counts in order under the names that people read, the rest as one."""
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     rest = sum(number for _, number in ordered[most:])
-    return [*ordered[:most], ("…", rest)] if rest else ordered
+    return [*((named(name), number) for name, number in ordered[:most]), *([("…", rest)] if rest else [])]

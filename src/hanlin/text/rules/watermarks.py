@@ -30,6 +30,7 @@ from hanlin.text.rules.stretches import StretchFinder
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WIDE = "\uff21-\uff3a\uff41-\uff5a"
 _PROSE = "，。、；：？！“”‘’（）《》〈〉【】〔〕—…·「」『』～"
+_ASIDE = f" \t\u3000\u00a0{_PROSE}"
 _BETWEEN = rf"[^\w\s{_PROSE}]{{1,2}}"
 _APART = r"[^\w\n]{1,2}"
 _FOREIGN = "\u0391-\u03c9\u0400-\u045f"
@@ -50,9 +51,9 @@ _FOREIGN_LETTER = re.compile(f"[{_FOREIGN}ԁһӏԛԝ]")
 # Letters that NFKC makes plain: full-width, circled, mathematical. Nearly all texts have none and need no NFKC.
 _STYLED = re.compile("[\u1d2c-\u1d6a\u2070-\u214f\u2460-\u24ff\u3200-\u33ff\uff21-\uff5a\U0001d400-\U0001d7ff]")
 _NO_LETTER = re.compile(r"[\W\d_]+")
-# A spelling proves something where a letter is foreign or wide, or where marks break it twice; those of formulas and
-# code prove nothing: x^2 has as many spellings as authors.
-_DISGUISE = re.compile(rf"[{_WIDE}{_FOREIGN}]|\w[^\w\n]+\w+[^\w\n]+\w")
+# What proves a disguise, see `_disguise`.
+_STRANGE_LETTER = re.compile(f"[{_WIDE}{_FOREIGN}]")
+_MARKS = re.compile(r"(?<=\w)[^\w\n]+(?=\w)")
 _FORMULA = re.compile(r"[\\{}=<>^_\d]")
 
 REACH = 40
@@ -64,6 +65,9 @@ MOST_AT_HAND = 1 << 15
 LETTERS = WEIGHT // 2
 """64-bit numbers that hold the letters of any stretch, 32 bits each."""
 RECORD = LETTERS + 3
+FOUND = LETTERS + 2
+STRONG = "!"
+"""Before a spelling that proves something by itself."""
 EDGE = 4
 """How much more frequent the neighbour of a stretch is where a watermark ends."""
 SAMPLED_OF = 16
@@ -72,7 +76,7 @@ LEAST_MET = 5
 """Fewer in that sample say nothing."""
 DISGUISED = 0.1
 """The least share of a watermark's places that is disguised."""
-VERSION = 2
+VERSION = 3
 """Raised by hand when the same texts would give other watermarks."""
 LEFT_OVER = 6
 """A line with no more letters than this besides a watermark goes whole."""
@@ -103,9 +107,8 @@ class WatermarkFinder:
         for window in _odd_windows(text):
             letters = _letters_of(window)
             for start, end in _stretches(letters.text):
-                spelled = window[letters.places[start] : letters.places[end - 1] + 1]
-                if _DISGUISE.search(spelled) and not _FORMULA.search(spelled):
-                    self._at_hand[letters.text[start:end], spelled] += 1
+                if disguise := _disguise(window[letters.places[start] : letters.places[end - 1] + 1]):
+                    self._at_hand[letters.text[start:end], disguise] += 1
         if len(self._at_hand) > MOST_AT_HAND:
             self._put_by.append(_records_of(self._at_hand))
             self._at_hand.clear()
@@ -122,15 +125,18 @@ class WatermarkFinder:
 
 
 def many_spellings(records: Hashes, least: int) -> Hashes:
-    """Return (n, LETTERS + 1): letters and number of the stretches that records have in so many spellings or more.
+    """Return (n, FOUND) of the stretches that records have in so many spellings or more: their letters, how often they
+    were met, and whether so many of the spellings prove something.
 
     All records of a stretch must be among those given.
     """
     records = _added_up(records)
     starts, ends = runs(records[:, 0])
-    many = ends - starts >= least
-    counts = np.add.reduceat(records[:, -1], starts)[many] if len(starts) else np.empty(0, np.uint64)
-    return np.column_stack((records[starts[many], 1 : 1 + LETTERS], counts))
+    if not len(starts):
+        return np.empty((0, FOUND), np.uint64)
+    counts = np.add.reduceat(records[:, -1], starts)
+    are_strong = np.add.reduceat(records[:, -2] & np.uint64(1), starts) >= least
+    return np.column_stack((records[starts, 1 : 1 + LETTERS], counts, are_strong))[ends - starts >= least]
 
 
 def watermarks_of(found: Hashes, met: Hashes | None = None) -> Watermarks:
@@ -141,7 +147,29 @@ def watermarks_of(found: Hashes, met: Hashes | None = None) -> Watermarks:
     """
     counts = dict(zip(stretches_of(found), found[:, LETTERS].tolist(), strict=True))
     plain = set[str]() if met is None else _plain(counts, met.tolist())
-    return Watermarks(frozenset(counts) - _edges(counts) - plain)
+    possible = counts.keys() - _edges(counts) - plain
+    proved = {stretch for stretch, is_strong in zip(counts, found[:, -1].tolist(), strict=True) if is_strong}
+    return Watermarks(frozenset(_grown(proved & possible, possible)))
+
+
+def _grown(proved: set[str], possible: set[str]) -> set[str]:
+    """The stretches that are proved, and those that overlap them by half or more: of one watermark, whose end may be
+    spelled like a list where its beginning is not."""
+    by_head: dict[str, list[str]] = {}
+    for stretch in possible:
+        for end in range(len(stretch) // 2, len(stretch) + 1):
+            by_head.setdefault(stretch[:end], []).append(stretch)
+    near: dict[str, list[str]] = {}
+    for stretch in possible:
+        for start in range(1, len(stretch) // 2 + 1):
+            for other in by_head.get(stretch[start:], ()):
+                near.setdefault(stretch, []).append(other)
+                near.setdefault(other, []).append(stretch)
+    grown, new = set[str](), proved
+    while new:
+        grown |= new
+        new = {other for stretch in new for other in near.get(stretch, ())} - grown
+    return grown
 
 
 def stretches_of(found: Hashes) -> list[str]:
@@ -164,8 +192,13 @@ def _records_of(counts: Counter[tuple[str, str]]) -> Hashes:
     keys = np.zeros(len(words), np.uint64)
     for place in range(LETTERS):
         keys = mixed(keys + words[:, place] + np.uint64(place + 1))
-    spellings = np.array([text_key(spelled) for _, spelled in counts], np.uint64)
+    spellings = np.array([_spelling_key(spelled) for _, spelled in counts], np.uint64)
     return np.column_stack((keys, words, spellings, np.array([*counts.values()], np.uint64)))
+
+
+def _spelling_key(spelled: str) -> int:
+    """64 bits for a spelling, the last of which says whether it proves something."""
+    return text_key(spelled) & ~1 | spelled.startswith(STRONG)
 
 
 def _added_up(records: Hashes) -> Hashes:
@@ -276,6 +309,24 @@ def folded(text: str) -> str:
     if _FOREIGN_LETTER.search(even):
         even = even.translate(_LOOK_ALIKES)
     return _NO_LETTER.sub("", even)
+
+
+def _disguise(spelled: str) -> str:
+    """Return a spelling as it counts, in one case, STRONG before it where it proves something; "" where it is plain.
+
+    Two different marks that break it prove something, spaces and the marks of prose aside: one mark all along may be a
+    list, which has as many spellings as there are marks, a/b/c, a|b|c, a-b-c. So does a foreign or wide letter, but
+    then only letters count: TNFα expression, TNFα-expression and (TNFα) expression are one spelling. Those of formulas
+    and code prove nothing: x^2 has as many spellings as authors.
+    """
+    if _FORMULA.search(spelled):
+        return ""
+    marks = _MARKS.findall(spelled)
+    if len({mark.strip(_ASIDE) for mark in marks} - {""}) > 1:
+        return STRONG + spelled.casefold()
+    if _STRANGE_LETTER.search(spelled):
+        return STRONG + _MARKS.sub("", spelled).casefold()
+    return spelled.casefold() if len(marks) > 1 else ""
 
 
 def _letters_of(line: str) -> _Letters:

@@ -105,6 +105,7 @@ def test_a_sentence_in_each_of_thirty_languages(code: str) -> None:
         ("鲜の每日，新鲜果汁天天送到家", Language("zh", "Hans", 0.99)),
         ("駅", Language("ja", "Jpan", 0.7)),
         ("東京タワー", Language("ja", "Jpan", 0.99)),
+        ("春寒漸退氣温和，飯後閒行過野河。爲問梅花開也未，黄鶯聲裏日將過。", Language("zh", "Hant", 0.99)),
         ("서울", Language("ko", "Kore", 0.99)),
         ("12345 + 67 = !!", Language("und", "Zyyy", 0.0)),
         ("", Language("und", "Zyyy", 0.0)),

@@ -47,6 +47,7 @@ _SHARED = {
     "Beng": ("bn", "as"),
 }
 _EAST = frozenset(["Hani", "Hira", "Kana", "Hang"])
+_LONGEST_KANJI = 20
 _EAST_CODES = frozenset(["zh", "yue", "ja", "ko"])
 _NOT_LATIN = frozenset(
     ["zxx", "wuu", "dz", "grc", "hbo", *_EAST_CODES, *_ONLY.values(), *itertools.chain(*_SHARED.values())]
@@ -155,14 +156,15 @@ def _main_script(counts: ScriptCounts) -> tuple[str, float]:
 def _east_asian(counts: ScriptCounts) -> Language:
     """Korean by Hangul, Japanese by kana or by forms that only it has, else Chinese.
 
-    A single の in Chinese is decoration: kana must be a tenth, and more than the characters Japanese has not.
+    A single の in Chinese is decoration: kana must be a tenth, and more than the characters Japanese has not. Without
+    any kana only a name or a heading is Japanese: forms that only it has today stand in older Chinese too (爲, 顔, 温).
     """
     han, kana, hangul = counts["Hani"], counts["Hira"] + counts["Kana"], counts["Hang"]
     if hangul > 0.3 * (han + kana + hangul):
         return Language("ko", "Kore", 0.99)
     if kana >= 0.1 * (han + kana) and kana > counts.foreign_to_japanese:
         return Language("ja", "Jpan", 0.99)
-    if counts.japanese > counts.foreign_to_japanese:
+    if counts.japanese > counts.foreign_to_japanese and (kana or han <= _LONGEST_KANJI):
         return Language("ja", "Jpan", 0.7)
     code = "yue" if counts.cantonese >= max(1, 0.02 * han) else "zh"
     sure = 0.99 if han > 20 else 0.6 + 0.0195 * han  # a few characters may be anybody's: 本日休業

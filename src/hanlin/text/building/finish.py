@@ -24,7 +24,7 @@ from hanlin.text.building.clean import Losses
 from hanlin.text.building.cuts import Cutter
 from hanlin.text.building.decided import Decided
 from hanlin.text.building.overlaps import common_runs, suspects_of
-from hanlin.text.building.parts import gathered, write_by_key
+from hanlin.text.building.parts import added_up, gathered, write_by_key
 from hanlin.text.building.shelf import Shelf
 from hanlin.text.building.survivors import (
     BYTES,
@@ -184,11 +184,8 @@ def leaks(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
         for part in ("validation", "train")
     )
     train = train[np.isin(train[:, 0], held[:, 0])]
-    keys, places = np.unique(train[:, 0], return_inverse=True)
-    texts = np.zeros(len(keys), np.uint64)
-    np.add.at(texts, places, train[:, 1])
     with disk_errors(folder):
-        np.column_stack((keys, texts)).tofile(folder / "seen")
+        added_up(train).tofile(folder / "seen")
     return {}
 
 
@@ -230,9 +227,8 @@ class _Settler:
 
     def place(self, document: Document, files: Mapping[str, IO[bytes]]) -> float:
         """Write a document where it belongs; return the share of it that training has."""
-        is_torn = any(
-            key in self._seen for key in held_out_keys(document.meta)
-        )  # training has its parent, or a child of it
+        # Training has its parent, or a child of it.
+        is_torn = any(key in self._seen for key in held_out_keys(document.meta))
         share = 1.0 if is_torn else leaked_share(document.text, self._seen, self._common)
         files[LEAKED if share > self.config.most_leaked else "validation"].write(row(document))
         if share <= self.config.most_leaked:

@@ -19,11 +19,13 @@ from hanlin.base.files import disk_errors
 from hanlin.base.storage import Storage
 from hanlin.text.building.against import evaluation_index, overlaps_of
 from hanlin.text.building.decided import Decided
+from hanlin.text.building.parts import added_up
 from hanlin.text.building.shelf import Shelf
 from hanlin.text.building.survivors import FATE, GONE, TRAIN
 from hanlin.text.config import CorpusConfig
 from hanlin.text.document import Document
 from hanlin.text.folding import Hashes
+from hanlin.text.overlap.index import runs_of
 
 Job = dict[str, Any]
 
@@ -41,7 +43,7 @@ def overlaps(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
                 continue
             if found := overlaps_of(index, Document(**json.loads(now))):
                 suspects.append(int(numbers[place]))
-                counts.update(frozenset[int]().union(*(one.keys for one in found)))
+                counts.update(runs_of(found))
     with disk_errors(folder):
         np.save(folder / "suspects.npy", np.array(suspects, np.int64))
         np.save(folder / "runs.npy", np.array(sorted(counts.items()), np.uint64).reshape(-1, 2))
@@ -52,11 +54,9 @@ def common(job: Job, folder: Path, storage: Storage) -> dict[str, Any]:
     """Task: add up how many documents of all pieces have each run."""
     paths = [storage.folder(f"overlaps/{piece:06}") / "runs.npy" for piece in range(len(job["bases"]) - 1)]
     runs = np.concatenate([np.empty((0, 2), np.uint64), *map(np.load, paths)])
-    keys, places = np.unique(runs[:, 0], return_inverse=True)
-    texts = np.zeros(len(keys), np.uint64)
-    np.add.at(texts, places, runs[:, 1])
+    texts = added_up(runs)
     with disk_errors(folder):
-        np.save(folder / "common.npy", keys[texts > CorpusConfig(**job["config"]).against.most_texts])
+        np.save(folder / "common.npy", texts[texts[:, 1] > CorpusConfig(**job["config"]).against.most_texts, 0])
     return {}
 
 

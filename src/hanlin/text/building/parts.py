@@ -60,6 +60,14 @@ def all_records(path: Path, width: int, num_parts: int) -> Hashes:
     return np.fromfile(path, np.uint64, offset=8 * (num_parts + 1)).reshape(-1, width)
 
 
+def added_up(records: Hashes) -> Hashes:
+    """Return (n, 2) records of a key and a number with each key once, in order, and the sum of its numbers."""
+    keys, places = np.unique(records[:, 0], return_inverse=True)
+    sums = np.zeros(len(keys), np.uint64)
+    np.add.at(sums, places, records[:, 1])
+    return np.column_stack((keys, sums))
+
+
 def gathered(paths: Iterable[Path], part: int, width: int, num_parts: int) -> Hashes:
     """Return (n, width) records of all writers for a part, writer after writer."""
     return np.concatenate(

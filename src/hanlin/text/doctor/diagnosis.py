@@ -162,8 +162,7 @@ class _Doctor:
         step = max(1, -(-size // self.close))
         if self.config.seconds and self.portrait.num_texts + len(self.waiting) >= ENOUGH_TEXTS:
             most = self.share or int(len(self.examined.files) % 4 == 0)
-            step = max(step, -(-len(new) // most)) if most else len(new) + 1
-            new = new if most else []
+            new, step = (new, max(step, -(-len(new) // most))) if most else ([], 1)
         self.waiting += enumerate(new[::step])
 
     def _look_closely(self) -> None:

@@ -48,6 +48,11 @@ class Overlap:
     num_words: int = 0
 
 
+def runs_of(overlaps: Iterable[Overlap]) -> frozenset[int]:
+    """The keys of all runs that a text shares with rows, each once."""
+    return frozenset[int]().union(*(one.keys for one in overlaps))
+
+
 class _Table:
     """Hashes of runs of words of one length with the number of their row, found fast where almost nothing is there."""
 

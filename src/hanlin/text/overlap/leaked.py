@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from hanlin.text.config import AgainstConfig
-from hanlin.text.overlap.index import Overlap, index_of
+from hanlin.text.overlap.index import Overlap, index_of, runs_of
 from hanlin.text.overlap.rows import EvaluationRow
 
 
@@ -43,7 +43,7 @@ def leaked_rows(
         family = families[number] if families else ""
         if found := index.find(text) or index.kin(family, text):
             suspects.append((number, text, found))
-            counts.update(frozenset[int]().union(*(one.keys for one in found)))
+            counts.update(runs_of(found))
     common = {key for key, texts in counts.items() if texts > config.most_texts}
     leaked = [_leaked(number, text, index.proven(found, common)) for number, text, found in suspects]
     if on_spared and None in leaked:

@@ -39,7 +39,7 @@ from hanlin.train.task.examples import Example, ExampleLoader, Examples, make_ex
 from hanlin.train.task.rows import TaskRow, check_labels, labels_of, read_rows, split_rows
 
 ROWS, EPOCHS = 16, 3.0
-RATE, RATE_WIDTH = 3e-5, 768
+RATE, RATE_WIDTH, MOST_RATE = 3e-5, 768, 5e-3
 """Peak learning rate of BERT base (Devlin 2018: 2e-5 to 5e-5), rising as the width to the power -1.5: 1.6e-4 at 256,
 1.2e-3 at 64, 3.5e-3 at 32, where the toys of the tests learn in seconds at 3e-3."""
 
@@ -212,13 +212,18 @@ def task_framer(tokenizer: Tokenizer, model: Transformer, config: TaskConfig) ->
     return Framer(tokenizer, longest, overlap=min(64, longest // 4) if config.task == "qa" else 0)
 
 
+def suited_rate(width: int) -> float:
+    """The peak learning rate at which a model of such a width learns a task, see RATE."""
+    return min(RATE * (RATE_WIDTH / width) ** 1.5, MOST_RATE)
+
+
 def _plan(config: TaskConfig, model: Transformer, num_examples: int, num_held_out: int) -> Plan:
     plan = Plan(config)
     plan.note("task", config.task, say("train.why_task"))
     plan.note("rows", num_examples, say("train.why_task_rows", held_out=num_held_out))
     plan.settle("batch_size", min(ROWS, num_examples), say("train.why_task_batch"))
-    rate = float(f"{RATE * (RATE_WIDTH / model.config.hidden_size) ** 1.5:.2g}")
-    plan.settle("learning_rate", min(rate, 5e-3), say("train.why_task_rate", width=model.config.hidden_size))
+    rate = float(f"{suited_rate(model.config.hidden_size):.2g}")
+    plan.settle("learning_rate", rate, say("train.why_task_rate", width=model.config.hidden_size))
     if config.epochs is None and config.steps is None and config.budget is None:
         plan.settle("epochs", EPOCHS, say("train.why_epochs"))
     return plan

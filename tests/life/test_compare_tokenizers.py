@@ -84,6 +84,16 @@ def test_the_command(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "E862" in capsys.readouterr().err
 
 
+def test_a_second_file_after_one_option_is_told_what_it_became(
+    home: Path, tmp_path: Path, lang: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--data a b` gives b to the tokenizers; that it "is no tokenizer, train it anew" helped nobody."""
+    (tmp_path / "b.txt").write_text("text", encoding="utf-8")
+    assert main(["tokenizer", "compare", str(home / "bpe"), "--data", str(home / "text"), str(tmp_path / "b.txt")]) != 0
+    told = capsys.readouterr().err
+    assert "E899" in told and "b.txt" in told and "--data" in told
+
+
 def test_two_of_one_name_keep_apart(home: Path, tmp_path: Path) -> None:
     both = [str(home / "bpe"), str(home / "bpe" / "tokenizer.json")]
     report = compare_tokenizers(tokenizers=both, data=[str(home / "text")], out=tmp_path)

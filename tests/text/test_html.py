@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from hanlin.text.html import main_text
+from hanlin.text.html import is_web_page, main_text
 
 PAGE = """<html><head><title>Title</title><script>var x = "script";</script><style>p {color: red}</style></head><body>
 <nav><ul><li><a href="/">Home</a></li><li><a href="/about">About us</a></li></ul></nav>
@@ -29,6 +29,19 @@ def test_the_article_stays_and_the_rest_goes() -> None:
 @pytest.mark.parametrize("page", ["", "   ", "<html></html>", "<html><body><script>x</script></body></html>"])
 def test_a_page_without_text_gives_none(page: str) -> None:
     assert main_text(page).strip() == ""
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff", " \n", '<?xml version="1.0"?>\n', "<!-- saved -->\n<!-- - -->"])
+@pytest.mark.parametrize("start", ["<!DOCTYPE html>", "<!doctype HTML PUBLIC ''>", "<html>", '<HTML lang="zh">'])
+def test_what_begins_as_a_page_is_one(before: str, start: str) -> None:
+    assert is_web_page(f"{before}{start}<p>text")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "<p>Text</p>", "The <html> tag", "<htmlx>", "<!-- <html>", "<svg>", "<!-- a -->" * 500, "<!--" * 2000]
+)
+def test_what_only_has_tags_in_it_is_no_page(text: str) -> None:
+    assert not is_web_page(text)
 
 
 ROWS = [("品牌", "山野"), ("材质", "头层牛皮"), ("尺寸", "42×30×14 厘米"), ("产地", "浙江温州"), ("重量", "1.8 千克")]

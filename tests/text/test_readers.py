@@ -248,6 +248,40 @@ def test_what_the_source_says_goes_before_what_it_looks_like(tmp_path: Path) -> 
     ]  # fmt: skip
 
 
+PAGE = f"<!DOCTYPE html>\n<html><head><title>山路</title></head><body><nav>菜单</nav><p>{CHINESE * 3}</p></body></html>"
+
+
+@pytest.mark.parametrize("name", ["pages.jsonl", "article/12345", "page.aspx", "page.txt"])
+def test_a_whole_web_page_is_read_as_one_wherever_it_stands(tmp_path: Path, name: str) -> None:
+    """Crawls keep pages in a column of rows, or under the name of their address; the markup was taken for text."""
+    row = {"html": PAGE, "title": "from the row", "licence": "CC0"}
+    path = write(tmp_path / name, json.dumps(row) + "\n" if name.endswith("jsonl") else PAGE)
+    ((document,), dropped) = read(SourceConfig(path=str(path), text_field="html"))
+    assert not dropped and document.text.count("公园") == 3 and "<" not in document.text and "菜单" not in document.text
+    assert document.lang == "zh"
+    known = {key: document.meta.get(key) for key in ("title", "licence", "line")}
+    in_row, alone = (
+        {"title": "from the row", "licence": "CC0", "line": 1},
+        {"title": "山路", "licence": None, "line": None},
+    )
+    assert known == (in_row if name.endswith("jsonl") else alone)
+    as_it_is = ReadConfig(web_pages=False)
+    assert read(SourceConfig(path=str(path), text_field="html"), options=as_it_is)[0][0].text == PAGE
+
+
+def test_programs_and_notes_that_begin_with_a_page_stay(tmp_path: Path) -> None:
+    for name in ("page.php", "about.md"):
+        write(tmp_path / "in" / name, PAGE)
+    row = write(tmp_path / "rows.jsonl", json.dumps({"text": PAGE}))
+    rows = SourceConfig(path=str(row), kind="code")
+    assert [one.text for one in read(tmp_path / "in", rows)[0]] == [PAGE] * 3
+
+
+def test_a_page_in_a_row_that_says_nothing_is_dropped_with_its_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", json.dumps({"text": "<html><body><script>x</script></body></html>"}))
+    assert reasons(read(path)[1]) == [("no_main_text", "a.jsonl:1")]
+
+
 def test_a_path_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_documents([tmp_path / "nothing"], on_drop=lambda dropped: None)

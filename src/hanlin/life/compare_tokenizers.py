@@ -70,7 +70,10 @@ def compare_tokenizers(
 
 
 def _opened(paths: Sequence[str]) -> list[Vocabulary]:
-    """The vocabularies, each under a name of its own."""
+    """The vocabularies, each under a name of its own. Raises UsageError for a file of text among them."""
+    for path in map(Path, paths):
+        if path.is_file() and path.suffix != ".json":
+            raise UsageError("life.text_among_tokenizers", path=path)
     opened = [open_vocabulary(path) for path in paths]
     names = [one.name for one in opened]
     if len(set(names)) < len(names):

@@ -82,6 +82,11 @@ class ReadConfig(Config):
         le=20,
         description="Archives in archives that are still opened, the outermost among them.",
     )
+    web_pages: bool = Field(
+        default=True,
+        description="Read a row or file of text that is a whole web page, markup and all, as one: its main text. "
+        "Sources of kind code are left as they are.",
+    )
 
 
 class NormaliseConfig(Config):

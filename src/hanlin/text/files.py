@@ -29,6 +29,12 @@ UNREADABLE = (
     OSError, EOFError, zlib.error, zstandard.ZstdError, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError,
 )  # fmt: skip
 """What reading a damaged, cut or forbidden file raises."""
+CODE_SUFFIXES = frozenset({
+    ".py", ".pyi", ".c", ".h", ".cc", ".cpp", ".hpp", ".rs", ".go", ".java", ".js",
+    ".ts", ".tsx", ".jsx", ".cs", ".rb", ".php", ".sh", ".sql", ".swift", ".kt", ".lua",
+})  # fmt: skip
+NO_PAGES = CODE_SUFFIXES | {".md", ".markdown", ".rst"}
+"""What is no web page even where it begins as one: programs, and notes with markup of their own."""
 XZ_MEMORY = 1 << 28  # a hostile header may ask for a window of four gigabytes; `xz -9` needs 65 MB
 PACKED_BYTES = 1 << 9  # Zstandard may unpack a block of 128 KB from four bytes: 16 MB from this many
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")

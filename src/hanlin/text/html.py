@@ -35,6 +35,11 @@ _UNENDED = (
 LEAST_LINKS, LONGEST_LINK = 8, 40
 """So many lines in a row that are nothing but links of so few characters are a menu, whatever element they stand in."""
 _TAG = re.compile(rf"<(/?)(?!(?:{_UNENDED})[\s/>])[a-z][^\s/>]*", re.IGNORECASE)
+_PAGE = re.compile(
+    r"\s*+\ufeff?(?>\s++|<\?xml[^>]*>|<!--.*?-->)*+<(?:!doctype\s+html\b|html[\s>])", re.IGNORECASE | re.DOTALL
+)
+PAGE_HEAD = 4096
+"""Characters in which a page has to say that it is one."""
 _PROGRAM = re.compile(r"<pre[\s>]", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>([^<]{1,1000})</title", re.IGNORECASE)
 _LINK = re.compile(r"<a\s[^>]*>(.{1,400}?)</a\s*>", re.IGNORECASE | re.DOTALL)
@@ -56,6 +61,11 @@ def main_text(page: str) -> str:
     article = _article(page)
     told = _paragraphs(article)
     return told if len(told) >= LEAST_SHARE * len(text) and not is_layout(article) else text
+
+
+def is_web_page(text: str) -> bool:
+    """Return whether a text is a whole web page with its markup: it begins as one, comments before that allowed."""
+    return _PAGE.match(text[:PAGE_HEAD]) is not None
 
 
 def _without_menus(text: str, page: str) -> str:

@@ -16,9 +16,11 @@ from pathlib import Path
 from hanlin.base.errors import InputError
 from hanlin.text.config import ReadConfig, SourceConfig
 from hanlin.text.document import Document, Dropped
-from hanlin.text.files import PassedOver, files_of, kind_suffix, shown
+from hanlin.text.files import CODE_SUFFIXES, PassedOver, files_of, kind_suffix, shown
 from hanlin.text.formats.content import KEPT_COLUMNS, Content, Fault, Row, Text
 from hanlin.text.formats.items import items_of
+from hanlin.text.formats.page import text_of_page
+from hanlin.text.html import is_web_page
 from hanlin.text.language import language_of
 from hanlin.text.reasons import reason_text
 
@@ -27,10 +29,6 @@ OnDrop = Callable[[Dropped], None]
 Event = Document | Dropped
 """What reading yields: a document, or something that is none."""
 
-CODE_SUFFIXES = frozenset({
-    ".py", ".pyi", ".c", ".h", ".cc", ".cpp", ".hpp", ".rs", ".go", ".java", ".js",
-    ".ts", ".tsx", ".jsx", ".cs", ".rb", ".php", ".sh", ".sql", ".swift", ".kt", ".lua",
-})  # fmt: skip
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may spell half of a pair, which is no text and has no UTF-8
 # Where a long text may be cut, best first: paragraph, line, end of a sentence, word.
 _SENTENCE = r"[。！？；][”’」』]?\s*|[.!?;]['\")”’]?\s+"
@@ -84,6 +82,8 @@ def read_file(
     """Yield everything in one file of a source, or in a `stretch` of it (`Content`); one that vanished meanwhile is
     dropped like any that cannot be read."""
     columns = (source.text_field, *KEPT_COLUMNS)
+    if source.kind == "code":
+        options = options.model_copy(update={"web_pages": False})
     for content, item in items_of(path, options, form=source.format, columns=columns, stretch=stretch):
         match item:
             case Fault():
@@ -105,7 +105,10 @@ def _of_row(row: Row, content: Content, source: SourceConfig) -> Iterator[Event]
         known = ((name, row.values.get(name)) for name in KEPT_COLUMNS)
         kept = {name: shown(value) for name, value in known if isinstance(value, str | int | float)}
         part = {"path": shown(f"{content.name}{row.part}")} if row.part else {}
-        yield from _of_text(Text([text], {**kept, **part, "line": row.number}, place), content, source)
+        meta: dict[str, str | int | float] = {**kept, **part, "line": row.number}
+        is_page = content.options.web_pages and is_web_page(text)
+        item = text_of_page(text, meta, place) if is_page else Text([text], meta, place)
+        yield from _of_text(item, content, source) if isinstance(item, Text) else [_dropped(item, content, source)]
 
 
 def _of_text(text: Text, content: Content, source: SourceConfig) -> Iterator[Event]:

@@ -46,7 +46,7 @@ from hanlin.text.rules.measures import VERSION as MEASURES
 
 READ_BY = ("sources", "read", "normalise", "privacy")
 """Settings that decide what is read, how it is evened out, and what personal data is left in it."""
-VERSION = 6
+VERSION = 7
 """Raised by hand when the same sources and settings would be read otherwise, or cut into other pieces."""
 READING = "reading.json"
 STORED = (*KEPT, LEDGER, REMOVED, LEAKED)

@@ -189,6 +189,29 @@ def test_links_are_followed_as_deep_as_asked_and_not_to_other_sites(site: Site, 
     assert made.figures["lost"] == {"other_site": 1}
 
 
+def test_wider_settings_are_heard_in_a_collection_that_stands(site: Site, gather: Gather) -> None:
+    """A page that was asked for without its links answered for good: `--web.depth 1` did nothing, and said nothing."""
+    site.routes["/robots.txt"] = Reply(f"User-agent: *\nSitemap: {site.root}/map.txt")
+    site.routes["/map.txt"] = Reply(f"{site.root}/hidden\n", headers={"content-type": "text/plain"})
+    site.routes["/"] = Reply(page("Home", links=("/one",)), headers={"last-modified": "Sun, 22 Nov 2026 08:00:00 GMT"})
+    for name in ("/one", "/hidden"):
+        site.routes[name] = Reply(page(name))
+    kept = [len(documents(gather("/", web=web))) for web in ({}, {"depth": 1}, {"depth": 1, "sitemaps": True})]
+    assert kept == [1, 2, 3]
+    assert (site.count("/"), site.count("/one")) == (3, 1)
+    gather("/", web={"depth": 1, "sitemaps": True})
+    gather("/")
+    assert site.count("/") == 3, "as wide as before, or less: nobody is asked again"
+
+
+def test_what_a_setting_refused_is_asked_when_the_setting_is_another(site: Site, gather: Gather) -> None:
+    site.routes["/a"] = Reply(page("A", foot="x" * 4000))
+    assert reasons(gather("/a", web={"private_addresses": False})) == {"private_address": 1}
+    assert reasons(gather("/a", web={"max_bytes": 2000})) == {"too_large": 1}
+    assert reasons(gather("/a", web={"max_bytes": 2000})) == {"too_large": 1} and site.count("/a") == 1
+    assert len(documents(gather("/a"))) == 1 and site.count("/a") == 2
+
+
 def test_nofollow_is_heard(site: Site, gather: Gather) -> None:
     site.routes["/"] = Reply(page("Home", links=("/one",), head='<meta name="robots" content="nofollow">'))
     site.routes["/b"] = Reply(page("B", foot='<a rel="nofollow" href="/two">x</a>'))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.text.doctor.junk import EXPECTED, FILES, english, make_junk, rows
+from tests.text.doctor.junk import EXPECTED, FILES, chinese, english, make_junk, rows
 
 from hanlin.base.errors import InputError
 from hanlin.base.progress import Progress
@@ -95,6 +95,27 @@ def test_the_recipe_mends_what_settings_can_mend(junk: Path, diagnosis: Diagnosi
     assert mended <= set(found(diagnosis)), "each was there before"
     assert not mended & set(after), "none is left"
     assert any("洪水" in text for text in texts) and sum("committee" in text for text in texts) >= 60, "good text stays"
+
+
+def test_rows_and_files_that_are_web_pages_are_judged_by_what_they_say(tmp_path: Path) -> None:
+    """Their markup was looked at as text: it was in languages that nobody speaks."""
+    (tmp_path / "in").mkdir()
+    head = (
+        '<!DOCTYPE html><html><head><script>var page = {"a": 1};</script></head><body><nav><a href="/">首页</a></nav>'
+    )
+    pages = [f"{head}<h1>{number}</h1><p>{chinese(4)}</p></body></html>" for number in range(3)]
+    (tmp_path / "in" / "rows.jsonl").write_text(
+        rows(*({"html": page, "licence": "CC0"} for page in pages)), encoding="utf-8"
+    )
+    (tmp_path / "in" / "12345").write_text(pages[0], encoding="utf-8")
+    diagnosis = look(tmp_path / "in")
+    assert set(diagnosis.figures["languages"]) == {"zh"} and diagnosis.figures["encodings"] == {"utf-8": 2}
+    assert found(diagnosis)["web_pages"]["number"] == 4 and "html_debris" not in found(diagnosis)
+    config = CorpusConfig(**tomllib.loads(diagnosis.recipe)["corpus"])
+    assert {(one.kind, one.text_field) for one in config.sources} == {("web", "html"), ("web", "text")}
+    build_corpus(config, tmp_path / "out")
+    texts = [document.text for document in read_corpus(tmp_path / "out")]
+    assert texts and not any("<" in text or "首页" in text for text in texts)
 
 
 def test_a_bound_is_set_for_the_whole_folder_not_for_what_was_looked_at(

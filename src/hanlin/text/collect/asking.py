@@ -60,7 +60,7 @@ class Asker:
     def _conditions(self, errand: Errand, address: str) -> dict[str, str]:
         """Ask only for what changed since it was kept (RFC 9110, 13.1)."""
         row = self.archive.rows.get(errand.address)
-        if row is None or address != row.final:
+        if row is None or errand.is_whole or address != row.final:
             return {}
         names = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
         return {names[name]: value for name, value in row.mark.items() if name in names}

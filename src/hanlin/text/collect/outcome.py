@@ -11,6 +11,8 @@ Fate = Literal["kept", "followed", "refused", "failed", "robots"]
 
 # Reasons that may pass: the next run of the same command asks again.
 PASSING = frozenset({"unreachable", "busy", "server_error", "cut", "too_slow", "robots_unreachable", "enough"})
+# Reasons that stand or fall with settings of `web`: asked again where those are others than then.
+BOUND = frozenset({"private_address", "too_large", "bomb", "type", "redirects", "crawl_delay", "other_site"})
 
 
 class Refused(Exception):
@@ -31,13 +33,15 @@ class Trouble(Refused):
 
 @dataclass(frozen=True)
 class Errand:
-    """An address still to be asked for: who sent us there, how many links further we may go, what is known of it."""
+    """An address still to be asked for: who sent us there, how many links further we may go, what is known of it;
+    `is_whole`: the answer is needed even where nothing changed since the last one."""
 
     address: str
     source: str
     depth: int = 0
     hints: Mapping[str, str] = field(default_factory=dict)
     num_tries: int = 0
+    is_whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ address -> robots.txt -> request, redirects -> sitemap or feed: more addresses
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,12 +15,12 @@ from hanlin.base.progress import Progress
 from hanlin.text.collect.addresses import are_neighbours, normalised, site_of
 from hanlin.text.collect.archive import Archive, Row
 from hanlin.text.collect.asking import Asker, age_of, now
-from hanlin.text.collect.config import CollectConfig
+from hanlin.text.collect.config import CollectConfig, WebConfig
 from hanlin.text.collect.fetch import Answer, Fetcher, Pace
 from hanlin.text.collect.frontier import Frontier
 from hanlin.text.collect.licences import UNKNOWN
 from hanlin.text.collect.listings import KINDS, listing_of
-from hanlin.text.collect.outcome import PASSING, Errand, Piece, Refused, Trouble
+from hanlin.text.collect.outcome import BOUND, PASSING, Errand, Piece, Refused, Trouble
 from hanlin.text.collect.packing import as_json, as_response
 from hanlin.text.collect.pages import Page
 
@@ -60,6 +61,8 @@ class Web:
                 row = self.archive.rows.get(errand.address)
                 if row is None or not self._is_done(row):
                     self.frontier.add(errand)
+                elif not self._says_enough(row, errand):
+                    self.frontier.add(replace(errand, is_whole=True))
                 else:
                     self.frontier.is_new(row.final)
                     waiting += _leads_of(row)
@@ -67,6 +70,17 @@ class Web:
     def _is_done(self, row: Row) -> bool:
         refresh = self.config.refresh
         return row.is_settled and (refresh is None or age_of(row.at) < refresh * 24 * 3600)
+
+    def _says_enough(self, row: Row, errand: Errand) -> bool:
+        """Whether what is known of an address was asked under settings as wide as these."""
+        web, then = self.config.web, row.note
+        if row.fate == "refused":
+            return row.reason not in BOUND or then.get("bounds") == _bounds_of(web)
+        has_left = errand.depth > then.get("depth", 0) or (not web.same_site and "other_site" in row.lost)
+        return not has_left and (bool(then.get("sitemaps")) or not self._wants_sitemaps(errand))
+
+    def _wants_sitemaps(self, errand: Errand) -> bool:
+        return self.config.web.sitemaps and errand.address == errand.source
 
     def _visit(self, errand: Errand) -> None:
         """Ask for one address and write down what came of it."""
@@ -105,7 +119,9 @@ class Web:
             self.archive.confirm(replace(known, at=now(), reason=refused.reason, detail=refused.detail[:200]))
             return
         fate: Any = "failed" if refused.reason in PASSING else "refused"
-        self.archive.add(Row(errand.address, fate, errand.source, refused.reason, refused.detail[:200], now()))
+        note = {"bounds": _bounds_of(self.config.web)} if refused.reason in BOUND else {}
+        row = Row(errand.address, fate, errand.source, refused.reason, refused.detail[:200], now(), note=note)
+        self.archive.add(row)
 
     # ------------------------------------------------------------ what an answer holds
 
@@ -114,7 +130,9 @@ class Web:
         if answer.status == 304:
             return replace(self.archive.rows[errand.address], at=now(), reason="", detail=""), ()
         mark = {name: answer.header(name) for name in ("etag", "last-modified") if answer.header(name)}
-        row = Row(errand.address, "followed", errand.source, at=now(), final=answer.address, mark=mark)
+        asked = {"depth": errand.depth, "sitemaps": self._wants_sitemaps(errand)}
+        note = {name: value for name, value in asked.items() if value}
+        row = Row(errand.address, "followed", errand.source, at=now(), final=answer.address, mark=mark, note=note)
         listing = listing_of(answer, self.config.web.max_bytes)
         if listing is not None:
             leads = [Errand(one.address, errand.source, errand.depth, one.hints) for one in listing.entries]
@@ -140,7 +158,7 @@ class Web:
         """What a page leads to: its links where the depth allows, from the first page the site's sitemaps too."""
         if errand.depth:
             yield from (Errand(link, errand.source, errand.depth - 1) for link in page.links())
-        if self.config.web.sitemaps and errand.address == errand.source:
+        if self._wants_sitemaps(errand):
             sitemaps = (normalised(one, errand.source) for one in self.asker.rules_of(errand.address).sitemaps)
             yield from (Errand(one, errand.source, errand.depth) for one in sitemaps if one)
 
@@ -162,6 +180,12 @@ class Web:
             else:
                 found.append({"to": lead.address, "depth": lead.depth, **({"hints": lead.hints} if lead.hints else {})})
         return replace(row, found=tuple(found), lost={"other_site": num_others} if num_others else {})
+
+
+def _bounds_of(web: WebConfig) -> str:
+    """The settings that decide whether an address is refused for good, as a word to compare by."""
+    names = ("same_site", "max_redirects", "max_bytes", "max_wait", "types", "private_addresses")
+    return hashlib.sha256(repr([getattr(web, name) for name in names]).encode()).hexdigest()[:16]
 
 
 def _leads_of(row: Row) -> Iterator[Errand]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hanlin.base.errors import HanlinError
@@ -20,18 +21,20 @@ from hanlin.text.doctor.remedies import FileFacts
 from hanlin.text.doctor.rows import Row, is_json_lines, rows_of, text_column, texts_in
 from hanlin.text.doctor.slices import Parts, parts_of
 from hanlin.text.doctor.uses import EVALUATION, OTHER, Labels, format_name, look_at_rows, use_of
-from hanlin.text.files import UNREADABLE, kind_suffix
+from hanlin.text.files import CODE_SUFFIXES, NO_PAGES, UNREADABLE, kind_suffix
 from hanlin.text.formats.content import Fault, UnpacksTooMuch
 from hanlin.text.formats.content import Row as TableRow
 from hanlin.text.formats.content import Text as WholeText
 from hanlin.text.formats.items import items_of
-from hanlin.text.readers import CODE_SUFFIXES
+from hanlin.text.html import is_web_page, main_text
 
 ROWS_OF_MEMBER = 1000
 """Rows of one table in a columnar file or an archive that are looked at; the others are only read."""
 MOST_ITEMS = 50_000
 DOCUMENT_CHARS = 200_000
 LARGEST_PAGE = 64 << 20
+MOST_PAGES = 200
+"""Rows of one file that are web pages of which the main text is taken: about 20 ms each."""
 ROWS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "tsv"}
 PAGES = frozenset({".html", ".htm", ".xhtml"})
 TABLES = frozenset({".parquet", ".arrow", ".feather", ".xlsx", ".xlsm"})
@@ -79,7 +82,8 @@ class Examination:
             facts.form = "binary"
             self.findings.add("binary", facts.path, suffix)
         elif suffix in TAKEN_APART:
-            self._take_apart(facts, suffix)
+            self.num_bytes += facts.size
+            self._take_apart(facts, "html" if suffix in PAGES else "table" if suffix in TABLES else "document")
         else:
             parts = parts_of(facts.path, facts.size, most)
             self.num_bytes += min(facts.size, parts.num_bytes)
@@ -90,9 +94,8 @@ class Examination:
 
     # ------------------------------------------------------------ by the readers of a corpus
 
-    def _take_apart(self, facts: FileFacts, suffix: str) -> None:
-        facts.form = "html" if suffix in PAGES else "table" if suffix in TABLES else "document"
-        self.num_bytes += facts.size
+    def _take_apart(self, facts: FileFacts, form: str) -> None:
+        facts.form = form
         if facts.size > LARGEST_PAGE and facts.form == "html":
             self.findings.add("huge_file", facts.path, f"{facts.size / 2**20:.0f} MiB")
             return
@@ -136,11 +139,14 @@ class Examination:
         if not raw.encoding:
             facts.form = "binary"
             return
-        facts.encoding = raw.encoding
+        facts.encoding, text = raw.encoding, raw.texts[0][1]
+        if facts.form == "text" and is_web_page(text) and kind_suffix(Path(facts.path)) not in NO_PAGES:
+            self.findings.add("web_pages", facts.path, text)
+            self._take_apart(facts, "html")
+            return
         if len(parts.slices) > 1 and not raw.encoding.startswith("utf-16"):
             self.large.append((facts, parts))
         self.encodings[raw.encoding] += 1
-        text = raw.texts[0][1]
         if facts.form == "text" and is_json_lines(text):
             facts.form, facts.format = "jsonl", "jsonl"
             self.findings.add("other_format", facts.path, "JSON Lines")
@@ -186,7 +192,25 @@ class Examination:
         if facts.use == OTHER and main is None:
             self.findings.add("no_text_column", place, ", ".join(map(str, rows[0].columns)))
         facts.num_texts += len(rows)
-        self._take([self._text_of(row, facts) for row in rows])
+        self._take(self._without_markup([self._text_of(row, facts) for row in rows], facts))
+
+    def _without_markup(self, texts: list[Text], facts: FileFacts) -> list[Text]:
+        """The texts with the main text of those that are web pages; of more pages than there is time for, an even part
+        is left."""
+        pages = [number for number, one in enumerate(texts) if is_web_page(one.text)]
+        if not pages:
+            return texts
+        facts.kind = "web" if facts.kind == "text" else facts.kind
+        for number in pages:
+            self.findings.add("web_pages", texts[number].place, texts[number].text)
+        are_pages, wanted = set(pages), set(pages[:: -(-len(pages) // MOST_PAGES)])
+        found = []
+        for number, one in enumerate(texts):
+            if number in wanted and not self._is_late():
+                found.append(replace(one, text=main_text(one.text), kind="web"))
+            elif number not in are_pages:
+                found.append(one)
+        return found
 
     def _look_at_labels(self, rows: Sequence[Row], place: str) -> None:
         labels = Labels()

@@ -28,6 +28,7 @@ WARNINGS = (
 )  # fmt: skip
 NOTES = (
     "mark", "line_ends", "control_characters", "other_encoding", "verdict_text", "two_scripts", "hidden", "no_reader",
+    "web_pages",
 )  # fmt: skip
 LEVELS: dict[str, Level] = {
     **dict.fromkeys(SEVERE, "severe"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from hanlin.text.formats.content import Content, Fault, Item, Text
 from hanlin.text.html import main_text, title_of
@@ -17,6 +17,13 @@ def read_html(content: Content) -> Iterator[Item]:
             yield Fault("row_too_long")
             return
         parts.append(part)
-    page = "".join(parts)
+    yield text_of_page("".join(parts))
+
+
+def text_of_page(page: str, meta: Mapping[str, str | int | float] | None = None, place: str = "") -> Text | Fault:
+    """Return the main text of a page at a place in its file, with its title and what else is known of it (`meta`).
+
+    Fault: no_main_text.
+    """
     text = main_text(page)
-    yield Text([text], title_of(page)) if text.strip() else Fault("no_main_text")
+    return Text([text], {**title_of(page), **(meta or {})}, place) if text.strip() else Fault("no_main_text", place)

@@ -213,6 +213,35 @@ LINE = """[LINE] 與小明的聊天記錄
 00:01\t小華\t你也是
 """
 
+_SAID = [("阿梅", "新年快乐", "2020-12-31 23:59"), ("老李", "你也是\n还有一行", "2021-01-01 00:01"),
+         ("阿梅", "早点睡", "2021-01-01 00:02")]  # fmt: skip
+WECHAT = {
+    "moment-name": """2020-12-31 23:59:00 阿梅
+新年快乐
+
+2021-01-01 0:01:00 老李
+你也是
+还有一行
+
+2021-01-01 00:02 阿梅
+早点睡""",
+    "name-moment": """阿梅 2020/12/31 23:59:00
+新年快乐
+
+老李  2021/1/1 0:01:00
+你也是
+还有一行
+
+阿梅 2021/1/1 00:02
+早点睡
+""",
+    "one-line": """阿梅 (2020-12-31 23:59:00): 新年快乐
+老李 (2021-01-01 00:01:00): 你也是
+还有一行
+阿梅（2021-01-01 00:02:10）：早点睡
+""",
+}
+
 
 def _plain(text: str) -> list[tuple[str, str, str]]:
     (thread,) = threads_of_text(text) or pytest.fail("not recognised")
@@ -234,6 +263,25 @@ def _plain(text: str) -> list[tuple[str, str, str]]:
 )  # fmt: skip
 def test_chats_as_plain_text(text: str, expected: list[tuple[str, str, str]]) -> None:
     assert _plain(text) == expected
+
+
+@pytest.mark.parametrize("form", WECHAT)
+def test_wechat_as_plain_text(form: str) -> None:
+    """It was a document like any other, with everybody's name in it."""
+    assert _plain(WECHAT[form]) == _SAID
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-03-12 09:14:02 server started\n2024-03-12 09:14:05 server started\n2024-03-12 09:14:07 done\n" * 9,
+        "2024-03-12 09:14:02 晴\n今天走了很远的路。\n\n2024-03-13 09:10:00 小雨\n在家看书。\n",
+        "2024-03-12 09:14:02 ERROR: disk full\n  at one\n2024-03-12 09:14:03 ERROR: disk full\n  at two\n",
+    ],
+    ids=["log", "diary", "trace"],
+)
+def test_logs_and_diaries_are_no_chats(text: str) -> None:
+    assert threads_of_text(text) is None
 
 
 def test_what_is_no_message_is_counted() -> None:

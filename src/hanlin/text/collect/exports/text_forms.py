@@ -1,12 +1,13 @@
-"""Chats exported as plain text: WhatsApp, LINE and QQ, told by how their lines begin."""
+"""Chats exported as plain text: WhatsApp, LINE, QQ and WeChat, told by how their lines begin."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from hanlin.text.collect.exports.thread import Message, Thread
 
@@ -16,6 +17,14 @@ _WHATSAPP = re.compile(
     rf"(\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}),?\s({_CLOCK})\s-)\s(.*)$"
 )
 _QQ = re.compile(r"^(\d{4}-\d{2}-\d{2})\s(\d{1,2}:\d{2}:\d{2})\s(.*?)[(<]([^()<>\s]+)[)>]\s*$")
+_MOMENT = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2})\s(\d{1,2}:\d{2}(?::\d{2})?)"
+_NAME = r"([^\s:：=|{}<>][^:：=|{}<>\t]{0,31}?)"
+# How exporters of WeChat head a message: moment and name, name and moment, or both in the line of what is said.
+_WECHAT = (
+    re.compile(rf"^(?P<at>{_MOMENT})\s{{1,4}}(?P<who>{_NAME})[:：]?\s*$"),
+    re.compile(rf"^(?P<who>{_NAME})\s{{1,4}}(?P<at>{_MOMENT})[:：]?\s*$"),
+    re.compile(rf"^(?P<who>{_NAME})\s?[(（\[](?P<at>{_MOMENT})[)）\]][:：]?\s?(?P<said>.*)$"),
+)
 _LINE_DAY = re.compile(r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})\s?[(（]?\S{1,4}?[)）]?\s*$")
 _LINE = re.compile(rf"^({_CLOCK})\t([^\t]+)\t(.*)$")
 _MEDIA = re.compile(
@@ -29,7 +38,7 @@ _HEAD = 200  # lines that are looked at
 def threads_of_text(text: str) -> list[Thread] | None:
     """Return the thread of a chat, or None where the text is none."""
     lines = text.splitlines()
-    for form, read in (("whatsapp", _whatsapp), ("qq", _qq), ("line", _line_chat)):
+    for form, read in (("whatsapp", _whatsapp), ("qq", _qq), ("line", _line_chat), *_wechat_forms(lines[:_HEAD])):
         if sum(one is not None for one in read(lines[:_HEAD])) >= max(_LEAST, 0.1 * len(lines[:_HEAD])):
             return [_thread(form, list(read(lines)))]
     return None
@@ -100,6 +109,36 @@ def _qq(lines: list[str]) -> Iterator[Message | None]:
     found = (_QQ.match(line) for line in lines)
     opened = (Message(one[4], "", _moment(one[1], one[2], "ymd"), one[3].strip()) if one else None for one in found)
     return _joined(lines, opened)
+
+
+def _wechat_forms(lines: list[str]) -> Iterator[tuple[str, Callable[[list[str]], Iterator[Message | None]]]]:
+    """The heads of messages that these lines have: each before a line of its own, since a log has them in every line,
+    and somebody twice, since people in a chat answer."""
+    for head in _WECHAT:
+        found = [head.match(line) for line in lines]
+        heads = [number for number, one in enumerate(found) if one]
+        says = sum(_says_something(found, lines, number) for number in heads)
+        names = {one["who"] for one in found if one}
+        if heads and says >= 0.9 * len(heads) and len(names) < len(heads):
+            yield "wechat", partial(_wechat, head)
+
+
+def _says_something(found: list[re.Match[str] | None], lines: list[str], number: int) -> bool:
+    """Whether a message follows its head: in the same line, or in the next one."""
+    one = found[number]
+    said = one.groupdict().get("said") if one else None
+    after = number + 1 < len(lines) and found[number + 1] is None and lines[number + 1].strip()
+    return bool(said or after) or number + 1 == len(lines)
+
+
+def _wechat(head: re.Pattern[str], lines: list[str]) -> Iterator[Message | None]:
+    found = (head.match(line) for line in lines)
+    return _joined(lines, (_wechat_message(one) if one else None for one in found))
+
+
+def _wechat_message(found: re.Match[str]) -> Message:
+    day, clock = found["at"].split()
+    return Message(found["who"].strip(), found.groupdict().get("said") or "", _moment(day, clock, "ymd"))
 
 
 def _line_chat(lines: list[str]) -> Iterator[Message | None]:

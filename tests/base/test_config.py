@@ -133,6 +133,19 @@ def test_a_table_in_text_and_a_setting_inside_it_are_both_kept() -> None:
         assert resolved.origins["optimizer.name"] == "command line"
 
 
+def test_a_key_of_a_table_is_set_and_the_others_stay() -> None:
+    """Only the last key of a table stayed: `--set mixture.zh=1 --set mixture.en=2` left no zh, and said nothing."""
+    file = {"mixture": {"books": 3}}
+    for order in (1, -1):
+        given = dict([("mixture.zh", "1"), ("mixture.b/c.txt", 2.0)][::order])
+        resolved = resolve(TrainingConfig, file=file, overrides=given)
+        assert resolved.value.mixture == {"books": 3.0, "zh": 1.0, "b/c.txt": 2.0}
+        assert resolved.origins["mixture"] == "command line"
+    assert resolve(TrainingConfig, file=file, overrides={"mixture": "zh=1"}).value.mixture == {"zh": 1.0}
+    both = {"mixture.zh": "5", "mixture": "zh=1,en=2"}
+    assert resolve(TrainingConfig, file=file, overrides=both).value.mixture == {"zh": 5.0, "en": 2.0}
+
+
 def test_zero_is_a_value_and_not_a_gap() -> None:
     assert resolve(TrainingConfig, preset={"dropout": 0.5}, overrides={"dropout": "0"}).value.dropout == 0.0
 

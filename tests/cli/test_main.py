@@ -187,6 +187,21 @@ def test_precedence_command_line_environment_file_default(
     assert shown["seed"]["origin"] == "default"
 
 
+def test_a_key_of_a_table_is_an_option(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`--model.family roberta` stood in the documents and was refused."""
+    for words in (
+        ("--model.family", "roberta", "--model.num-layers", "2", "--model.norm.kind=rms"),
+        ("--model", "family=roberta,num_layers=2,norm.kind=rms"),
+        ("--model.norm.kind", "rms", "--model", "family=roberta", "--set", "model.num_layers=2"),
+    ):
+        _, out, _ = said(capsys, "pretrain", str(tmp_path), *words, "--show-config", "--json")
+        shown = json.loads(out)["model"]
+        assert shown["value"] == {"family": "roberta", "num_layers": 2, "norm": {"kind": "rms"}}, words
+        assert shown["origin"] == "command line"
+    code, _, err = said(capsys, "pretrain", str(tmp_path), "--model.family")
+    assert code == 2 and "--model.family" in err
+
+
 def test_shown_config_can_be_used_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     _, out, _ = said(
         capsys, "finetune", "m", "a.jsonl", "--set", "optimizer.name=adamw", "--epochs", "2", "--show-config"

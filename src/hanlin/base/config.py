@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hanlin.base.errors import ConfigError, Problem
-from hanlin.base.fields import allows_none, inner_config, read_value
+from hanlin.base.fields import Keys, allows_none, branch, inner_config, read_value, table_of, with_keys
 from hanlin.base.messages import entry, language, say
 from hanlin.base.problems import problems_of
 from hanlin.base.toml import read_toml as read_toml
@@ -101,9 +101,9 @@ def resolve(
     merged.add(preset or {}, f"preset {preset_name}".rstrip())
     merged.add(file or {}, f"file {file_name}".rstrip())
     for name, text in _from_environment(cls, environ or {}).items():
-        merged.add(_branch(name, text), "environment", text=True)
-    for name, given in (overrides or {}).items():
-        merged.add(_branch(name, given), "command line", text=True)
+        merged.add(branch(name, text), "environment", text=True)
+    for name, given in sorted((overrides or {}).items(), key=lambda item: item[0].count(".")):  # a table, then its keys
+        merged.add(branch(name, given), "command line", text=True)
     try:
         value = cls(**merged.values)
     except ConfigError as error:
@@ -132,6 +132,9 @@ class _Merged:
                 if not isinstance(into.get(name), dict):
                     into[name] = {}
                 self._write(inner, into[name], read, origin, text, f"{prefix}{name}.")
+            elif isinstance(value, Keys) and name in cls.model_fields and table_of(cls.model_fields[name].annotation):
+                into[name] = with_keys(cls.model_fields[name].annotation, into.get(name), value)
+                self.origins[prefix + name] = origin
             else:
                 into[name] = read
                 self.origins[prefix + name] = origin
@@ -152,12 +155,6 @@ def _from_environment(cls: type[Config], environ: Mapping[str, str]) -> dict[str
     prefix = f"HANLIN_{cls.section_name().upper()}__"
     found = {name.removeprefix(prefix): value for name, value in environ.items() if name.startswith(prefix)}
     return {name.lower().replace("__", "."): value for name, value in found.items()}
-
-
-def _branch(dotted: str, value: object) -> dict[str, Any]:
-    """("a.b", 1) as {"a": {"b": 1}}."""
-    head, dot, rest = dotted.partition(".")
-    return {head: _branch(rest, value) if dot else value}
 
 
 def _with_origin(problem: Problem, origins: Mapping[str, str]) -> Problem:

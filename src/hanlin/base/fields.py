@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 import types
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 _YES_NO = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
 _NONE = ("none", "null", "")
 _UNREADABLE = object()
+_LISTED = re.compile(r"^\s*\[|,")
 
 
 def arms(annotation: Any) -> tuple[Any, ...]:
@@ -36,6 +38,38 @@ def inner_config(cls: type[BaseModel], name: str) -> type[Any] | None:
     return models[0] if len(models) == 1 else None
 
 
+class Keys(dict[str, Any]):
+    """Values of single keys, as `a.b` names one: what is around them stays. A plain table replaces a table."""
+
+
+def table_of(annotation: Any) -> Any:
+    """Return the type of a table's values among the alternatives of a type, None where it has no table."""
+    tables = [arm for arm in arms(annotation) if get_origin(arm) in (dict, Mapping)]
+    return get_args(tables[0])[1] if tables else None
+
+
+def with_keys(annotation: Any, old: object, keys: Keys) -> dict[str, Any]:
+    """Return a table of this type with some keys set, texts read by the type of its values; a table's values may be
+    tables again, else a dotted key is one key."""
+    item = table_of(annotation)
+    found = dict(old) if isinstance(old, Mapping) else {}
+    for name, value in keys.items():
+        while isinstance(value, Keys) and table_of(item) is None:
+            ((rest, value),) = value.items()
+            name = f"{name}.{rest}"
+        if isinstance(value, Keys):
+            found[name] = with_keys(item, found.get(name), value)
+        else:
+            found[name] = read_value(item, value) if isinstance(value, str) else value
+    return found
+
+
+def branch(dotted: str, value: object) -> Keys:
+    """Return ("a.b", 1) as {"a": {"b": 1}}, each a table of one key."""
+    first, *rest = dotted.split(".")
+    return Keys({first: branch(".".join(rest), value) if rest else value})
+
+
 def is_model(annotation: Any) -> bool:
     """Return whether a type is a config class."""
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
@@ -48,8 +82,11 @@ def read_value(annotation: Any, text: str) -> object:
     """
     if allows_none(annotation) and text.strip().lower() in _NONE:
         return None
-    # Narrow types first: in `int | str`, "12" is a number.
-    for arm in sorted(arms(annotation), key=lambda kind: kind is str):
+    kinds = arms(annotation)
+    # Narrow types first: in `int | str`, "12" is a number. A list that may be a word has to look like one.
+    for arm in sorted(kinds, key=lambda kind: kind is str):
+        if str in kinds and get_origin(arm) is tuple and not _LISTED.search(text):
+            continue
         value = _read_as(arm, text)
         if value is not _UNREADABLE:
             return value
@@ -97,7 +134,7 @@ def _items(kind: Any, text: str) -> object:
 
 
 def _table(kind: Any, text: str) -> object:
-    """A table in TOML (`{zh = 0.5}`) or, shorter, with commas (`zh=0.5,en=0.5`)."""
+    """A table in TOML (`{zh = 0.5}`) or, shorter, with commas (`zh=0.5,en=0.5`, `norm.kind=rms,size=2`)."""
     if text.lstrip().startswith("{"):
         return _toml(text)
     pairs = [part.partition("=") for part in text.split(",")]
@@ -105,7 +142,10 @@ def _table(kind: Any, text: str) -> object:
         return _UNREADABLE
     if len({name.strip() for name, _, _ in pairs}) < len(pairs):  # the last would win, and nobody would know
         return _UNREADABLE
-    return {name.strip(): read_value(get_args(kind)[1], value.strip()) for name, _, value in pairs}
+    found: dict[str, Any] = {}
+    for name, _, value in pairs:
+        found = with_keys(kind, found, branch(name.strip(), value.strip()))
+    return found
 
 
 def _toml(text: str) -> object:

@@ -24,7 +24,7 @@ from hanlin.base.errors import HanlinError, UsageError
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.cli.help import print_command_help, print_overview, print_short_help
-from hanlin.cli.options import options_of, overrides_of
+from hanlin.cli.options import keys_as_settings, options_of, overrides_of
 from hanlin.cli.output import print_bug, print_config, print_error, print_result
 from hanlin.cli.table import COMMANDS, Command
 from hanlin.cli.terminal import converse
@@ -150,7 +150,8 @@ def _parser() -> cyclopts.App:
 def _parsed(words: Sequence[str], command: Command) -> Mapping[str, Any]:
     """What was typed, by parameter name. Raises UsageError in the user's language for all that does not fit."""
     try:
-        _, bound, _ = _parser().parse_args(list(words), print_error=False, exit_on_error=False)
+        typed = keys_as_settings(command, words)
+        _, bound, _ = _parser().parse_args(typed, print_error=False, exit_on_error=False)
     except cyclopts.UnknownOptionError as error:
         raise _unknown_option(error, command) from None
     except cyclopts.MissingArgumentError as error:

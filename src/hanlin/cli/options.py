@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from pydantic_core import PydanticUndefined
 
 from hanlin.base.config import Config, field_doc
-from hanlin.base.fields import arms, inner_config, is_model
+from hanlin.base.fields import arms, inner_config, is_model, table_of
 from hanlin.base.messages import say
 from hanlin.base.toml import toml_value
 from hanlin.cli.table import Command
@@ -40,6 +40,10 @@ class Option:
     @property
     def is_list(self) -> bool:
         return any(get_origin(arm) is tuple for arm in arms(self.annotation))
+
+    @property
+    def is_table(self) -> bool:
+        return table_of(self.annotation) is not None
 
     @property
     def is_required(self) -> bool:
@@ -132,6 +136,25 @@ def signature_of(command: Command) -> inspect.Signature:
     parameters += [_parameter(option, inspect.Parameter.KEYWORD_ONLY, takes_many=takes_many) for option in rest]
     parameters += [_common(flags, kind, name) for flags, kind, name in common_options(command)]
     return inspect.Signature(parameters)
+
+
+def keys_as_settings(command: Command, words: Sequence[str]) -> list[str]:
+    """`--model.norm.kind rms`, a key of a setting that is a table, is `--set model.norm.kind=rms`."""
+    tables = {f"{flag}.": option for option in options_of(command.config_class()) for flag in option.flags()}
+    tables = {flag: option for flag, option in tables.items() if option.is_table}
+    found: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        typed, equals, value = word.partition("=")
+        flag = next((flag for flag in tables if typed.startswith(flag)), None)
+        given = value if equals else next(rest, None) if flag else None
+        if flag is None or given is None:
+            found.append(word)
+            continue
+        key = typed.removeprefix(flag)
+        is_deep = table_of(table_of(tables[flag].annotation)) is not None  # keys are settings, not names of files
+        found += ["--set", f"{tables[flag].name}.{key.replace('-', '_') if is_deep else key}={given}"]
+    return found
 
 
 def _parameter(option: Option, kind: Any, *, takes_many: bool = False) -> inspect.Parameter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -222,14 +222,21 @@ def parse_size(size: str) -> int:
     return round(float(match[1]) * _UNITS[match[2]])
 
 
-def shape_for(parameters: int, vocab_size: int, *, like: Mapping[str, Any] | None = None) -> dict[str, int]:
+def shape_for(
+    parameters: int,
+    vocab_size: int,
+    *,
+    like: Mapping[str, Any] | None = None,
+    sized: Callable[[Mapping[str, int]], Mapping[str, Any]] = lambda sizes: {},
+) -> dict[str, int]:
     """Sizes of the model nearest to `parameters`, 8 layers at a width of 512 and deeper with the width's power 0.7.
 
     Heads are 64 wide (32 below a width of 512) and share keys in groups of up to four, unless `like`, other fields of
-    the ModelConfig, has biases on its projections (the classic layer, which shares none) or an encoder.
+    the ModelConfig, has biases on its projections (the classic layer, which shares none) or an encoder. What `sized`
+    makes of sizes goes before (`Family.sized`).
     Raises UsageError E311 where the vocabulary alone outweighs `parameters`.
     """
-    candidates = list(_candidates(parameters, {**(like or {}), "vocab_size": vocab_size}))
+    candidates = list(_candidates(parameters, {**(like or {}), "vocab_size": vocab_size}, sized))
     if not candidates:
         raise UsageError("model.size_too_small", parameters=parameters, vocab_size=vocab_size)
     best = min(candidates, key=lambda config: _misfit(config, parameters))
@@ -237,11 +244,14 @@ def shape_for(parameters: int, vocab_size: int, *, like: Mapping[str, Any] | Non
     return {name: getattr(best, name) for name in names}
 
 
-def _candidates(parameters: int, fields: Mapping[str, Any]) -> Iterator[ModelConfig]:
+def _candidates(
+    parameters: int, fields: Mapping[str, Any], sized: Callable[[Mapping[str, int]], Mapping[str, Any]]
+) -> Iterator[ModelConfig]:
     """One config per width, as deep as `parameters` allows, while the embeddings leave room for a layer."""
     for hidden in [32, *range(64, 512, 64), *range(512, 16385, 128)]:
         heads = hidden // (64 if hidden >= 512 else 32)
         sizes = {"hidden_size": hidden, "num_heads": heads, "num_kv_heads": _kv_heads(heads, fields)}
+        sizes |= {name: value for name, value in sized(sizes).items() if isinstance(value, int)}
         thin, thick = (ModelConfig(**{**fields, **sizes, "num_layers": number}) for number in (1, 2))
         layer = thick.num_parameters() - thin.num_parameters()
         num_layers = round((parameters - thin.num_parameters()) / layer) + 1

@@ -22,7 +22,7 @@ from hanlin.data.forms.parts import Form
 from hanlin.data.forms.permuted import Permuted
 from hanlin.data.forms.spans import SpanCorruption
 from hanlin.model.config import ModelConfig
-from hanlin.model.families.registry import named_family
+from hanlin.model.families.registry import choose_family, merged, named_family
 from hanlin.text.purposes import DOCUMENT_MASK, MASK, PURPOSES, SENTENCE_MASK, Purpose
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train import objectives
@@ -122,22 +122,16 @@ def model_fields(config: PretrainConfig, tokenizer: Tokenizer | None = None) -> 
     kind = KINDS[config.objective]
     name = str(config.model.get("family", kind.family or "auto"))
     family = {} if name == "auto" else {**named_family(name).preset, "family": name}
-    fields = _merged(family, kind.fields)
+    fields = merged(family, kind.fields)
     if tokenizer is not None and "start_token" in fields.get("positions", {}):
-        fields = _merged(fields, {"positions": _tellers(tokenizer)})
-    return _merged(fields, config.model)
+        fields = merged(fields, {"positions": _tellers(tokenizer)})
+    return merged(fields, config.model)
 
 
 def _tellers(tokenizer: Tokenizer) -> dict[str, int]:
     """The tokens that tell what is read and what is written (model/blanks.py); -1 for one that is not there."""
     blanks = {"blank_token": tokenizer.control(DOCUMENT_MASK), "short_blank_token": tokenizer.control(MASK)}
     return {"start_token": tokenizer.special.bos, **{name: -1 if id is None else id for name, id in blanks.items()}}
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the values of `over`, table by table."""
-    both = {name: {**base[name], **value} for name, value in over.items() if isinstance(base.get(name), dict)}
-    return {**base, **over, **both}
 
 
 def check_tokenizer(config: PretrainConfig, tokenizer: Tokenizer) -> None:
@@ -158,7 +152,8 @@ def _has(tokenizer: Tokenizer, text: str, purpose: Purpose) -> bool:
 
 
 def check_shape(config: PretrainConfig, shape: ModelConfig) -> None:
-    """Raise ConfigError where the objective cannot train a model of this shape."""
+    """Raise ConfigError where the objective cannot train a model of this shape, BundleError E320 where the family it is
+    to be saved as cannot hold it: what nobody can save is not trained."""
     archs = KINDS[config.objective].archs
     problems = []
     if shape.arch not in archs:
@@ -173,6 +168,7 @@ def check_shape(config: PretrainConfig, shape: ModelConfig) -> None:
         problems.append(Problem("objective", "causal", say("train.rule_told_prefix"), say("train.remedy_told_prefix")))
     if problems:
         raise ConfigError(problems=problems)
+    choose_family(shape)
 
 
 def check_tellers(shape: ModelConfig, tokenizer: Tokenizer) -> None:

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from hanlin.base.errors import ConfigError, InputError, Problem
 from hanlin.base.messages import say
-from hanlin.model.config import ModelConfig, parse_size, shape_for
+from hanlin.model.config import ModelConfig, parse_size
+from hanlin.model.families.registry import AUTO, in_manner, published, sizes_for
 from hanlin.train.config import LoopConfig, PretrainConfig, TrainingConfig
 
 TOKENS_PER_PARAMETER = 4.0
@@ -117,13 +118,16 @@ def plan_shape(
     if _given_vocabulary(config.model) not in (None, vocab_size):
         raise ConfigError(problems=[_vocabulary_problem(config.model["vocab_size"], vocab_size)])
     if "hidden_size" in config.model and "num_layers" in config.model:
-        return ModelConfig(**table)
+        return ModelConfig(**in_manner(table, config.model))
+    family = str(table.get("family", AUTO))
+    if sizes := published(family, config.size):
+        return ModelConfig(**in_manner({**table, **sizes}, config.model))
     parameters = (
         parse_size(config.size) if config.size != "auto" else affordable(config, num_positions, flops_per_second, cost)
     )
     if config.size == "auto":
         parameters = max(parameters, smallest_for(vocab_size))
-    return ModelConfig(**{**shape_for(parameters, vocab_size, like=table), **table})
+    return ModelConfig(**in_manner({**sizes_for(family, parameters, vocab_size, table), **table}, config.model))
 
 
 def affordable(

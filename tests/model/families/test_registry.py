@@ -136,6 +136,8 @@ DECODERS = [
     "glm4",
     "chatglm2",
     "baichuan",
+    "codegen",
+    "gpt_neo",
 ]
 
 

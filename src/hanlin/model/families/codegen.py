@@ -5,6 +5,7 @@ Its queries, values and keys, in this order, come in four groups of heads: the c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -67,12 +68,20 @@ def from_hf(hf: HfConfig) -> dict[str, Any]:
     }
 
 
+def sized(sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Heads come in groups of four, and share no keys."""
+    width, heads = sizes["hidden_size"], max(_GROUPS, round(sizes["num_heads"] / _GROUPS) * _GROUPS)
+    heads = heads if width % heads == 0 else _GROUPS
+    return {"num_heads": heads, "num_kv_heads": heads, "head_dim": width // heads}
+
+
 FAMILY = Family(
     name="codegen",
     architecture="CodeGenForCausalLM",
     prefix="transformer.",
     rules=RULES,
     preset=PRESET,
+    sized=sized,
     to_hf=to_hf,
     from_hf=from_hf,
     harmless=gpt2.FAMILY.harmless | {"gradient_checkpointing", "scale_attn_weights", "tokenizer_class"},

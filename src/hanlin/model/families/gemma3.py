@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hanlin.model.config import ModelConfig
@@ -57,13 +58,20 @@ def _positions(hf: HfConfig) -> dict[str, Any]:
     }
 
 
+def sized(sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Of five near layers and a far one, as many as there are, the last one far."""
+    number = min(6, sizes.get("num_layers", 6))
+    pattern = [*["sliding"] * (number - 1), "full"]
+    return {**gemma.sized(sizes), "attention": {"pattern": pattern} if number > 1 else {"pattern": [], "window": None}}
+
+
 FAMILY = Family(
     name="gemma3_text",
     architecture="Gemma3ForCausalLM",
     prefix="model.",
     rules=RULES,
     preset=PRESET,
-    sized=gemma.sized,
+    sized=sized,
     to_hf=to_hf,
     from_hf=from_hf,
     harmless=gemma2.FAMILY.harmless | {"sliding_window_pattern", "_sliding_window_pattern"},

@@ -66,6 +66,7 @@ FAMILY = Family(
     prefix="transformer.",
     rules=RULES,
     preset=PRESET,
+    sized=lambda sizes: {"num_kv_heads": sizes["num_heads"]},
     to_hf=to_hf,
     from_hf=from_hf,
     harmless=gpt2.FAMILY.harmless | {"classifier_dropout", "gradient_checkpointing", "attention_layers"},

@@ -82,11 +82,37 @@ def named_family(name: str) -> Family:
 
 def preset(family: str, size: str, vocab_size: int) -> dict[str, Any]:
     """Fields of a ModelConfig of about `size` ("10m") parameters in a family's manner, or as published in that size."""
+    fields = {} if family == AUTO else dict(named_family(family).preset)
+    shape = published(family, size) or sizes_for(family, parse_size(size), vocab_size, fields)
+    return in_manner({**fields, **shape, "family": family, "vocab_size": vocab_size})
+
+
+def published(family: str, size: str) -> dict[str, int]:
+    """The sizes that a family was published in under this name; none where it was not."""
+    return {} if family == AUTO else dict(named_family(family).published.get(size.strip().lower(), {}))
+
+
+def sizes_for(family: str, parameters: int, vocab_size: int, fields: Mapping[str, Any]) -> dict[str, int]:
+    """Sizes of a model of about so many parameters (`shape_for`) that its family can hold."""
     if family == AUTO:
-        return {**shape_for(parse_size(size), vocab_size), "family": family, "vocab_size": vocab_size}
-    found = named_family(family)
-    fields = dict(found.preset)
-    shape: dict[str, Any] = dict(found.published.get(size.strip().lower(), {}))
-    shape = shape or shape_for(parse_size(size), vocab_size, like=fields)
-    shape |= found.sized(shape)
-    return {**fields, **shape, "family": family, "vocab_size": vocab_size}
+        return shape_for(parameters, vocab_size, like=fields)
+    return shape_for(parameters, vocab_size, like=fields, sized=named_family(family).sized)
+
+
+def in_manner(fields: Mapping[str, Any], by_hand: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Fields of a ModelConfig with what its family makes of its sizes; those set by hand stay.
+
+    Raises ConfigError E101 where the fields make no model.
+    """
+    name = str(fields.get("family", AUTO))
+    if name == AUTO:
+        return dict(fields)
+    shape = ModelConfig(**fields)
+    sizes = {name: getattr(shape, name) for name in ("hidden_size", "num_layers", "num_heads")}
+    return merged(merged(fields, named_family(name).sized(sizes)), by_hand or {})
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields with others over them, table by table."""
+    both = {name: {**base[name], **value} for name, value in over.items() if isinstance(base.get(name), dict)}
+    return {**base, **over, **both}

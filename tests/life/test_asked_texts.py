@@ -9,7 +9,7 @@ import pytest
 from tests.infer import vocabulary
 
 import hanlin
-from hanlin.base.errors import ConfigError, InputError
+from hanlin.base.errors import ConfigError, InputError, UsageError
 from hanlin.base.messages import say
 from hanlin.bundle.bundle import save_bundle
 from hanlin.bundle.lineage import Lineage
@@ -41,6 +41,15 @@ def test_vectors_go_where_they_are_wanted(bert, tmp_path):
     hanlin.embed(str(bert), data=[str(tmp_path / "texts.txt")], exact=True, out=tmp_path / "v.jsonl")
     (row,) = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
     np.testing.assert_allclose(row["vector"], expected[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("command", [hanlin.embed, hanlin.score])
+def test_a_file_is_no_text(bert, tmp_path, lang, command):
+    """`hanlin embed my-bert reviews.csv` made one vector, of the name, and said that all was well."""
+    (tmp_path / "reviews.csv").write_text("w1 w2\n")
+    with pytest.raises(UsageError) as caught:
+        command(str(bert), texts=["w1", str(tmp_path / "reviews.csv")], exact=True)
+    assert caught.value.code == "E859" and "--data" in str(caught.value)
 
 
 def test_texts_that_were_cut_are_counted(bert, lang):

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from hanlin.base.errors import InputError
+from hanlin.base.errors import InputError, UsageError
 from hanlin.base.files import write_atomic
 from hanlin.base.messages import say
 from hanlin.base.progress import Progress
 from hanlin.infer.embed import Vectors
 from hanlin.infer.score import Score
 from hanlin.life.load import Model, load
-from hanlin.life.places import expanded
+from hanlin.life.places import expanded, is_file_name
 from hanlin.life.reading_config import EmbedConfig, ScoreConfig, TextsConfig
 from hanlin.life.report import Report, Table
 from hanlin.life.settings import Given, settled
@@ -66,9 +66,12 @@ def score(config: Given[ScoreConfig] = None, *, progress: Progress | None = None
 
 
 def _texts(job: TextsConfig) -> Sequence[str]:
-    """Raises InputError E888 where none is given."""
+    """Raises InputError E888 where none is given, UsageError E859 for a file among them."""
     if not job.texts and not job.data:
         raise InputError("life.no_texts")
+    for text in job.texts:
+        if is_file_name(text):
+            raise UsageError("life.file_among_texts", path=text)
     return job.texts or [document.text for document in Texts(job.data)()]
 
 

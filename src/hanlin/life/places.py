@@ -26,6 +26,11 @@ def expanded(path: str | Path) -> Path:
     return Path(path).expanduser()
 
 
+def is_file_name(text: str) -> bool:
+    """Whether a text is the name of a file that is there, and not a text that means itself."""
+    return len(text) < 1024 and "." in text and "\n" not in text and "\0" not in text and os.path.isfile(text)
+
+
 def roots(runs: Path) -> list[Path]:
     """The folders that are looked through for runs and models."""
     return [runs, home()]

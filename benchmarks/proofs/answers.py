@@ -1,6 +1,6 @@
 """Answers that stand in Chinese passages, found by a small BERT, beside the part of the nearest sentence.
 
-HANLIN_TEST_DATA=/path/to/data python -m benchmarks.proofs.answers [--minutes 15] [--room FOLDER]
+HANLIN_TEST_DATA=/path/to/data python -m benchmarks.proofs.answers [--minutes 8] [--room FOLDER]
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.proofs.tuned import TuneRecipe, answered
 
 from hanlin.evaluate.overlap import rouge_units
 
-WHOLE = 15.0
+WHOLE = 8.0
 RECIPE = Recipe(
     shape=encoder("rotary", "masked", max_seq_len=384),
     megabytes={"zh": 9.0, "en": 0.5},

@@ -3,7 +3,7 @@
 Reviews with three labels (macro F1), pairs of sentences (Spearman), the next word (bits per byte of held-out Chinese
 text); beside them what needs no network.
 
-    HANLIN_TEST_DATA=/path/to/data python -m benchmarks.proofs.families [--minutes 10] [--room FOLDER]
+    HANLIN_TEST_DATA=/path/to/data python -m benchmarks.proofs.families [--minutes 6] [--room FOLDER]
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hanlin.evaluate.embedding import Pair, macro_f1, rank_correlation, tfidf_si
 from hanlin.evaluate.metrics import score_documents
 from hanlin.text.tokenizer import Tokenizer
 
-WHOLE = 10.0
+WHOLE = 6.0
 RECIPES = {
     "causal": Recipe(shape={"family": "llama", **SIZE}),
     "bert": Recipe(shape=encoder("rotary", "masked")),

@@ -2,7 +2,7 @@
 
 The set is synthetic (158 frames); there is no openly licensed Chinese one in the shared data.
 
-    HANLIN_TEST_DATA=/path/to/data python -m benchmarks.proofs.spans [--minutes 10] [--room FOLDER]
+    HANLIN_TEST_DATA=/path/to/data python -m benchmarks.proofs.spans [--minutes 5] [--room FOLDER]
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.proofs.rows import Places, places
 from benchmarks.proofs.trained import Recipe, Room, encoder, pretrained, untrained
 from benchmarks.proofs.tuned import TuneRecipe, labelled
 
-WHOLE = 10.0
+WHOLE = 5.0
 RECIPE = Recipe(
     shape=encoder("rotary", "masked", max_seq_len=256),
     megabytes={"zh": 0.5, "en": 9.0},

@@ -1,6 +1,6 @@
 """Summaries of Chinese meetings and English abstracts by a small T5, beside the first sentences.
 
-HANLIN_TEST_DATA=/path/to/data python -m benchmarks.proofs.summaries [--minutes 15] [--room FOLDER]
+HANLIN_TEST_DATA=/path/to/data python -m benchmarks.proofs.summaries [--minutes 8] [--room FOLDER]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.proofs.tuned import TuneRecipe, written
 
 from hanlin.evaluate.overlap import rouge
 
-WHOLE = 15.0
+WHOLE = 8.0
 READ = 384
 RECIPE = Recipe(
     vocabulary=6000,

@@ -36,7 +36,7 @@ from hanlin.text.ledger import read_ledger
 
 NEAR, FAR = 0.01, 0.1
 FEW = 10
-TURNS = 2
+TURNS = 3
 _FEWER = {"exact copies": 10, "near copies": 10, "far copies": 4}  # one for so many texts
 PROCESS = """
   - fix_unicode_mapper:
@@ -121,7 +121,9 @@ def write(path: Path, texts: dict[str, str]) -> None:
 
 def ours(file: Path) -> tuple[float, set[str]]:
     """The seconds from typing to the end, and the ids that are kept."""
-    out = file.parent / f"ours-{file.stem}"
+    out = (
+        Path(tempfile.mkdtemp(dir=file.parent)) / "corpus"
+    )  # a new one each time: over an earlier build nothing is read again
     file.with_suffix(".toml").write_text(RECIPE.format(path=json.dumps(str(file))), encoding="utf-8")
     code = "import sys; from hanlin.cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "data", "build", "-c", str(file.with_suffix(".toml")), "--workers", "1"]

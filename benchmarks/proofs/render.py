@@ -14,10 +14,11 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmarks.proofs.measured import RESULTS, Figure, table_lines
+from benchmarks.proofs.measured import RESULTS, Figure, shown, table_lines
 
 from hanlin.base.messages import Language, entry
 from hanlin.recipe.choosing import ways
@@ -74,6 +75,8 @@ def proof(record: Record, lang: Language) -> str:
     notes = {key: number(value) for key, value in record["notes"].items()}
     lines = [f"### {words['title'][lang]}", words["text"][lang].strip().format_map(notes)]
     lines += ["\n".join(table) for table in tables(record, lang)]
+    if "reading" in words:
+        lines.append(words["reading"][lang].strip().format_map(notes | values_in(record)))
     lines.append(WORDS["machine"][lang].format(**told_machine(record)))
     return "\n\n".join([*lines, f"    {record['command'].strip()}"])
 
@@ -83,6 +86,11 @@ def tables(record: Record, lang: Language) -> Iterator[list[str]]:
     figures = figures_in(record)
     for table in dict.fromkeys(one.table for one in figures):
         yield table_lines(table, figures, lambda key: word(key, lang))
+
+
+def values_in(record: Record) -> dict[str, str]:
+    """The figures of a record by table, row and column, joined by underscores, as a sentence names them."""
+    return {f"{one.table}_{one.row}_{one.column}": shown(replace(one, low=None)) for one in figures_in(record)}
 
 
 def figures_in(record: Record) -> list[Figure]:

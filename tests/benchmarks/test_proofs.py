@@ -115,6 +115,7 @@ def test_documents_show_what_the_runs_left_and_nothing_else(tmp_path):
         assert render.compared([found], lang) == render.WORDS["unmeasured"][lang]
     assert set(render.figures_of([found])["tables"]) == {"summaries/zh"}
     assert table_lines("zh", figures)[1] == "|---|---|"
+    assert render.values_in(found) == {"zh_lead_ROUGE-1": "0.300", "zh_t5_ROUGE-1": "0.250"}
 
 
 def test_every_proof_has_its_words_in_both_languages():
@@ -122,7 +123,9 @@ def test_every_proof_has_its_words_in_both_languages():
         words = render.WORDS["proofs"][proof]
         for lang in ("en", "zh"):
             assert words["title"][lang] and words["text"][lang]
-        assert set(re.findall(r"\{(\w+)\}", words["text"]["en"])) == set(re.findall(r"\{(\w+)\}", words["text"]["zh"]))
+        for part in ("text", "reading") if "reading" in words else ("text",):
+            en, zh = (set(re.findall(r"\{(\w+)\}", words[part][lang])) for lang in ("en", "zh"))
+            assert en == zh, part
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

@@ -32,7 +32,9 @@ def test_a_page_without_text_gives_none(page: str) -> None:
 
 
 @pytest.mark.parametrize("before", ["", "\ufeff", " \n", '<?xml version="1.0"?>\n', "<!-- saved -->\n<!-- - -->"])
-@pytest.mark.parametrize("start", ["<!DOCTYPE html>", "<!doctype HTML PUBLIC ''>", "<html>", '<HTML lang="zh">'])
+@pytest.mark.parametrize(
+    "start", ["<head>", "<body class=a>", "<!DOCTYPE html>", "<!doctype HTML PUBLIC ''>", "<html>", '<HTML lang="zh">']
+)
 def test_what_begins_as_a_page_is_one(before: str, start: str) -> None:
     assert is_web_page(f"{before}{start}<p>text")
 

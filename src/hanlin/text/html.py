@@ -36,7 +36,8 @@ LEAST_LINKS, LONGEST_LINK = 8, 40
 """So many lines in a row that are nothing but links of so few characters are a menu, whatever element they stand in."""
 _TAG = re.compile(rf"<(/?)(?!(?:{_UNENDED})[\s/>])[a-z][^\s/>]*", re.IGNORECASE)
 _PAGE = re.compile(
-    r"\s*+\ufeff?(?>\s++|<\?xml[^>]*>|<!--.*?-->)*+<(?:!doctype\s+html\b|html[\s>])", re.IGNORECASE | re.DOTALL
+    r"\s*+\ufeff?(?>\s++|<\?xml[^>]*>|<!--.*?-->)*+<(?:!doctype\s+html\b|(?:html|head|body)[\s>])",
+    re.IGNORECASE | re.DOTALL,
 )
 PAGE_HEAD = 4096
 """Characters in which a page has to say that it is one."""

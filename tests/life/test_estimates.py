@@ -92,3 +92,23 @@ def test_a_model_too_large_to_be_tried_gets_no_time(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(forecast, "MOST_PROBED", 1.0)
     report = planned("decoder", tmp_path)
     assert report.report["flops_per_second"] == 0 and report.report["seconds"] is None
+
+
+def test_the_plan_of_a_recipe_says_of_pre_training_what_pretrain_says(tmp_path: Path) -> None:
+    """It took sixteen bytes a parameter of a model of eight million, whatever the recipe said."""
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "a.txt").write_text("It was the best of times, it was the worst of times.\n" * 2000)
+    sizes = "hidden_size = 64\nnum_layers = 2\nnum_heads = 2"
+    (tmp_path / "small.toml").write_text(
+        f'[corpus]\nsources = ["{tmp_path}/text"]\n[tokenizer]\nvocab_size = 1024\n[pretrain]\nsteps = 5\nthreads = 1\n'
+        f"[pretrain.model]\n{sizes}\n"
+    )
+    recipe = hanlin.run(str(tmp_path / "small.toml"), dry_run=True, runs=tmp_path / "runs")
+    (row,) = [row for row in recipe.report["stages"] if row["stage"] == "pretrain"]
+    alone = hanlin.pretrain(
+        str(tmp_path / "text"), steps=5, threads=1, model={"hidden_size": 64, "num_layers": 2, "num_heads": 2},
+        dry_run=True, runs=tmp_path / "runs",
+    ).report  # fmt: skip
+    told = row["estimate"]
+    assert (told["memory_bytes"], told["disk_bytes"]) == (alone["memory_bytes"], alone["disk_bytes"])
+    assert 0 < told["seconds"] < 60

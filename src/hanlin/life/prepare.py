@@ -90,6 +90,11 @@ def text_bytes(files: Iterable[Path]) -> int:
     return sum(path.stat().st_size * (4 if path.suffix in (".gz", ".zst") else 1) for path in files)
 
 
+def tokens_of(job: Job) -> int:
+    """About how many tokens the sources of a recipe hold."""
+    return round(text_bytes(input_files(_source_paths(job.configs))) / BYTES_PER_TOKEN)
+
+
 def estimate_corpus(job: Job) -> Estimate:
     """Cleaning is bound by the processor; the corpus is kept packed."""
     size = text_bytes(input_files(_source_paths(job.configs)))
@@ -98,7 +103,7 @@ def estimate_corpus(job: Job) -> Estimate:
 
 def estimate_shards(job: Job) -> Estimate:
     """Two bytes a token."""
-    tokens = round(text_bytes(input_files(_source_paths(job.configs))) / BYTES_PER_TOKEN)
+    tokens = tokens_of(job)
     return Estimate(tokens / 1e6, 1 << 29, 2 * tokens, say("life.about_tokens", tokens=f"{tokens:,}"))
 
 

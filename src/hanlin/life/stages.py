@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hanlin.base.config import Resolved
@@ -16,12 +16,15 @@ from hanlin.life.baselines import compute_baselines
 from hanlin.life.config import EvaluateJob
 from hanlin.life.evaluate import evaluate, main_score
 from hanlin.life.finetune import finetune
-from hanlin.life.prepare import TEXT_STAGES, fields_of
+from hanlin.life.prepare import TEXT_STAGES, fields_of, tokens_of
 from hanlin.life.pretrain import main_result, memory_needed, pretrain
 from hanlin.life.report import Report
 from hanlin.model.config import parse_size
 from hanlin.recipe.graph import Estimate, Job, Outcome, Stage
+from hanlin.text.config import TokenizerConfig
+from hanlin.train import estimate as training
 from hanlin.train.config import FinetuneConfig, PretrainConfig, TrainingConfig
+from hanlin.train.sketch import sketch
 
 TYPICAL_PARAMETERS = 8_000_000
 
@@ -106,17 +109,39 @@ def _task_paths(configs: Mapping[str, Resolved[Any]]) -> Sequence[str]:
     return tasks
 
 
-def estimate_training(section: str) -> Callable[[Job], Estimate]:
-    """The budget where there is one; memory and disk by the size asked for."""
+def estimate_pretrain(job: Job) -> Estimate:
+    """As `hanlin pretrain --dry-run` says it of as much text as the sources hold."""
+    config: PretrainConfig = job.configs["pretrain"].value
+    planned = _planned(job)
+    if planned is None:
+        return _by_size(config, config.size)
+    parameters, made = planned
+    ends = [seconds for seconds in (config.budget, made.seconds) if seconds is not None]
+    return Estimate(min(ends, default=None), made.memory.total, made.disk, value_text(parameters))
 
-    def estimate(job: Job) -> Estimate:
-        config: TrainingConfig = job.configs[section].value
-        size = getattr(config, "size", "auto")
-        parameters = parse_size(size) if size != "auto" else TYPICAL_PARAMETERS
-        checkpoints = 12 * parameters * (config.keep_checkpoints + 1)
-        return Estimate(config.budget, memory_needed(parameters), checkpoints, value_text(parameters))
 
-    return estimate
+def estimate_finetune(job: Job) -> Estimate:
+    """Of the model that was planned before it: the conversations are not counted."""
+    config: FinetuneConfig = job.configs["finetune"].value
+    planned = _planned(job) if "pretrain" in job.configs else None
+    return _by_size(config, "auto", parameters=planned[0] if planned else TYPICAL_PARAMETERS)
+
+
+def _planned(job: Job) -> tuple[int, training.Estimate] | None:
+    """The parameters and needs of pre-training on the recipe's own text; None where it names none."""
+    if not {"corpus", "tokenizer"} <= job.configs.keys():
+        return None
+    config: PretrainConfig = job.configs["pretrain"].value
+    vocabulary: TokenizerConfig = job.configs["tokenizer"].value
+    plan, _, made = sketch(config, vocab_size=vocabulary.vocab_size, num_positions=tokens_of(job))
+    return next(int(row.value) for row in plan.rows if row.name == "parameters"), made
+
+
+def _by_size(config: TrainingConfig, size: str, *, parameters: int = TYPICAL_PARAMETERS) -> Estimate:
+    """By the budget, and the parameters asked for."""
+    parameters = parse_size(size) if size != "auto" else parameters
+    checkpoints = 12 * parameters * (config.keep_checkpoints + 1)
+    return Estimate(config.budget, memory_needed(parameters), checkpoints, value_text(parameters))
 
 
 STAGES: tuple[Stage, ...] = (
@@ -126,7 +151,7 @@ STAGES: tuple[Stage, ...] = (
         {"pretrain": PretrainConfig},
         run_pretrain,
         needs=("tokenizer", "shards"),
-        estimate=estimate_training("pretrain"),
+        estimate=estimate_pretrain,
         describe=main_result,
     ),
     Stage(
@@ -137,7 +162,7 @@ STAGES: tuple[Stage, ...] = (
         optional=True,
         version=2,
         reads=_conversation_paths,
-        estimate=estimate_training("finetune"),
+        estimate=estimate_finetune,
         describe=main_result,
     ),
     Stage(

@@ -134,7 +134,7 @@ def _planned(job: Job) -> tuple[int, training.Estimate] | None:
     config: PretrainConfig = job.configs["pretrain"].value
     vocabulary: TokenizerConfig = job.configs["tokenizer"].value
     plan, _, made = sketch(config, vocab_size=vocabulary.vocab_size, num_positions=tokens_of(job))
-    return next(int(row.value) for row in plan.rows if row.name == "parameters"), made
+    return next(int(str(row.value)) for row in plan.rows if row.name == "parameters"), made
 
 
 def _by_size(config: TrainingConfig, size: str, *, parameters: int = TYPICAL_PARAMETERS) -> Estimate:

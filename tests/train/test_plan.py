@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanlin.base.errors import BundleError, ConfigError, InputError
+from hanlin.base.errors import BundleError, ConfigError, InputError, UsageError
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.registry import FAMILIES, choose_family
 from hanlin.train.config import FinetuneConfig, PretrainConfig, read_duration
@@ -237,8 +237,6 @@ def test_what_a_family_is_planned_as_can_be_saved_as_it(name: str, size: str) ->
     fields = model_fields(config)
     objective = "permutation" if name == "xlnet" else ORDER[fields.get("arch", "decoder")]
     config = config.replaced(objective=objective)
-    if name == "qwen3_moe" and size == "2m":
-        pytest.skip("128 experts")
     planned = planned_as(config)
     assert choose_family(planned).name == name
     check_shape(config, planned)
@@ -258,3 +256,14 @@ def test_published_sizes_go_by_their_names() -> None:
     assert (small.hidden_size, small.num_layers) == (768, 12)
     by_hand = planned_as(PretrainConfig(model={"family": "gpt3", "num_layers": 3}, size="125m"))
     assert (by_hand.hidden_size, by_hand.num_layers) == (768, 3)
+
+
+def test_what_has_no_room_is_named_the_vocabulary_or_a_layer() -> None:
+    for name, code in (("qwen3_moe", "E312"), ("llama", "E311")):
+        config = PretrainConfig(model={"family": name}, size="500k" if name == "qwen3_moe" else "100k")
+        with pytest.raises(UsageError) as caught:
+            plan_shape(
+                config, vocab_size=1024 if name == "qwen3_moe" else 4096, num_positions=10**7,
+                flops_per_second=never, fields=model_fields(config),
+            )  # fmt: skip
+        assert caught.value.code == code

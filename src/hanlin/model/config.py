@@ -222,6 +222,9 @@ def parse_size(size: str) -> int:
     return round(float(match[1]) * _UNITS[match[2]])
 
 
+_NARROWEST = 32
+
+
 def shape_for(
     parameters: int,
     vocab_size: int,
@@ -234,11 +237,13 @@ def shape_for(
     Heads are 64 wide (32 below a width of 512) and share keys in groups of up to four, unless `like`, other fields of
     the ModelConfig, has biases on its projections (the classic layer, which shares none) or an encoder. What `sized`
     makes of sizes goes before (`Family.sized`).
-    Raises UsageError E311 where the vocabulary alone outweighs `parameters`.
+    Raises UsageError E311 where the vocabulary alone outweighs `parameters`, E312 where one layer does.
     """
     candidates = list(_candidates(parameters, {**(like or {}), "vocab_size": vocab_size}, sized))
     if not candidates:
-        raise UsageError("model.size_too_small", parameters=parameters, vocab_size=vocab_size)
+        if vocab_size * _NARROWEST > parameters / 2:
+            raise UsageError("model.size_too_small", parameters=parameters, vocab_size=vocab_size)
+        raise UsageError("model.size_without_layer", parameters=parameters)
     best = min(candidates, key=lambda config: _misfit(config, parameters))
     names = ("hidden_size", "num_layers", "num_heads", "num_kv_heads", "head_dim", "ffn_size")
     return {name: getattr(best, name) for name in names}
@@ -248,7 +253,7 @@ def _candidates(
     parameters: int, fields: Mapping[str, Any], sized: Callable[[Mapping[str, int]], Mapping[str, Any]]
 ) -> Iterator[ModelConfig]:
     """One config per width, as deep as `parameters` allows, while the embeddings leave room for a layer."""
-    for hidden in [32, *range(64, 512, 64), *range(512, 16385, 128)]:
+    for hidden in [_NARROWEST, *range(64, 512, 64), *range(512, 16385, 128)]:
         heads = hidden // (64 if hidden >= 512 else 32)
         sizes = {"hidden_size": hidden, "num_heads": heads, "num_kv_heads": _kv_heads(heads, fields)}
         sizes |= {name: value for name, value in sized(sizes).items() if isinstance(value, int)}

@@ -13,7 +13,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,20 +53,26 @@ class TuneRecipe:
 
 @dataclass(frozen=True)
 class Row:
-    """Ids of a row, kinds of its tokens (1: of a second text), its aim: a class, a number, or one of each token."""
+    """Ids of a row, kinds of its tokens (1: of a second text), its aim: a class, a number, or one of each token.
+    other: ids of a text that is read beside it, in a row of its own."""
 
     ids: list[int]
     types: list[int]
     aim: Any = None
+    other: list[int] = field(default_factory=list)
 
 
 class Tuned(nn.Module):
-    """A model under a linear head: of whole texts (the mean of their states), or of every token."""
+    """A model under a linear head: of whole texts (the mean of their states), of pairs of them (both means, their
+    difference and product, Reimers & Gurevych 2019), or of every token."""
 
-    def __init__(self, model: Transformer, num_outputs: int, *, of_tokens: bool, dropout: float) -> None:
+    def __init__(
+        self, model: Transformer, num_outputs: int, *, of_tokens: bool, dropout: float, of_pairs: bool = False
+    ) -> None:
         super().__init__()
-        self.model, self.of_tokens = model, of_tokens
-        self.dropout, self.head = nn.Dropout(dropout), nn.Linear(model.config.hidden_size, num_outputs)
+        self.model, self.of_tokens, self.of_pairs = model, of_tokens, of_pairs
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(model.config.hidden_size * (4 if of_pairs else 1), num_outputs)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
         for part in model.modules():
@@ -74,12 +80,15 @@ class Tuned(nn.Module):
                 part.p = dropout
 
     def forward(self, tokens: Tensor, segments: Tensor, types: Tensor) -> Tensor:
-        """(B, T) -> (B, K), or (B, T, K)."""
+        """(B, T) -> (B, K), or (B, T, K); of pairs (2B, T) -> (B, K), the second texts behind all first ones."""
         said = {"types": types} if self.model.config.embeddings.types > 1 else {}
         states = self.model.hidden(tokens, segments=segments, **said).float()
         if not self.of_tokens:
             known = (segments > 0)[..., None]
             states = (states * known).sum(dim=1) / known.sum(dim=1)
+        if self.of_pairs:
+            one, other = states.chunk(2)
+            states = torch.cat((one, other, (one - other).abs(), one * other), dim=1)
         scores: Tensor = self.head(self.dropout(states))
         return scores
 
@@ -104,12 +113,17 @@ def valued(
     bundle: Path, pairs: Sequence[tuple[str, str]], values: Sequence[float], asked: Sequence[tuple[str, str]],
     recipe: TuneRecipe,
 ) -> list[float]:  # fmt: skip
-    """Numbers of asked pairs, both texts in one row."""
+    """Numbers of asked pairs, each text read by itself, as roads.py reads them too."""
     opened, scale = opened_for(bundle), max(values)
-    rows = [Row(*paired(opened, *pair), value / scale) for pair, value in zip(pairs, values, strict=True)]
-    tuned = Tuned(opened.model, 1, of_tokens=False, dropout=recipe.dropout)
+
+    def row(pair: tuple[str, str], aim: float = 0.0) -> Row:
+        first, second = (framed(opened, text)[0] for text in pair)
+        return Row(first, [0] * len(first), aim, second)
+
+    rows = [row(pair, value / scale) for pair, value in zip(pairs, values, strict=True)]
+    tuned = Tuned(opened.model, 1, of_tokens=False, of_pairs=True, dropout=recipe.dropout)
     learn(tuned, rows, lambda found, batch: F.mse_loss(found.squeeze(1), aims(batch)), recipe)
-    return [scale * float(one) for one in judged(tuned, [Row(*paired(opened, *pair)) for pair in asked])]
+    return [scale * float(one) for one in judged(tuned, [row(pair) for pair in asked])]
 
 
 def labelled(
@@ -319,7 +333,8 @@ def batches(rows: Sequence[Row], recipe: TuneRecipe) -> Iterator[list[Row]]:
 
 
 def tensors(batch: Sequence[Row]) -> dict[str, Tensor]:
-    """tokens, segments and types, each (B, T)."""
+    """tokens, segments and types, each (B, T), or (2B, T) where a text is read beside each."""
+    batch = [*batch, *(Row(row.other, [0] * len(row.other)) for row in batch if row.other)]
     width = max(len(row.ids) for row in batch)
     return {
         "tokens": filled([row.ids for row in batch], width, 0),

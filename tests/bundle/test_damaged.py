@@ -22,7 +22,7 @@ from hanlin.bundle.header import read_header
 from hanlin.bundle.lineage import Lineage
 from hanlin.life.load import load
 from hanlin.model.config import ModelConfig
-from hanlin.model.families.registry import FAMILIES, choose_family
+from hanlin.model.families.registry import FAMILIES, choose_family, in_manner
 from hanlin.model.transformer import build_model
 
 INDEX = "model.safetensors.index.json"
@@ -31,10 +31,10 @@ FUZZED = ("llama", "gpt2", "bert", "t5", "mixtral", "gemma2")
 
 def tiny(family: str) -> ModelConfig:
     sizes: dict[str, Any] = {"vocab_size": 40, "hidden_size": 16, "num_layers": 2, "num_heads": 2, "ffn_size": 24}
-    fields = {**FAMILIES[family].preset, **FAMILIES[family].sized(sizes), **sizes, "max_seq_len": 16}
+    fields = {**FAMILIES[family].preset, **sizes, "max_seq_len": 16, "family": family}
     if "experts" in fields.get("mlp", {}):
         fields["mlp"] = {**fields["mlp"], "experts": {"number": 2, "chosen": 1}}
-    return ModelConfig(**fields, family=family)
+    return ModelConfig(**in_manner(fields, sizes))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 
 from hanlin.base.errors import BundleError, ConfigError
 from hanlin.model.config import ModelConfig
-from hanlin.model.families.registry import FAMILIES, choose_family, find_family, named_family, preset
+from hanlin.model.families.registry import FAMILIES, choose_family, find_family, in_manner, named_family, preset
 
 KINDS = {
     "llama": {"num_kv_heads": 2, "embeddings": {"tied": False}, "positions": {"theta": 5e5}},
@@ -139,6 +139,14 @@ DECODERS = [
     "codegen",
     "gpt_neo",
 ]
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 3, 7])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_of_any_depth_can_be_saved(family, num_layers):
+    sizes = {"vocab_size": 1024, "hidden_size": 64, "num_heads": 4, "num_layers": num_layers}
+    config = ModelConfig(**in_manner({**FAMILIES[family].preset, "family": family, **sizes}))
+    assert choose_family(config).name == family
 
 
 @pytest.mark.parametrize("family", ["auto", *DECODERS, "openai-gpt", "gpt2", "bert", "t5"])

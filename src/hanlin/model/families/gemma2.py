@@ -84,7 +84,10 @@ FAMILY = Family(
     prefix="model.",
     rules=RULES,
     preset=PRESET,
-    sized=gemma.sized,
+    sized=lambda sizes: {
+        **gemma.sized(sizes),
+        "attention": {"pattern": ["sliding", "full"][: sizes.get("num_layers", 2)]},
+    },
     to_hf=to_hf,
     from_hf=from_hf,
     harmless=frozenset({"hidden_act", "use_bidirectional_attention", "cache_implementation"}),

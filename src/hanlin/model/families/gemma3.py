@@ -8,6 +8,7 @@ from typing import Any
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import gemma, gemma2
 from hanlin.model.families.family import Family, HfConfig, decoder_tasks
+from hanlin.model.families.layers import NO_WINDOW
 from hanlin.model.families.rope import scaling_fields, scaling_settings
 from hanlin.model.families.rules import Rule
 
@@ -62,7 +63,7 @@ def sized(sizes: Mapping[str, int]) -> dict[str, Any]:
     """Of five near layers and a far one, as many as there are, the last one far."""
     number = min(6, sizes.get("num_layers", 6))
     pattern = [*["sliding"] * (number - 1), "full"]
-    return {**gemma.sized(sizes), "attention": {"pattern": pattern} if number > 1 else {"pattern": [], "window": None}}
+    return {**gemma.sized(sizes), "attention": {"pattern": pattern} if number > 1 else NO_WINDOW}
 
 
 FAMILY = Family(

@@ -7,7 +7,7 @@ from typing import Any
 from hanlin.model.config import ModelConfig
 from hanlin.model.families import gpt2
 from hanlin.model.families.family import Family, HfConfig
-from hanlin.model.families.layers import pattern_of
+from hanlin.model.families.layers import NO_WINDOW, pattern_of
 from hanlin.model.families.rules import Rule, both, qkv_parts
 
 _LAYER, _OURS = "transformer.h.{n}.", "stack.blocks.{n}."
@@ -66,7 +66,10 @@ FAMILY = Family(
     prefix="transformer.",
     rules=RULES,
     preset=PRESET,
-    sized=lambda sizes: {"num_kv_heads": sizes["num_heads"]},
+    sized=lambda sizes: {
+        "num_kv_heads": sizes["num_heads"],
+        **({"attention": NO_WINDOW} if sizes.get("num_layers") == 1 else {}),
+    },
     to_hf=to_hf,
     from_hf=from_hf,
     harmless=gpt2.FAMILY.harmless | {"classifier_dropout", "gradient_checkpointing", "attention_layers"},

@@ -38,6 +38,10 @@ def sliding_fields(hf: Mapping[str, Any], num_layers: int) -> dict[str, Any]:
     return window_fields(hf, hf.get("layer_types") or types, hf.get("sliding_window", 4096))
 
 
+NO_WINDOW: Mapping[str, Any] = {"window": 0, "pattern": ["sliding"]}
+"""Attention fields of a model none of whose layers has one."""
+
+
 def window_fields(hf: Mapping[str, Any], types: Sequence[str], window: int | None) -> dict[str, Any]:
     """`window` and `pattern` from one word per layer. Raises BundleError E321 for a kind of layer that is not built."""
     strange = sorted(set(types) - set(_KINDS))

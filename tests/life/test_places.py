@@ -88,6 +88,9 @@ def test_runs_of_a_folder_and_of_its_recipes() -> None:
     with Run.create("runs/tiny/pretrain-1", "pretrain", "staged", "", {}) as second:
         pass
     assert {info.name for info in every_run(Path("runs"))} == {"alone", "staged"}
+    for name in ("z", "y", "x"):  # in one second, and not in the order of their names
+        Run.create("runs", name, "quick", "", {}).finish("finished")
+    assert [info.command for info in every_run(Path("runs"))][-3:] == ["z", "y", "x"]
     assert find_run(second.folder.name[:30], Path("runs")) == second.folder
     assert find_run(str(first.folder), Path("runs")) == first.folder
     with pytest.raises(InputError) as caught:

@@ -63,4 +63,5 @@ def test_forms_of_han_characters() -> None:
 def test_every_letter_is_counted_once(text: str) -> None:
     counts = count_scripts(text)
     assert sum(counts.letters.values()) == sum(script_of(sign) != "Zyyy" for sign in text)
-    assert counts.foreign_to_japanese <= counts.simplified + counts.traditional <= counts["Hani"]
+    assert counts.simplified + counts.traditional <= counts["Hani"]
+    assert counts.foreign_to_japanese <= counts["Hani"], "forms that Japanese has not, and spoken words such as 你"

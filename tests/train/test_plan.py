@@ -13,13 +13,12 @@ from hanlin.base.errors import BundleError, ConfigError, InputError, UsageError
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.registry import FAMILIES, choose_family
 from hanlin.train.config import FinetuneConfig, PretrainConfig, read_duration
-from hanlin.train.kinds import check_shape, model_fields
+from hanlin.train.kinds import check_shape, model_fields, plan_shape
 from hanlin.train.plan import (
     MOST_EMBEDDING,
     TOKENS_PER_PARAMETER,
     affordable,
     plan_loop,
-    plan_shape,
     scaled_rate,
     suggest_vocabulary,
 )

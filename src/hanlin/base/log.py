@@ -47,7 +47,8 @@ class Run:
         folder = Path(root) / f"{stamp}-{command}-{label}-{secrets.token_hex(2)}"
         run = cls(folder, FolderLock(folder).acquire())
         write_atomic(folder / "config.toml", config_toml)
-        write_json(folder / "origin.json", {"command": command, "name": name, "created": _now(), **origin})
+        created = datetime.now().astimezone().isoformat(timespec="microseconds")  # two of one second have an order
+        write_json(folder / "origin.json", {"command": command, "name": name, "created": created, **origin})
         run.status("starting", 0, None, None)
         return run
 

@@ -21,12 +21,21 @@ from hanlin.data.forms.pairs import MaskedPairs
 from hanlin.data.forms.parts import Form
 from hanlin.data.forms.permuted import Permuted
 from hanlin.data.forms.spans import SpanCorruption
-from hanlin.model.config import ModelConfig
-from hanlin.model.families.registry import choose_family, merged, named_family
+from hanlin.model.config import ModelConfig, parse_size
+from hanlin.model.families.registry import (
+    AUTO,
+    choose_family,
+    in_manner,
+    merged,
+    named_family,
+    published,
+    sizes_for,
+)
 from hanlin.text.purposes import DOCUMENT_MASK, MASK, PURPOSES, SENTENCE_MASK, Purpose
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train import objectives
 from hanlin.train.config import Objective, PretrainConfig
+from hanlin.train.plan import SEQ_LEN, affordable, smallest_for
 
 FormMaker = Callable[[Tokenizer, CorruptionConfig, ModelConfig], Form]
 
@@ -132,6 +141,48 @@ def _tellers(tokenizer: Tokenizer) -> dict[str, int]:
     """The tokens that tell what is read and what is written (model/blanks.py); -1 for one that is not there."""
     blanks = {"blank_token": tokenizer.control(DOCUMENT_MASK), "short_blank_token": tokenizer.control(MASK)}
     return {"start_token": tokenizer.special.bos, **{name: -1 if id is None else id for name, id in blanks.items()}}
+
+
+def plan_shape(
+    config: PretrainConfig,
+    *,
+    vocab_size: int,
+    num_positions: int,
+    flops_per_second: Callable[[], float],
+    fields: Mapping[str, Any] | None = None,
+    cost: float = 1.0,
+) -> ModelConfig:
+    """The model's shape: what the user set by hand in `model`, the rest from `size`, else from budget and data.
+
+    `fields` where what the objective and the family ask for is in them already (`kinds.model_fields`). cost: operations
+    of a position as a share of a decoder's of as many parameters.
+
+    `flops_per_second` is asked only where the answer matters. Raises ConfigError, UsageError.
+    """
+    given = config.model if fields is None else fields
+    table: dict[str, Any] = {"max_seq_len": max(SEQ_LEN, config.seq_len or 0), **given, "vocab_size": vocab_size}
+    if _given_vocabulary(config.model) not in (None, vocab_size):
+        raise ConfigError(problems=[_vocabulary_problem(config.model["vocab_size"], vocab_size)])
+    if "hidden_size" in config.model and "num_layers" in config.model:
+        return ModelConfig(**in_manner(table, config.model))
+    family = str(table.get("family", AUTO))
+    if sizes := published(family, config.size):
+        return ModelConfig(**in_manner({**table, **sizes}, config.model))
+    parameters = (
+        parse_size(config.size) if config.size != "auto" else affordable(config, num_positions, flops_per_second, cost)
+    )
+    if config.size == "auto":
+        parameters = max(parameters, smallest_for(vocab_size))
+    return ModelConfig(**in_manner({**sizes_for(family, parameters, vocab_size, table), **table}, config.model))
+
+
+def _given_vocabulary(model: Mapping[str, Any]) -> Any:
+    return model.get("vocab_size")
+
+
+def _vocabulary_problem(given: object, vocab_size: int) -> Problem:
+    rule, remedy = say("train.rule_vocabulary", vocab_size=vocab_size), say("train.remedy_vocabulary")
+    return Problem("model.vocab_size", given, rule, remedy)
 
 
 def check_tokenizer(config: PretrainConfig, tokenizer: Tokenizer) -> None:

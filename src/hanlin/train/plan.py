@@ -7,15 +7,14 @@ updates, a small vocabulary, rows without padding, a fast step and Muon decide. 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from hanlin.base.errors import ConfigError, InputError, Problem
 from hanlin.base.messages import say
-from hanlin.model.config import ModelConfig, parse_size
-from hanlin.model.families.registry import AUTO, in_manner, published, sizes_for
-from hanlin.train.config import LoopConfig, PretrainConfig, TrainingConfig
+from hanlin.model.config import ModelConfig
+from hanlin.train.config import LoopConfig, TrainingConfig
 
 TOKENS_PER_PARAMETER = 4.0
 """Tokens of training per parameter of a model that is to be as good as it can be in its time. Hoffmann et al. (2022)
@@ -95,39 +94,6 @@ class Plan:
     def origins(self) -> dict[str, str]:
         """Where each setting comes from, for the stored config."""
         return {row.name: row.origin for row in self.rows}
-
-
-def plan_shape(
-    config: PretrainConfig,
-    *,
-    vocab_size: int,
-    num_positions: int,
-    flops_per_second: Callable[[], float],
-    fields: Mapping[str, Any] | None = None,
-    cost: float = 1.0,
-) -> ModelConfig:
-    """The model's shape: what the user set by hand in `model`, the rest from `size`, else from budget and data.
-
-    `fields` where what the objective and the family ask for is in them already (`kinds.model_fields`). cost: operations
-    of a position as a share of a decoder's of as many parameters.
-
-    `flops_per_second` is asked only where the answer matters. Raises ConfigError, UsageError.
-    """
-    given = config.model if fields is None else fields
-    table: dict[str, Any] = {"max_seq_len": max(SEQ_LEN, config.seq_len or 0), **given, "vocab_size": vocab_size}
-    if _given_vocabulary(config.model) not in (None, vocab_size):
-        raise ConfigError(problems=[_vocabulary_problem(config.model["vocab_size"], vocab_size)])
-    if "hidden_size" in config.model and "num_layers" in config.model:
-        return ModelConfig(**in_manner(table, config.model))
-    family = str(table.get("family", AUTO))
-    if sizes := published(family, config.size):
-        return ModelConfig(**in_manner({**table, **sizes}, config.model))
-    parameters = (
-        parse_size(config.size) if config.size != "auto" else affordable(config, num_positions, flops_per_second, cost)
-    )
-    if config.size == "auto":
-        parameters = max(parameters, smallest_for(vocab_size))
-    return ModelConfig(**in_manner({**sizes_for(family, parameters, vocab_size, table), **table}, config.model))
 
 
 def affordable(
@@ -229,15 +195,6 @@ def _tokens_seen(config: TrainingConfig, num_positions: int) -> float | None:
     if not ends and config.budget is None:
         ends.append(float(num_positions))
     return min(ends, default=None)
-
-
-def _given_vocabulary(model: Mapping[str, Any]) -> Any:
-    return model.get("vocab_size")
-
-
-def _vocabulary_problem(given: object, vocab_size: int) -> Problem:
-    rule, remedy = say("train.rule_vocabulary", vocab_size=vocab_size), say("train.remedy_vocabulary")
-    return Problem("model.vocab_size", given, rule, remedy)
 
 
 def _too_long(seq_len: int, max_seq_len: int) -> Problem:

@@ -31,12 +31,13 @@ from hanlin.train.kinds import (
     check_tokenizer,
     form_of,
     model_fields,
+    plan_shape,
     row_length,
 )
 from hanlin.train.loop import Hooks, RunResult
 from hanlin.train.mixing import choose, mixed
 from hanlin.train.passages import passage
-from hanlin.train.plan import ROWS, SEQ_LEN, Plan, plan_loop, plan_shape
+from hanlin.train.plan import ROWS, SEQ_LEN, Plan, plan_loop
 from hanlin.train.probe import measure_speed
 from hanlin.train.session import Material, ancestry, keep_bundle, machine, open_run, run_training, stored_config
 

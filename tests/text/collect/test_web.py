@@ -204,6 +204,15 @@ def test_wider_settings_are_heard_in_a_collection_that_stands(site: Site, gather
     assert site.count("/") == 3, "as wide as before, or less: nobody is asked again"
 
 
+def test_a_narrower_depth_goes_no_further_with_what_was_found(site: Site, gather: Gather) -> None:
+    """Cut after the first page, then asked for that page alone: its links were followed all the same."""
+    site.routes["/"] = Reply(page("Home", links=("/one",)))
+    site.routes["/one"] = Reply(page("One"))
+    gather("/", web={"depth": 1, "max_pages": 1})
+    assert gather("/").figures["totals"]["kept"] == 1 and site.count("/one") == 0
+    assert gather("/", web={"depth": 1}).figures["totals"]["kept"] == 2
+
+
 def test_what_a_setting_refused_is_asked_when_the_setting_is_another(site: Site, gather: Gather) -> None:
     site.routes["/a"] = Reply(page("A", foot="x" * 4000))
     assert reasons(gather("/a", web={"private_addresses": False})) == {"private_address": 1}

@@ -65,7 +65,7 @@ class Web:
                     self.frontier.add(replace(errand, is_whole=True))
                 else:
                     self.frontier.is_new(row.final)
-                    waiting += _leads_of(row)
+                    waiting += _leads_of(row, less=max(0, row.note.get("depth", 0) - errand.depth))
 
     def _is_done(self, row: Row) -> bool:
         refresh = self.config.refresh
@@ -188,6 +188,8 @@ def _bounds_of(web: WebConfig) -> str:
     return hashlib.sha256(repr([getattr(web, name) for name in names]).encode()).hexdigest()[:16]
 
 
-def _leads_of(row: Row) -> Iterator[Errand]:
+def _leads_of(row: Row, less: int = 0) -> Iterator[Errand]:
+    """What an address led to, so many links less far than when it was asked."""
     for lead in row.found:
-        yield Errand(lead["to"], row.source, lead["depth"], lead.get("hints", {}))
+        if lead["depth"] >= less:
+            yield Errand(lead["to"], row.source, lead["depth"] - less, lead.get("hints", {}))

@@ -140,8 +140,8 @@ def signature_of(command: Command) -> inspect.Signature:
 
 def keys_as_settings(command: Command, words: Sequence[str]) -> list[str]:
     """`--model.norm.kind rms`, a key of a setting that is a table, is `--set model.norm.kind=rms`."""
-    tables = {f"{flag}.": option for option in options_of(command.config_class()) for flag in option.flags()}
-    tables = {flag: option for flag, option in tables.items() if option.is_table}
+    options = [option for option in options_of(command.config_class()) if option.is_table]
+    tables = {f"{flag}.": option for option in options for flag in option.flags()}
     found: list[str] = []
     rest = iter(words)
     for word in rest:

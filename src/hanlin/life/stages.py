@@ -114,7 +114,7 @@ def estimate_pretrain(job: Job) -> Estimate:
     config: PretrainConfig = job.configs["pretrain"].value
     planned = _planned(job)
     if planned is None:
-        return _by_size(config, config.size)
+        return _by_parameters(config, parse_size(config.size) if config.size != "auto" else TYPICAL_PARAMETERS)
     parameters, made = planned
     ends = [seconds for seconds in (config.budget, made.seconds) if seconds is not None]
     return Estimate(min(ends, default=None), made.memory.total, made.disk, value_text(parameters))
@@ -124,7 +124,7 @@ def estimate_finetune(job: Job) -> Estimate:
     """Of the model that was planned before it: the conversations are not counted."""
     config: FinetuneConfig = job.configs["finetune"].value
     planned = _planned(job) if "pretrain" in job.configs else None
-    return _by_size(config, "auto", parameters=planned[0] if planned else TYPICAL_PARAMETERS)
+    return _by_parameters(config, planned[0] if planned else TYPICAL_PARAMETERS)
 
 
 def _planned(job: Job) -> tuple[int, training.Estimate] | None:
@@ -137,9 +137,8 @@ def _planned(job: Job) -> tuple[int, training.Estimate] | None:
     return next(int(str(row.value)) for row in plan.rows if row.name == "parameters"), made
 
 
-def _by_size(config: TrainingConfig, size: str, *, parameters: int = TYPICAL_PARAMETERS) -> Estimate:
-    """By the budget, and the parameters asked for."""
-    parameters = parse_size(size) if size != "auto" else parameters
+def _by_parameters(config: TrainingConfig, parameters: int) -> Estimate:
+    """By the budget, and a model of so many."""
     checkpoints = 12 * parameters * (config.keep_checkpoints + 1)
     return Estimate(config.budget, memory_needed(parameters), checkpoints, value_text(parameters))
 

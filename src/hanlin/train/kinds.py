@@ -129,8 +129,8 @@ def model_fields(config: PretrainConfig, tokenizer: Tokenizer | None = None) -> 
     Where the family tells prefixes by tokens of its own vocabulary they become those of `tokenizer`.
     """
     kind = KINDS[config.objective]
-    name = str(config.model.get("family", kind.family or "auto"))
-    family = {} if name == "auto" else {**named_family(name).preset, "family": name}
+    name = str(config.model.get("family", kind.family or AUTO))
+    family = {} if name == AUTO else {**named_family(name).preset, "family": name}
     fields = merged(family, kind.fields)
     if tokenizer is not None and "start_token" in fields.get("positions", {}):
         fields = merged(fields, {"positions": _tellers(tokenizer)})
@@ -161,7 +161,7 @@ def plan_shape(
     """
     given = config.model if fields is None else fields
     table: dict[str, Any] = {"max_seq_len": max(SEQ_LEN, config.seq_len or 0), **given, "vocab_size": vocab_size}
-    if _given_vocabulary(config.model) not in (None, vocab_size):
+    if config.model.get("vocab_size") not in (None, vocab_size):
         raise ConfigError(problems=[_vocabulary_problem(config.model["vocab_size"], vocab_size)])
     if "hidden_size" in config.model and "num_layers" in config.model:
         return ModelConfig(**in_manner(table, config.model))
@@ -174,10 +174,6 @@ def plan_shape(
     if config.size == "auto":
         parameters = max(parameters, smallest_for(vocab_size))
     return ModelConfig(**in_manner({**sizes_for(family, parameters, vocab_size, table), **table}, config.model))
-
-
-def _given_vocabulary(model: Mapping[str, Any]) -> Any:
-    return model.get("vocab_size")
 
 
 def _vocabulary_problem(given: object, vocab_size: int) -> Problem:

@@ -21,11 +21,12 @@ from hanlin.text.doctor.remedies import FileFacts
 from hanlin.text.doctor.rows import Row, is_json_lines, rows_of, text_column, texts_in
 from hanlin.text.doctor.slices import Parts, parts_of
 from hanlin.text.doctor.uses import EVALUATION, OTHER, Labels, format_name, look_at_rows, use_of
-from hanlin.text.files import CODE_SUFFIXES, NO_PAGES, UNREADABLE, kind_suffix
+from hanlin.text.files import CODE_SUFFIXES, UNREADABLE, kind_suffix
 from hanlin.text.formats.content import Fault, UnpacksTooMuch
 from hanlin.text.formats.content import Row as TableRow
 from hanlin.text.formats.content import Text as WholeText
 from hanlin.text.formats.items import items_of
+from hanlin.text.formats.page import is_page_file
 from hanlin.text.html import is_web_page, main_text
 
 ROWS_OF_MEMBER = 1000
@@ -140,7 +141,7 @@ class Examination:
             facts.form = "binary"
             return
         facts.encoding, text = raw.encoding, raw.texts[0][1]
-        if facts.form == "text" and is_web_page(text) and kind_suffix(Path(facts.path)) not in NO_PAGES:
+        if facts.form == "text" and is_page_file(facts.path, text):
             self.findings.add("web_pages", facts.path, text)
             self._take_apart(facts, "html")
             return
@@ -197,19 +198,19 @@ class Examination:
     def _without_markup(self, texts: list[Text], facts: FileFacts) -> list[Text]:
         """The texts with the main text of those that are web pages; of more pages than there is time for, an even part
         is left."""
-        pages = [number for number, one in enumerate(texts) if is_web_page(one.text)]
-        if not pages:
+        are_pages = [is_web_page(one.text) for one in texts]
+        if not any(are_pages):
             return texts
         facts.kind = "web" if facts.kind == "text" else facts.kind
-        for number in pages:
-            self.findings.add("web_pages", texts[number].place, texts[number].text)
-        are_pages, wanted = set(pages), set(pages[:: -(-len(pages) // MOST_PAGES)])
-        found = []
-        for number, one in enumerate(texts):
-            if number in wanted and not self._is_late():
-                found.append(replace(one, text=main_text(one.text), kind="web"))
-            elif number not in are_pages:
+        step, number, found = -(-sum(are_pages) // MOST_PAGES), 0, []
+        for one, is_page in zip(texts, are_pages, strict=True):
+            if not is_page:
                 found.append(one)
+                continue
+            self.findings.add("web_pages", one.place, one.text)
+            if number % step == 0 and not self._is_late():
+                found.append(replace(one, text=main_text(one.text), kind="web"))
+            number += 1
         return found
 
     def _look_at_labels(self, rows: Sequence[Row], place: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+from hanlin.text.files import NO_PAGES, kind_suffix
 from hanlin.text.formats.content import Content, Fault, Item, Text
-from hanlin.text.html import main_text, title_of
+from hanlin.text.html import is_web_page, main_text, title_of
 
 
 def read_html(content: Content) -> Iterator[Item]:
@@ -18,6 +20,12 @@ def read_html(content: Content) -> Iterator[Item]:
             return
         parts.append(part)
     yield text_of_page("".join(parts))
+
+
+def is_page_file(name: str, beginning: str) -> bool:
+    """Whether a file that its name does not call a page is one, as crawlers save `article/12345`; a program or a note
+    that begins with a tag is none."""
+    return kind_suffix(Path(name)) not in NO_PAGES and is_web_page(beginning)
 
 
 def text_of_page(page: str, meta: Mapping[str, str | int | float] | None = None, place: str = "") -> Text | Fault:

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hanlin.text.config import Format
-from hanlin.text.files import NO_PAGES, UNREADABLE, kind_suffix
+from hanlin.text.files import UNREADABLE, kind_suffix
 from hanlin.text.formats.columns import read_arrow, read_parquet
 from hanlin.text.formats.content import Content, Item
 from hanlin.text.formats.docx import read_docx
 from hanlin.text.formats.epub import read_epub
 from hanlin.text.formats.json_values import read_json
 from hanlin.text.formats.lines import read_csv, read_jsonl, read_text, read_tsv
-from hanlin.text.formats.page import read_html
+from hanlin.text.formats.page import is_page_file, read_html
 from hanlin.text.formats.pdf import read_pdf
 from hanlin.text.formats.warc import read_warc
 from hanlin.text.formats.xlsx import read_xlsx
-from hanlin.text.html import PAGE_HEAD, is_web_page
+from hanlin.text.html import PAGE_HEAD
 
 READERS: dict[Format, Callable[[Content], Iterator[Item]]] = {
     "text": read_text, "jsonl": read_jsonl, "json": read_json, "csv": read_csv, "tsv": read_tsv, "html": read_html,
@@ -49,16 +49,10 @@ def format_of(content: Content, head: bytes) -> Format:
     for mark, name in _FIRST_BYTES:
         if head.startswith(mark):
             return name
-    if by_name == "text" and content.options.web_pages and _is_page(content, head):
+    may_be_page = by_name == "text" and content.options.web_pages
+    if may_be_page and is_page_file(content.name, head[:PAGE_HEAD].decode("utf-8", "replace")):
         return "html"
     return (_office_format(content.path) if head.startswith(b"PK\x03\x04") else None) or by_name
-
-
-def _is_page(content: Content, head: bytes) -> bool:
-    """Whether a file that its name does not call a page is one, as crawlers save `article/12345`; a program or a note
-    that begins with a tag is none."""
-    suffix = kind_suffix(Path(content.name))
-    return suffix not in NO_PAGES and is_web_page(head[:PAGE_HEAD].decode("utf-8", "replace"))
 
 
 def _office_format(path: Path) -> Format | None:

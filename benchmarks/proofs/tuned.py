@@ -302,7 +302,7 @@ def learn(
     head = [one for name, one in module.named_parameters() if name.startswith("head.") and isinstance(module, Tuned)]
     body = [one for one in module.parameters() if not any(one is other for other in head)]
     groups = [{"params": body, "peak": recipe.rate}, {"params": head, "peak": recipe.head_rate}]
-    optimizer = torch.optim.AdamW([one for one in groups if one["params"]], lr=0.0, weight_decay=0.01)
+    optimizer = torch.optim.AdamW([one for one in groups if one["params"]], lr=0.0, weight_decay=0.01, fused=True)
     torch.manual_seed(recipe.seed)
     module.train()
     began, gone = time.monotonic(), 0.0
@@ -327,9 +327,14 @@ def batches(rows: Sequence[Row], recipe: TuneRecipe) -> Iterator[list[Row]]:
         order = chance.sample(rows, len(rows))
         found = []
         for at in range(0, len(order), pool):
-            part = sorted(order[at : at + pool], key=lambda row: len(row.ids))
+            part = sorted(order[at : at + pool], key=length)
             found += [part[first : first + recipe.rows] for first in range(0, len(part), recipe.rows)]
         yield from chance.sample(found, len(found))
+
+
+def length(row: Row) -> int:
+    """Tokens that are read and written."""
+    return len(row.ids) + (len(row.aim) if isinstance(row.aim, list) else 0)
 
 
 def tensors(batch: Sequence[Row]) -> dict[str, Tensor]:

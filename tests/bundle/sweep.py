@@ -138,6 +138,25 @@ def gpt_neo(rng: Random) -> Draw:
     }  # fmt: skip
 
 
+def phi3(rng: Random) -> Draw:
+    fraction, window = rng.choice([0.5, 1.0]), rng.choice([None, 5])
+    return "Phi3ForCausalLM", {
+        **shape(rng, free_heads=False, pairs=4), "rope_parameters": turning(fraction), "sliding_window": window
+    }  # fmt: skip
+
+
+def gpt_neox(rng: Random) -> Draw:
+    return "GPTNeoXForCausalLM", {
+        **shape(rng, free_heads=False, pairs=4), "rope_parameters": turning(rng.choice([0.25, 0.5, 1.0])),
+        "use_parallel_residual": rng.random() < 0.5, "attention_bias": rng.random() < 0.5,
+        "hidden_act": rng.choice(["gelu", "gelu_new", "relu"]),
+    }  # fmt: skip
+
+
+def turning(fraction: float) -> dict[str, Any]:
+    return {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": fraction}
+
+
 def encoder(rng: Random, **more: Any) -> dict[str, Any]:
     heads = rng.choice([1, 3, 5, 7])
     return {
@@ -183,7 +202,8 @@ def mt5(rng: Random) -> Draw:
 
 
 DRAWS = (
-    *(llama, mistral, mixtral, qwen2, qwen3, qwen3_moe, gemma, gemma2, gemma3, glm, glm4, gpt2, gpt1, codegen, gpt_neo),
+    *(llama, mistral, mixtral, qwen2, qwen3, qwen3_moe, gemma, gemma2, gemma3, glm, glm4, gpt2, gpt1, codegen),
+    *(gpt_neo, gpt_neox, phi3),
     *(bert, roberta, xlm_roberta, xlnet, t5, mt5),
 )
 

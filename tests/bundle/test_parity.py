@@ -36,6 +36,9 @@ def rope(kind: str, **settings: Any) -> dict[str, Any]:
     return {"rope_parameters": {"rope_type": kind, "rope_theta": 1e4, "factor": 4.0, **settings}}
 
 
+LONG = rope("longrope", original_max_position_embeddings=16, short_factor=[1.0, 1.1, 1.3, 1.2],
+            long_factor=[1.5, 2.0, 3.0, 9.5])  # fmt: skip
+
 ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "llama": ("LlamaConfig", {}),
     "llama odd": ("LlamaConfig", {**ODD, "attention_bias": True, "mlp_bias": True}),
@@ -86,6 +89,14 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
          "intermediate_size": 100, "attention_types": [[["local", "global"], 1], [["local"], 1]]},
     ),
     "codegen": ("CodeGenConfig", {"n_positions": 64, "n_embd": 48, "n_layer": 2, "n_head": 4, "rotary_dim": 6}),
+    "phi3": ("Phi3Config", {"num_attention_heads": 3, "num_key_value_heads": 1, "sliding_window": 9}),
+    "phi4 mini": ("Phi3Config", {**rope("default", partial_rotary_factor=0.75), "tie_word_embeddings": True}),
+    "phi3 long": ("Phi3Config", {"max_position_embeddings": 64, "original_max_position_embeddings": 16, **LONG}),
+    "llama longrope": ("LlamaConfig", {**LONG, "max_position_embeddings": 64}),
+    "gpt neox": ("GPTNeoXConfig", {"num_attention_heads": 3, "rope_parameters": {
+        "rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.25}}),
+    "gpt neox in a row": ("GPTNeoXConfig", {"use_parallel_residual": False, "attention_bias": False,
+                                            "tie_word_embeddings": True, "hidden_act": "relu"}),
     "qwen3 window": (
         "Qwen3Config",
         {**ODD, "use_sliding_window": True, "sliding_window": 6,

@@ -35,7 +35,7 @@ SIZES = {
     "Bert": ENCODER, "Roberta": ENCODER, "XLMRoberta": ENCODER, "Llama": DECODER, "Qwen2": DECODER, "Qwen3": DECODER,
     "Mistral": DECODER, "Gemma": DECODER, "GPT2": GPT2, "T5": T5, "MT5": T5,
     "Gemma2": {**DECODER, **CAPPED, "attn_logit_softcapping": 3.0}, "Gemma3Text": {**DECODER, **CAPPED},
-    "Glm": DECODER, "Glm4": DECODER, "Mixtral": {**ROUTED, "num_local_experts": 4},
+    "Glm": DECODER, "Glm4": DECODER, "Phi3": DECODER, "GPTNeoX": DECODER, "Mixtral": {**ROUTED, "num_local_experts": 4},
     "Qwen3Moe": {**ROUTED, "num_experts": 5, "moe_intermediate_size": 20, "decoder_sparse_step": 1},
 }  # fmt: skip
 LABELS = {
@@ -43,7 +43,7 @@ LABELS = {
     "TokenClassification": {"id2label": {0: "O", 1: "B-PER", 2: "I-PER"}},
     "QuestionAnswering": {},
 }
-MISSING = {(family, "QuestionAnswering") for family in ("Gemma", "Gemma2", "Gemma3Text", "Glm", "Glm4")}
+MISSING = {(family, "QuestionAnswering") for family in ("Gemma", "Gemma2", "Gemma3Text", "Glm", "Glm4", "Phi3")}
 MISSING.add(("Gemma3Text", "TokenClassification"))
 WIDE_INSIDE = ("Gemma", "Gemma2", "Gemma3Text", "Glm", "Glm4", "T5", "MT5", "Mixtral", "Qwen3Moe")
 """Families whose norms or routers stay in float32 in any model of transformers."""
@@ -90,7 +90,7 @@ def compare(ours, theirs, batch, dtype):
 
 @pytest.mark.parametrize(("family", "task"), CASES)
 def test_their_files_say_the_same_here(family, task, batch, tmp_path, monkeypatch):
-    for name in ("Llama", "Qwen2", "Qwen3", "Mistral"):
+    for name in ("Llama", "Qwen2", "Qwen3", "Mistral", "Phi3"):
         module = getattr(transformers.models, name.lower())
         norm = getattr(getattr(module, f"modeling_{name.lower()}"), f"{name}RMSNorm")
         monkeypatch.setattr(norm, "forward", exact_norm)

@@ -54,6 +54,17 @@ def test_vectors_are_mean_states_in_whatever_batches(model, tokenizer, batch_tok
     assert found.num_tokens == sum(len(text.split()) + 2 for text in TEXTS)
 
 
+@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
+def test_angles_that_follow_the_length_follow_that_of_each_text(kind, tokenizer):
+    tables = {"near_divisors": (1.0, 1.5), "far_divisors": (2.0, 4.0)} if kind == "longrope" else {}
+    scaling = {"kind": kind, "factor": 3.0, "original": 4, **tables}
+    shape = {**SIZES, "arch": "encoder", "num_heads": 6, "positions": {"kind": "rope", "scaling": scaling}}
+    model = build_model(ModelConfig(**shape), seed=3).eval()
+    vectors = Embedder(model, tokenizer).embed(TEXTS).values
+    for text, vector in zip(TEXTS, vectors, strict=True):
+        assert vector == pytest.approx(by_hand(model, tokenizer.frame(tokenizer.encode(text))), abs=1e-5)
+
+
 def test_the_first_state_and_length_one(model, tokenizer):
     found = Embedder(model, tokenizer, pooling="cls", normalise=True).embed(TEXTS).values
     with torch.no_grad():

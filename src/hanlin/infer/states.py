@@ -103,7 +103,8 @@ class PackedReader:
         places = torch.cat([torch.arange(length).repeat(number) for number, length in runs])[None]
         layout, model = Layout(places, causal=False, runs=runs), self._model
         if model.rotary is not None:
-            layout = replace(layout, rotation=model.rotary(places, model.compute_dtype, segments=None))
+            texts = torch.tensor([[number for number, ids in enumerate(rows) for _ in ids]])
+            layout = replace(layout, rotation=model.rotary(places, model.compute_dtype, segments=texts))
         states = model.stack(model.embeddings(tokens, places, model.compute_dtype), layout)
         return states[0].float(), runs
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hanlin.model.config import ModelConfig
-from hanlin.model.positions import AnyRotary, DynamicRotary, Rotary, Rotary2d
-from hanlin.model.rope import Scaling, Steps, linear, llama3, rope_steps, turning_size, yarn
+from hanlin.model.parts_config import turning_size
+from hanlin.model.positions import AnyRotary, DynamicRotary, LongRotary, Rotary, Rotary2d
+from hanlin.model.rope import Scaling, Steps, linear, llama3, louder, rope_steps, yarn
 
 
 def near_rotary(config: ModelConfig) -> Rotary | None:
@@ -28,11 +31,19 @@ def rotary(config: ModelConfig) -> AnyRotary | None:
             factor=scaling.factor,
             original=scaling.original,
         )
+    if scaling.kind == "longrope":
+        near, far = (
+            _plain_rotary(config, positions.theta, _scaling(config), divisors)
+            for divisors in (scaling.near_divisors, scaling.far_divisors)
+        )
+        return LongRotary(near=near, far=far, original=scaling.original)
     return _plain_rotary(config, positions.theta, _scaling(config))
 
 
-def _plain_rotary(config: ModelConfig, theta: float, scaling: Scaling = Steps) -> Rotary:
-    steps = rope_steps(config.head_dim, theta, fraction=config.positions.fraction, scaling=scaling)
+def _plain_rotary(
+    config: ModelConfig, theta: float, scaling: Scaling = Steps, divisors: Sequence[float] = (1.0,)
+) -> Rotary:
+    steps = rope_steps(config.head_dim, theta, fraction=config.positions.fraction, scaling=scaling, divisors=divisors)
     return Rotary(steps=steps, max_seq_len=config.max_seq_len)
 
 
@@ -53,4 +64,6 @@ def _scaling(config: ModelConfig) -> Scaling:
             whole=said.whole,
             amplitude=said.amplitude,
         )
+    if said.kind == "longrope":
+        return louder(factor=said.factor, original=said.original, amplitude=said.amplitude)
     return Steps

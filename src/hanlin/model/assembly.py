@@ -16,7 +16,7 @@ from hanlin.model.alibi import Alibi
 from hanlin.model.angles import near_rotary, rotary
 from hanlin.model.attention import Attention, CrossAttention, attend, attend_capped, sliding, whole
 from hanlin.model.blanks import blank_layout
-from hanlin.model.block import DeepBlock, ParallelBlock, PostNormBlock, PreNormBlock, SandwichBlock
+from hanlin.model.block import BesideBlock, DeepBlock, ParallelBlock, PostNormBlock, PreNormBlock, SandwichBlock
 from hanlin.model.config import ModelConfig
 from hanlin.model.distances import DistanceAttention, Distances
 from hanlin.model.embeddings import Embedding, Embeddings
@@ -111,6 +111,8 @@ def _block(config: ModelConfig, layer: int, *, crossed: bool) -> nn.Module:
         return SandwichBlock(**parts, attention_out_norm=_norm(config), mlp_out_norm=_norm(config))
     if config.norm.place == "deep":
         return DeepBlock(**parts, residual_scale=(2 * config.num_layers) ** 0.5)
+    if config.norm.place == "beside":
+        return BesideBlock(**parts)
     if crossed:
         parts |= {"cross": _cross(config, layer), "cross_norm": _norm(config)}
     return {"pre": PreNormBlock, "post": PostNormBlock}[config.norm.place](**parts)

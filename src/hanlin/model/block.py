@@ -10,10 +10,10 @@ Legend: B batch, T tokens, D width.
     x --+-> norm -> attention -> norm -> + ->     x -> norm --+-> attention ----> + ->
         +--------------------------------^                    +-> times a number -^
 
-    parallel (CodeGen)
-    x --+-> norm -+-> attention -> + ->
-        |         +-> MLP -------> |
-        +--------------------------^
+    parallel (CodeGen)                   beside (GPT-NeoX)
+    x --+-> norm -+-> attention -> + ->  x --+-> norm -> attention -> + ->
+        |         +-> MLP -------> |         +-> norm -> MLP -------> |
+        +--------------------------^         +------------------------^
 
 A decoder under an encoder has a third branch, `cross`, between the two: attention to the encoder's states.
 """
@@ -115,3 +115,12 @@ class ParallelBlock(nn.Module):
         """(B, T, D) -> (B, T, D)."""
         normed = self.attention_norm(x)
         return x + self.dropout(self.attention(normed, layout, cache)) + self.dropout(self.mlp(normed))
+
+
+class BesideBlock(Block):
+    """x + attention(norm(x)) + mlp(norm(x)), each branch behind a norm of its own (GPT-NeoX)."""
+
+    def forward(self, x: Tensor, layout: Layout, cache: KVCache | None = None, memory: Tensor | None = None) -> Tensor:
+        """(B, T, D) -> (B, T, D)."""
+        attended = self.dropout(self.attention(self.attention_norm(x), layout, cache))
+        return x + attended + self.dropout(self.mlp(self.mlp_norm(x)))

@@ -20,6 +20,7 @@ from hanlin.model.parts_config import (
     MlpConfig,
     NormConfig,
     PositionsConfig,
+    turning_size,
 )
 
 
@@ -153,10 +154,14 @@ def _position_problems(config: ModelConfig) -> Iterator[Problem]:
     scaling = config.positions.scaling
     if scaling.kind != "none" and config.positions.kind != "rope":
         yield _problem("positions.scaling.kind", scaling.kind, "scaling_kind", kind=config.positions.kind)
-    if scaling.kind in ("dynamic", "llama3", "yarn") and not scaling.original:
+    if scaling.kind in ("dynamic", "llama3", "yarn", "longrope") and not scaling.original:
         yield _problem("positions.scaling.original", 0, "scaling_original", kind=scaling.kind)
     if scaling.low >= scaling.high:
         yield _problem("positions.scaling.low", scaling.low, "scaling_order", high=scaling.high)
+    pairs = turning_size(config.head_dim, config.positions.fraction) // 2 if scaling.kind == "longrope" else 0
+    for name in ("near_divisors", "far_divisors"):
+        if len(getattr(scaling, name)) != pairs:
+            yield _problem(f"positions.scaling.{name}", list(getattr(scaling, name)), "divisors", pairs=pairs)
     kind, start = config.positions.kind, config.positions.start_token
     if (kind == "rope2d" or start >= 0) and config.arch != "prefix":
         name, value = ("start_token", start) if start >= 0 else ("kind", kind)

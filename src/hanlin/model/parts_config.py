@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from hanlin.base.config import Config
 
@@ -15,10 +15,10 @@ class NormConfig(Config):
     kind: Literal["rms", "layer"] = Field(
         default="rms", description="rms (Zhang 2019, no mean, no bias) or layer (Ba 2016)"
     )
-    place: Literal["pre", "post", "sandwich", "parallel", "deep"] = Field(
+    place: Literal["pre", "post", "sandwich", "parallel", "beside", "deep"] = Field(
         default="pre",
         description="before each branch (GPT-2 on), after its sum (2017), on both its sides (Gemma 2), once for both "
-        "(CodeGen), or in the stream itself (ChatGLM-6B)",
+        "(CodeGen), one for each side by side (GPT-NeoX), or in the stream itself (ChatGLM-6B)",
     )
     eps: float = Field(default=1e-5, gt=0, le=1e-2, description="added to the variance before the root")
     final: bool = Field(default=True, description="one more norm after the last block")
@@ -31,8 +31,9 @@ class NormConfig(Config):
 class RopeScalingConfig(Config):
     """How rotary angles are stretched, so that a model reads further than it was trained (model/rope.py)."""
 
-    kind: Literal["none", "linear", "dynamic", "llama3", "yarn"] = Field(
-        default="none", description="positions divided (linear), base grown (dynamic), by wavelength (llama3, yarn)"
+    kind: Literal["none", "linear", "dynamic", "llama3", "yarn", "longrope"] = Field(
+        default="none",
+        description="positions divided (linear), base grown (dynamic), by wavelength (llama3, yarn), table (longrope)",
     )
     factor: float = Field(default=1.0, ge=1, le=1e6, description="how many times as far")
     original: int = Field(
@@ -44,8 +45,21 @@ class RopeScalingConfig(Config):
     slow: float = Field(default=1.0, gt=0, le=1e6, description="yarn: turns in `original` where the ramp ends")
     whole: bool = Field(default=True, description="yarn: the ramp begins and ends at whole dimensions")
     amplitude: float = Field(
-        default=0.0, ge=0, le=100, description="yarn: cosines and sines are multiplied by this; 0: 0.1 ln(factor) + 1"
+        default=0.0,
+        ge=0,
+        le=100,
+        description="yarn, longrope: cosines and sines are multiplied by this; 0: by the paper's formula of the factor",
     )
+    near_divisors: tuple[PositiveFloat, ...] = Field(
+        default=(),
+        description="longrope: what the angle of each pair is divided by in texts of up to `original` tokens",
+    )
+    far_divisors: tuple[PositiveFloat, ...] = Field(default=(), description="longrope: the same in longer texts")
+
+
+def turning_size(head_dim: int, fraction: float) -> int:
+    """Numbers of a head that turn: `fraction` of them, whole pairs."""
+    return 2 * int(head_dim * fraction / 2 + 1e-6)  # 10 of 24 are not 9 because 10 / 24 is no binary number
 
 
 class PositionsConfig(Config):

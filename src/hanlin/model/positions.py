@@ -79,6 +79,22 @@ class DynamicRotary:
         return Rotation(angles.cos().to(dtype)[:, :, None], angles.sin().to(dtype)[:, :, None])
 
 
+class LongRotary:
+    """RoPE with two sets of angles, longrope: documents of more than `original` tokens turn by the far ones.
+
+    As in DynamicRotary a key keeps the angles of the moment it was read.
+    """
+
+    def __init__(self, *, near: Rotary, far: Rotary, original: int) -> None:
+        self.near, self.far, self.original = near, far, original
+
+    def __call__(self, positions: Tensor, dtype: torch.dtype, *, segments: Tensor | None = None) -> Rotation:
+        """Angles of `positions` (B, T) in documents told apart by `segments`."""
+        is_long = (_lengths(positions, segments) > self.original)[..., None, None]
+        near, far = (one(positions, dtype) for one in (self.near, self.far))
+        return Rotation(torch.where(is_long, far.cos, near.cos), torch.where(is_long, far.sin, near.sin))
+
+
 def _lengths(positions: Tensor, segments: Tensor | None) -> Tensor:
     """Tokens of each token's document so far, (B, T) or (B, 1)."""
     if segments is None:
@@ -115,7 +131,7 @@ class Rotary2d(Rotary):
         return Rotation(cos, sin)
 
 
-AnyRotary = Rotary | DynamicRotary
+AnyRotary = Rotary | DynamicRotary | LongRotary
 
 
 class LearnedPositions(nn.Module):

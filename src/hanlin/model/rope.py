@@ -7,6 +7,7 @@ apart and must stay; slow pairs never finish a turn while training and must not 
     dynamic   the base grows with the text, fast pairs hardly change (NTK, 2023); see DynamicRotary
     llama3    pairs of many turns stay, of few are divided, between the two blended (LLaMA 3.1, 2024)
     yarn      the same by a ramp over the dimensions, and scores are sharpened (Peng 2023, arXiv:2309.00071)
+    longrope  a divisor of each pair, searched for; others past the first context (Ding 2024, arXiv:2402.13753)
 
 Worked out in float32 and in the order of transformers: another order moves the last bit, and angles grow with place.
 
@@ -16,11 +17,13 @@ Legend: E head width, F angles of a head (E / 2).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from hanlin.model.parts_config import turning_size
 
 
 @dataclass(frozen=True)
@@ -35,24 +38,24 @@ Scaling = Callable[[Tensor], Steps]
 """Plain radians (F,) to stretched ones."""
 
 
-def plain_radians(size: int, theta: float | Tensor) -> Tensor:
-    """theta^(-2i / size) for i < size / 2 (Su 2021). -> (size / 2,), float32; theta (*, 1) gives (*, size / 2)."""
+def plain_radians(size: int, theta: float | Tensor, *, divisors: float | Tensor = 1.0) -> Tensor:
+    """theta^(-2i / size) for i < size / 2 (Su 2021), each over its divisor, of which there is one or size / 2.
+
+    -> (size / 2,), float32; theta (*, 1) gives (*, size / 2).
+    """
     device = theta.device if isinstance(theta, Tensor) else None
     exponents = torch.arange(0, size, 2, dtype=torch.int64, device=device).float() / size
-    return 1.0 / theta**exponents
+    return 1.0 / (divisors * theta**exponents)
 
 
-def rope_steps(head_dim: int, theta: float, *, fraction: float = 1.0, scaling: Scaling = Steps) -> Steps:
+def rope_steps(
+    head_dim: int, theta: float, *, fraction: float = 1.0, scaling: Scaling = Steps, divisors: Sequence[float] = (1.0,)
+) -> Steps:
     """Steps of a head of which `fraction` turns: the pairs beyond it turn by nothing, and stay as they are."""
     turning = turning_size(head_dim, fraction)
-    steps = scaling(plain_radians(turning, theta))
+    steps = scaling(plain_radians(turning, theta, divisors=torch.tensor(divisors, dtype=torch.float32)))
     still = torch.zeros((head_dim - turning) // 2)
     return Steps(torch.cat((steps.radians, still)), steps.amplitude) if len(still) else steps
-
-
-def turning_size(head_dim: int, fraction: float) -> int:
-    """Numbers of a head that turn: `fraction` of them, whole pairs."""
-    return 2 * int(head_dim * fraction / 2 + 1e-6)  # 10 of 24 are not 9 because 10 / 24 is no binary number
 
 
 def linear(*, factor: float) -> Scaling:
@@ -94,6 +97,11 @@ def yarn(
         return Steps(stretched, amplitude or 0.1 * math.log(factor) + 1)
 
     return scale
+
+
+def louder(*, factor: float, original: int, amplitude: float) -> Scaling:
+    """Angles as they are, cosines and sines times `amplitude`; 0: root of 1 + ln(factor) / ln(original) (longrope)."""
+    return lambda radians: Steps(radians, amplitude or math.sqrt(1 + math.log(factor) / math.log(original)))
 
 
 def grown_theta(theta: float, size: int, *, factor: float, original: int, lengths: Tensor) -> Tensor:

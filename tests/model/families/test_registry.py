@@ -70,8 +70,8 @@ def test_our_own_layout_holds_everything():
 @pytest.mark.parametrize(
     ("name", "settings", "told"),
     [
-        ("llama", {"rope_parameters": {"rope_type": "longrope", "rope_theta": 1e4, "factor": 8.0}}, "longrope"),
-        ("llama", {"rope_scaling": {"type": "su", "factor": 2.0}, "rope_parameters": None}, "su"),
+        ("llama", {"rope_parameters": {"rope_type": "proportional", "rope_theta": 1e4, "factor": 8.0}}, "proportional"),
+        ("llama", {"rope_scaling": {"type": "ntk", "factor": 2.0}, "rope_parameters": None}, "ntk"),
         ("qwen3", {"layer_types": ["full_attention", "chunked_attention"]}, "chunked_attention"),
         ("qwen2", {"use_sliding_window": False, "layer_types": ["sliding_attention"]}, "sliding_attention"),
         ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx = True"),
@@ -138,6 +138,8 @@ DECODERS = [
     "baichuan",
     "codegen",
     "gpt_neo",
+    "gpt_neox",
+    "phi3",
 ]
 
 

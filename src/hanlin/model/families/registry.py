@@ -24,12 +24,14 @@ from hanlin.model.families import (
     gpt2,
     gpt3,
     gpt_neo,
+    gpt_neox,
     llama,
     mistral,
     mixtral,
     mt5,
     original,
     own,
+    phi3,
     qwen2,
     qwen3,
     qwen3_moe,
@@ -43,7 +45,7 @@ from hanlin.model.families.family import Family
 # In the order in which "auto" tries them; `own` can hold everything, what follows it must be asked for by name.
 _MODULES = (
     *(llama, mistral, qwen2, qwen3, mixtral, qwen3_moe, gemma, gemma2, gemma3, glm, glm4, chatglm, chatglm2, baichuan),
-    *(gpt2, gpt1, gpt_neo, codegen, bert, roberta, xlm_roberta, xlnet, t5, mt5, own, original, gpt3),
+    *(phi3, gpt2, gpt1, gpt_neo, gpt_neox, codegen, bert, roberta, xlm_roberta, xlnet, t5, mt5, own, original, gpt3),
 )
 FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
 AUTO = "auto"

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from hanlin.model.config import ModelConfig
-from hanlin.model.rope import turning_size
+from hanlin.model.parts_config import turning_size
 
 Parts = Callable[[ModelConfig], tuple[int, ...]]
 Orders = Callable[[ModelConfig], tuple[Tensor, ...]]
@@ -161,9 +161,29 @@ def qkv_rows(config: ModelConfig) -> tuple[Tensor, ...]:
     theirs   x0 y0 x1 y1 | z0 z1 z2 z3         pairs stand side by side, then what stays still
     ours     x0 x1 z0 z1 | y0 y1 z2 z3         number i turns with number i + E/2, or not at all
     """
+    first, second, still = _head_rows(config)
+    return _rows_of_heads(config, torch.cat((torch.stack((first, second), dim=1).flatten(), still)))
+
+
+def halved_qkv_rows(config: ModelConfig) -> tuple[Tensor, ...]:
+    """The same of heads whose first part rotates in halves.
+
+    theirs   x0 x1 y0 y1 | z0 z1 z2 z3
+    ours     x0 x1 z0 z1 | y0 y1 z2 z3
+    """
+    return _rows_of_heads(config, torch.cat(_head_rows(config)))
+
+
+def _head_rows(config: ModelConfig) -> tuple[Tensor, Tensor, Tensor]:
+    """Our rows of a head: of what turns the first and the second of each pair, and what stays still."""
     size, turning = config.head_dim, turning_size(config.head_dim, config.positions.fraction)
     first, still = torch.arange(turning // 2), torch.arange(turning // 2, size // 2)
-    head = torch.cat((torch.stack((first, first + size // 2), dim=1).flatten(), still, still + size // 2))
+    return first, first + size // 2, torch.cat((still, still + size // 2))
+
+
+def _rows_of_heads(config: ModelConfig, head: Tensor) -> tuple[Tensor, ...]:
+    """Every head of queries and keys in the order of `head`, values as they are."""
+    size = config.head_dim
     heads = [
         (torch.arange(number)[:, None] * size + head).flatten() for number in (config.num_heads, config.num_kv_heads)
     ]

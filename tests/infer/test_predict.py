@@ -10,7 +10,7 @@ from tests.infer import vocabulary
 from hanlin.base.errors import InputError, RequestTooLong, UsageError
 from hanlin.bundle.bundle import save_bundle
 from hanlin.bundle.lineage import Lineage
-from hanlin.infer.predict import Extractor, Predictor, Tagger
+from hanlin.infer.predict import Extractor, Predictor, Tagger, decided, words_of
 from hanlin.life.classify import Classifier
 from hanlin.life.load import load
 from hanlin.model.config import ModelConfig
@@ -129,3 +129,19 @@ def test_a_saved_classifier_opens_by_its_folder(tokenizer, tmp_path):
     np.testing.assert_allclose(classifier.predict(["w1 w2"]).probabilities, expected, atol=1e-6)
     assert classifier("w1 w2").label in classifier.labels == ("差", "好")
     np.testing.assert_allclose(load(tmp_path / "b", exact=True).predict("w1 w2").probabilities, expected, atol=1e-6)
+
+
+def test_the_tokens_of_a_word_decide_together():
+    """Lon-don by three tokens of two opinions, 北京 by one each: letters are one word, characters are not."""
+    text, places = "Li in London 北京", [(0, 2), (2, 5), (5, 9), (9, 11), (11, 12), (13, 14), (14, 15)]
+    labels = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+    words = words_of(text, places)
+    assert [list(word) for word in words] == [[2, 3, 4]]
+    shares = torch.full((7, 5), 0.02)
+    for token, label in enumerate([1, 0, 3, 2, 4, 3, 0]):
+        shares[token, label] = 0.92
+    shares[3] = torch.tensor([0.05, 0.05, 0.5, 0.2, 0.2])  # the middle alone would say PER
+    made = decided(shares, words, labels)
+    assert made.argmax(dim=1).tolist() == [1, 0, 3, 4, 4, 3, 0]
+    assert made.sum(dim=1) == pytest.approx(torch.ones(7), abs=1e-5)
+    assert torch.equal(made[[0, 1, 5, 6]], shares[[0, 1, 5, 6]])

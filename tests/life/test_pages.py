@@ -85,7 +85,7 @@ def rows_of_the_page():
 
 def changed(row, name, number):
     """A row like the one on the page, in other words, with every place where it was."""
-    key = {"names.jsonl": "text", "questions.jsonl": "context", "pairs.jsonl": "sentence1"}[name]
+    key = {"names.jsonl": "text", "questions.jsonl": "context", "pairs.jsonl": "sentence1"}.get(name, "source")
     return {**row, key: f"{row[key]}第{number}次。"}
 
 
@@ -110,9 +110,9 @@ def test_every_snippet_runs(name, desk, capsys):
 def typed(code):
     """Commands one after the other, in this process; what `hanlin serve` serves is there until the next."""
     with ExitStack() as stack:
-        address = ""
+        address, before = "", runs()
         for line in code.strip().splitlines():
-            words = [first_run() if word == "RUN" else word for word in shlex.split(line)]
+            words = [first_run(before) if word == "RUN" else word for word in shlex.split(line)]
             if words[:2] == ["hanlin", "serve"]:
                 stack.close()
                 named = {} if "--name" not in words else {"name": words[words.index("--name") + 1]}
@@ -133,10 +133,15 @@ def posted(address, words):
     assert answer.status_code == 200, answer.text
 
 
-def first_run():
-    """What the page's first command made, which it calls RUN to its end."""
-    runs = [path for path in Path("runs").iterdir() if (path / "bundle").is_dir()]
-    return str(min(runs, key=lambda path: path.stat().st_mtime))
+def runs():
+    """Runs that have made something, the oldest first."""
+    made = [path for path in Path("runs").glob("*") if (path / "bundle").is_dir()]
+    return sorted(made, key=lambda path: path.stat().st_mtime)
+
+
+def first_run(before):
+    """What RUN is: what the first command of a block made, or of the page where a block makes nothing."""
+    return str(next((path for path in runs() if path not in before), before[0] if before else None))
 
 
 @pytest.mark.parametrize("page", PAGES)

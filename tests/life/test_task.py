@@ -329,3 +329,53 @@ def test_numbers_begin_at_their_mean(parents, tmp_path):
     data = lines(tmp_path / "rows.jsonl", *rows)
     report = trained(parents["bert"], data, tmp_path, task="regression", steps=1, learning_rate=1e-9)
     assert abs(hanlin.Classifier(report.path, exact=True).values(["w1"])[0, 0] - 401) < 3
+
+
+@pytest.fixture(scope="module")
+def rewriter(parents, tmp_path_factory):
+    """A tiny T5 that was shown to write the first word of three, which it has to look up among what it read."""
+    home, drawn = tmp_path_factory.mktemp("written"), random.Random(5)
+    said = [words(drawn, 0, 20, 3) for _ in range(600)]
+    rows = "".join(json.dumps({"source": " ".join(one), "target": f"{one[0]} w30"}) + "\n" for one in said)
+    (home / "pairs.jsonl").write_text(rows, encoding="utf-8")
+    report = trained(parents["t5"], home / "pairs.jsonl", home, task="seq2seq", learning_rate=0.012, epochs=16)
+    return home, report
+
+
+def test_what_is_read_is_written_anew(rewriter, tmp_path, lang):
+    home, report = rewriter
+    assert report.report["figures"]["chrf"]["value"] > 80, report.report["figures"]
+    found = report.report["figures"]["bleu"]
+    assert found["low"] <= found["value"] <= found["high"] and found["chance"] is None
+    assert hanlin.pipeline("translation", report.path)("w7 w3 w4") == [{"translation_text": "w7w30"}]
+    again = hanlin.evaluate_task(report.path, data=(str(home / "pairs.jsonl"),))
+    assert again.report["figures"]["chrf"]["value"] > 80
+    (tmp_path / "texts.txt").write_text("w5 w6 w7\nw9 w1 w1\n", encoding="utf-8")
+    hanlin.predict_task(report.path, data=(str(tmp_path / "texts.txt"),), out=tmp_path / "out.csv")
+    written = csv.DictReader((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines())
+    assert [row["written"] for row in written] == ["w5w30", "w9w30"]
+
+
+def test_whoever_writes_goes_on_as_if_it_had_not_been_stopped(rewriter, parents, tmp_path):
+    said = {"task": "seq2seq", "dropout": 0.1, "schedule": {"kind": "constant"}}
+    whole = trained(parents["t5"], rewriter[0] / "pairs.jsonl", tmp_path / "a", steps=6, **said)
+    cut = trained(parents["t5"], rewriter[0] / "pairs.jsonl", tmp_path / "b", steps=3, **said)
+    assert hanlin.train_task(resume=cut.path, steps=6).report["loss"] == whole.report["loss"]
+    plain = trained(parents["t5"], rewriter[0] / "pairs.jsonl", tmp_path / "c", steps=6, **{**said, "dropout": None})
+    assert plain.report["loss"] != whole.report["loss"]
+
+
+def test_pairs_that_cannot_be_written_are_one_sentence(parents, tmp_path, lang):
+    data = tmp_path / "pairs.jsonl"
+    data.write_text(json.dumps({"source": "w1 w2", "target": "w1 w2 w3 w4 w5"}) + "\n", encoding="utf-8")
+    with pytest.raises(RequestTooLong) as error:
+        trained(parents["t5"], data, tmp_path, task="seq2seq", max_target_tokens=4)
+    assert error.value.code == "E523" and "pairs.jsonl:1" in str(error.value) and "6" in str(error.value)
+    report = trained(parents["t5"], data, tmp_path, task="seq2seq", max_target_tokens=4, overflow="cut", steps=1)
+    assert report.report["texts_cut"] == 1
+    with pytest.raises(BundleError) as refused:
+        trained(parents["bert"], data, tmp_path, task="seq2seq")
+    assert refused.value.code == "E524" and "encoder" in str(refused.value)
+    with pytest.raises(ConfigError) as idle:
+        trained(parents["bert"], data, tmp_path, task="embedding", max_target_tokens=4)
+    assert idle.value.problems[0].name == "max_target_tokens"

@@ -32,7 +32,8 @@ _CHINESE = re.compile(
     "\u31c0-\u31ef\u2f00-\u2fdf\u2ff0-\u2fff\u3100-\u312f\u31a0-\u31bf\ufe10-\ufe1f\ufe30-\ufe4f\u2600-\u27bf"
     "\u3200-\u33ff])"
 )
-_UNIT = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|[a-z0-9]+")
+_IDEOGRAPH = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_UNIT = re.compile(f"{_IDEOGRAPH.pattern}|[a-z0-9]+")
 
 
 # ---------------------------------------------------------------- translations
@@ -47,6 +48,12 @@ class Bleu:
     brevity: float
     num_units: int
     num_reference_units: int
+
+
+def cut_for(references: Sequence[Sequence[str]]) -> Cut:
+    """How references are cut: "zh" where at least half of them hold a Chinese character."""
+    chinese = sum(any(_IDEOGRAPH.search(one) for one in known) for known in references)
+    return "zh" if 2 * chinese >= len(references) > 0 else "13a"
 
 
 def bleu(written: Sequence[str], references: Sequence[Sequence[str]], *, cut: Cut = "13a") -> Bleu:

@@ -5,6 +5,7 @@ Legend: N texts, L labels, B rows, T tokens.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -163,8 +164,15 @@ def _require(model: Transformer, kind: str) -> None:
 # ---------------------------------------------------------------- parts of texts
 
 
+_WORD = re.compile(r"[^\W\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
+"""A word of a script that has spaces; characters of others are words of their own."""
+
+
 class Tagger:
-    """Labelled parts of texts, from labels of tokens in the BIO scheme, or plain ones."""
+    """Labelled parts of texts, from labels of tokens in the BIO scheme, or plain ones.
+
+    The tokens of a word decide together (`decided`), so that no part ends within one.
+    """
 
     def __init__(self, model: Transformer, tokenizer: Tokenizer, *, max_tokens: int | None = None) -> None:
         _require(model, "tokens")
@@ -181,7 +189,8 @@ class Tagger:
         read = {id(row): scores for row, scores in judged(self.model, rows.rows, batch_tokens)}
         for row in rows.rows:
             own = torch.from_numpy(read[id(row)][row.first : row.first + len(row.places)]).softmax(dim=-1)
-            found[row.text] += self._entities(texts[row.text], row, own)
+            shares = decided(own, words_of(texts[row.text], row.places), self.labels)
+            found[row.text] += self._entities(texts[row.text], row, shares)
         return found
 
     def _entities(self, text: str, row: Row, shares: torch.Tensor) -> Iterator[Entity]:
@@ -199,6 +208,45 @@ class Tagger:
             held = None if tag == "O" else _entity(text, start, end, label, share)
         if held is not None:
             yield held
+
+
+def words_of(text: str, places: Sequence[tuple[int, int]]) -> list[range]:
+    """Tokens, by their places in a text, that stand in one word; words of one token are left out."""
+    ends = [match.span() for match in _WORD.finditer(text)]
+    found: list[range] = []
+    number = 0
+    for start, end in ends:
+        while number < len(places) and places[number][1] <= start:
+            number += 1
+        first = number
+        while number < len(places) and places[number][0] < end and places[number][1] <= end:
+            number += 1
+        if number - first > 1:
+            found.append(range(first, number))
+    return found
+
+
+def decided(shares: torch.Tensor, words: Sequence[range], labels: Sequence[str]) -> torch.Tensor:
+    """Shares of labels (T, L) after the tokens of each word have decided together.
+
+    Of every kind (B- and I- are one) the geometric mean over the word's tokens counts; whether a part begins there the
+    first token says, the others go on with it.
+    """
+    kinds = [label[2:] if label[:2] in ("B-", "I-") else label for label in labels]
+    names = list(dict.fromkeys(kinds))
+    member = torch.tensor([[kind == name for name in names] for kind in kinds], dtype=shares.dtype)  # (L, kinds)
+    inside = [labels.index(f"I-{name}") if f"I-{name}" in labels else kinds.index(name) for name in names]
+    heads = torch.arange(len(shares))
+    for word in words:
+        heads[word.start : word.stop] = word.start
+    of_kinds = shares @ member
+    sums = torch.zeros_like(of_kinds).index_add_(0, heads, of_kinds.clamp(min=1e-9).log())
+    agreed = (sums / heads.bincount(minlength=len(shares)).clamp(min=1)[:, None]).softmax(dim=1)[heads]  # (T, kinds)
+    begun = shares / (of_kinds @ member.T).clamp(min=1e-9) * (agreed @ member.T)
+    going_on = torch.zeros_like(shares).index_copy_(1, torch.tensor(inside), agreed)
+    together = heads.bincount(minlength=len(shares))[heads] > 1
+    is_first = heads == torch.arange(len(shares))
+    return torch.where(together[:, None], torch.where(is_first[:, None], begun, going_on), shares)
 
 
 def _entity(text: str, start: int, end: int, label: str, score: float) -> Entity:

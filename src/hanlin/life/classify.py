@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from hanlin.base.errors import InputError
-from hanlin.bundle.bundle import Bundle
+from hanlin.bundle.bundle import Bundle, start_token
 from hanlin.bundle.sentence import read_sentence
 from hanlin.data.framing import Overflow, Text
 from hanlin.infer.embed import Embedder
 from hanlin.infer.predict import Answer, Entity, Extractor, Floats, Prediction, Predictions, Predictor, Tagger
+from hanlin.infer.rewrite import Rewriter
 from hanlin.life.open import open_bundle
 from hanlin.life.predict_file import Row, beside, check_suffix, read_texts, write_rows
 
@@ -180,7 +181,34 @@ class SentenceEmbedder(Face):
             yield {"vector": one.tolist()} if isinstance(text, str) else {"cosine": round(cosine, 6)}
 
 
+class TextRewriter(Face):
+    """Texts written anew by what was fine-tuned on pairs: `rewriter("…")`, `rewriter.predict(["…", "…"])`."""
+
+    def _prepare(self) -> None:
+        lengths = {name: self.bundle.info.resolved.get(name) for name in ("max_tokens", "max_target_tokens")}
+        self.rewriter = Rewriter(self.bundle.model, self.tokenizer, **lengths, start=start_token(self.path))
+
+    def __call__(self, text: str) -> str:
+        """What is written of one text."""
+        return self.predict([text])[0]
+
+    def predict(self, texts: Sequence[str], *, overflow: Overflow = "error") -> list[str]:
+        """Of every text, in order. Raises InputError E440, RequestTooLong E441."""
+        return self.rewriter.predict(texts, overflow=overflow)
+
+    def said(self, texts: Sequence[Text], overflow: Overflow) -> Iterator[Row]:
+        """What is written of each text; of a pair the first is read."""
+        read = [text if isinstance(text, str) else text[0] for text in texts]
+        yield from ({"written": written} for written in self.predict(read, overflow=overflow))
+
+
 def opened(bundle: Bundle) -> Face:
-    """A bundle by what it was fine-tuned for; one without a head of a task gives vectors."""
+    """A bundle by what it was fine-tuned for; one without a head of a task gives vectors, or rewrites."""
     faces: Mapping[str, type[Face]] = {"sequence": Classifier, "tokens": TokenClassifier, "spans": QuestionAnswerer}
-    return faces.get(bundle.config.head.task.kind, SentenceEmbedder)(bundle)
+    other = TextRewriter if rewrites(bundle) else SentenceEmbedder
+    return faces.get(bundle.config.head.task.kind, other)(bundle)
+
+
+def rewrites(bundle: Bundle) -> bool:
+    """Whether it was fine-tuned on pairs of what is read and what is written."""
+    return bundle.info.resolved.get("task") == "seq2seq"

@@ -15,9 +15,11 @@ from hanlin.evaluate.calibration import calibrate
 from hanlin.evaluate.embedding import rank_correlation
 from hanlin.evaluate.figures import RESAMPLES, Figure, figure
 from hanlin.evaluate.labels import score_labels, score_many
+from hanlin.evaluate.overlap import bleu, chrf, cut_for, rouge
 from hanlin.evaluate.spans import score_answers, score_spans
 from hanlin.infer.embed import Embedder
 from hanlin.infer.predict import Extractor, Predictor, Tagger
+from hanlin.infer.rewrite import Rewriter
 from hanlin.model.transformer import Transformer
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.task.config import TaskConfig
@@ -25,6 +27,10 @@ from hanlin.train.task.rows import TaskRow
 from hanlin.train.task.stage import Judge
 
 Rows = Sequence[TaskRow]
+GLANCED = 64
+"""Rows that are rewritten for the log: writing takes long."""
+SHOWN = 5
+"""Rows of which the card tells what was written."""
 
 
 def judge_task(
@@ -42,6 +48,7 @@ def judge_task(
 
 def glance(model: Transformer, tokenizer: Tokenizer, config: TaskConfig, rows: Rows) -> dict[str, float]:
     """The figures alone, for the log of a training."""
+    rows = rows[:GLANCED] if config.task == "seq2seq" else rows
     figures = judge_task(model, tokenizer, config, rows, resamples=0)["figures"]
     return {name: one["value"] for name, one in figures.items()}
 
@@ -140,6 +147,31 @@ def _vectors(
     return {"figures": {"found_first": found}}
 
 
+def _rewritings(
+    model: Transformer, tokenizer: Tokenizer, config: TaskConfig, rows: Rows, resamples: int = RESAMPLES
+) -> dict[str, Any]:
+    """What is written greedily, beside what was wanted: chrF, BLEU and ROUGE-L (0 to 100), Chinese by characters."""
+    rewriter = Rewriter(model, tokenizer, max_tokens=config.max_tokens, max_target_tokens=config.max_target_tokens)
+    found = rewriter.predict([str(row.text) for row in rows], overflow=config.overflow)
+    wanted = [[str(row.target)] for row in rows]
+    cut, few = cut_for(wanted), min(resamples, RESAMPLES // 10)  # each counts all n-grams again
+
+    def measured(measure: Callable[[Sequence[str], Sequence[Sequence[str]]], float]) -> Figure:
+        def of(drawn: Sequence[int]) -> float:
+            return measure([found[n] for n in drawn], [wanted[n] for n in drawn])
+
+        return figure(lambda drawn: of(drawn.tolist()), len(rows), seed=config.seed, resamples=few)
+
+    figures = {
+        "chrf": measured(chrf),
+        "bleu": measured(lambda said, known: bleu(said, known, cut=cut).score),
+        "rouge_l": measured(lambda said, known: 100 * rouge(said, known).rouge_l),
+    }
+    shown = zip(rows[:SHOWN], found[:SHOWN], strict=True)
+    examples = [{"text": row.text, "wanted": row.target, "written": said} for row, said in shown]
+    return {"figures": figures, "examples": examples}
+
+
 _JUDGES: Mapping[str, Callable[[Transformer, Tokenizer, TaskConfig, Rows, int], dict[str, Any]]] = {
     "classification": _labels,
     "multilabel": _labels,
@@ -147,4 +179,5 @@ _JUDGES: Mapping[str, Callable[[Transformer, Tokenizer, TaskConfig, Rows, int], 
     "tokens": _entities,
     "qa": _answers,
     "embedding": _vectors,
+    "seq2seq": _rewritings,
 }

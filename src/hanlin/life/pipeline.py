@@ -198,7 +198,7 @@ _TASK, _PRETRAIN = "hanlin task train BUNDLE rows.jsonl", "hanlin pretrain texts
 COMMANDS: Mapping[str, str] = {
     **dict.fromkeys(("text-classification", "token-classification", "question-answering"), _TASK),
     **dict.fromkeys(("fill-mask", "feature-extraction", "text-generation"), _PRETRAIN),
-    **dict.fromkeys(("summarization", "translation"), "hanlin finetune BUNDLE pairs.jsonl"),
+    **dict.fromkeys(("summarization", "translation"), "hanlin task train BUNDLE pairs.jsonl --task seq2seq"),
 }
 """What makes a model for a task."""
 

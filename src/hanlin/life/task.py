@@ -12,7 +12,7 @@ from hanlin.base.progress import Progress
 from hanlin.bundle.bundle import Bundle, annotate_bundle, read_info
 from hanlin.bundle.sentence import read_sentence
 from hanlin.evaluate.report import write_card
-from hanlin.life.classify import opened
+from hanlin.life.classify import opened, rewrites
 from hanlin.life.judge_task import judge, judge_task
 from hanlin.life.open import find_model, open_bundle
 from hanlin.life.predict_file import beside, check_suffix, read_texts, write_rows
@@ -61,6 +61,7 @@ def evaluate_task(
     assert bundle.tokenizer is not None
     task = task_of(bundle)
     told = TaskConfig(task=task, data=job.data, format=job.format, columns=job.columns, overflow=job.overflow)
+    told = told.replaced(max_target_tokens=bundle.info.resolved.get("max_target_tokens"))
     rows = read_rows(job.data, told, progress)[1]
     check_labels(rows, task, bundle.config.head.task.labels)
     figures = judge_task(bundle.model, bundle.tokenizer, told.replaced(seed=job.seed), rows)
@@ -97,6 +98,8 @@ def task_of(bundle: Bundle) -> TaskName:
     kinds: Mapping[str, TaskName] = {"tokens": "tokens", "spans": "qa"}
     if task.kind in kinds:
         return kinds[task.kind]
+    if rewrites(bundle):
+        return "seq2seq"
     if read_sentence(bundle.path) is not None:
         return "embedding"
     raise UsageError("life.no_task", path=bundle.path)

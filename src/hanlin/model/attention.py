@@ -40,7 +40,7 @@ View = Callable[[Layout], Layout]
 SHORT = 64
 """Tokens of a text up to which attention written out beats the fused product on a CPU."""
 LEARNED = 128 * 384
-"""Queries times keys of a row up to which it does when gradients are asked for (2 to 7 times as fast up to 128 x 128)."""
+"""Queries times keys of a row up to which it does where gradients are asked for (2 to 7 x as fast to 128 x 128)."""
 
 
 def whole(layout: Layout) -> Layout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -109,7 +110,7 @@ def test_every_example_once_an_epoch_and_on_from_anywhere():
     examples = [Example([number] * (1 + number % 5), [0] * (1 + number % 5), number) for number in range(23)]
 
     def loader():
-        return ExampleLoader(examples, size=4, seed=3, pad=0, tagged=False)
+        return ExampleLoader(examples, size=4, seed=3, collate=partial(collate, pad=0, tagged=False))
 
     whole = loader()
     epochs = [[sorted(whole.next_batch().targets.tolist()) for _ in range(6)] for _ in range(2)]

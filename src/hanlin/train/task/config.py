@@ -13,18 +13,30 @@ from hanlin.base.messages import say
 from hanlin.text.config import FormatName
 from hanlin.train.config import LoopConfig, OptimizerConfig, ScheduleConfig
 
-TaskName = Literal["classification", "multilabel", "regression", "tokens", "qa", "embedding"]
+TaskName = Literal["classification", "multilabel", "regression", "tokens", "qa", "embedding", "seq2seq"]
 
 _ONLY_OF: Mapping[str, tuple[TaskName, ...]] = {
     "balance": ("classification", "multilabel", "tokens"),
     "head_dropout": ("classification", "multilabel", "regression", "tokens", "qa"),
     "temperature": ("embedding",),
+    "max_target_tokens": ("seq2seq",),
 }
 """Tasks that go by a setting, where not all do."""
 
 
+class TaskOptimizerConfig(OptimizerConfig):
+    """The same, left to the task where nothing is said."""
+
+    name: Literal["auto", "muon", "adamw", "adam", "sgd"] = Field(  # type: ignore[assignment]
+        default="auto", description="muon, adamw, adam or sgd; auto: muon for seq2seq, adamw for all other tasks."
+    )
+    weight_decay: float = Field(
+        default=0.01, ge=0, le=1, description="Decoupled weight decay of the blocks' matrices; all else has none."
+    )
+
+
 class TaskConfig(LoopConfig):
-    """Teach a bundle a task: labels of texts or of their parts, numbers, answers in passages, vectors."""
+    """Teach a bundle a task: labels of texts or of their parts, numbers, answers in passages, vectors, rewriting."""
 
     section: ClassVar[str] = "task"
 
@@ -34,7 +46,8 @@ class TaskConfig(LoopConfig):
         default=(), description="Files of labelled texts, pairs, tagged texts or questions: CSV, JSON lines, Parquet."
     )
     task: TaskName | Literal["auto"] = Field(
-        default="auto", description="What is learned; auto finds it in the rows (numbers count as labels)."
+        default="auto",
+        description="What is learned; auto finds it in the rows (numbers are labels, pairs are compared).",
     )
     format: FormatName | Literal["auto"] = Field(
         default="auto", description="Format to read them as; auto finds it in the rows."
@@ -57,6 +70,15 @@ class TaskConfig(LoopConfig):
     )
     max_tokens: int | None = Field(
         default=None, ge=8, le=16_777_216, description="Tokens of a row, control tokens included; none: all it reads."
+    )
+    max_target_tokens: int | None = Field(
+        default=None,
+        ge=2,
+        le=16_777_216,
+        description="seq2seq: tokens of what is written, end included; none: all.",
+    )
+    dropout: float | None = Field(
+        default=None, ge=0, lt=1, description="Share of activations zeroed in every layer; none: as the bundle has it."
     )
     pooling: Literal["published", "mean"] = Field(
         default="published",
@@ -81,8 +103,8 @@ class TaskConfig(LoopConfig):
     leaked: Literal["refuse", "drop", "allow"] = Field(
         default="refuse", description="What happens where texts hold rows of them: refuse, drop those or allow."
     )
-    optimizer: OptimizerConfig = Field(
-        default=OptimizerConfig(name="adamw", weight_decay=0.01), description="Which rule turns gradients into steps."
+    optimizer: TaskOptimizerConfig = Field(
+        default=TaskOptimizerConfig(), description="Which rule turns gradients into steps."
     )
     schedule: ScheduleConfig = Field(
         default=ScheduleConfig(kind="linear", warmup=0.1), description="How the learning rate moves."

@@ -6,15 +6,16 @@ Legend: B rows, T tokens, L labels.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hanlin.base.errors import InputError
+from hanlin.base.errors import InputError, RequestTooLong
 from hanlin.base.seeds import Seeds
+from hanlin.data.batches import ReadBatch
 from hanlin.data.framing import Framer, Overflow, Row
 from hanlin.data.mixture import shuffled
 from hanlin.data.sources import IGNORE, digest
@@ -28,7 +29,8 @@ WINDOW = 16
 @dataclass(frozen=True)
 class Example:
     """ids with their types; `other` the second row of a pair that is compared; target as the objective wants it: a
-    number of a label, a list of numbers, a tag for each token, or the places where an answer begins and ends."""
+    number of a label, a list of numbers, a tag for each token, the places where an answer begins and ends, or the ids
+    of what is written."""
 
     ids: list[int]
     types: list[int]
@@ -48,11 +50,19 @@ class Examples:
 
 
 def make_examples(
-    rows: Sequence[TaskRow], task: TaskName, labels: Sequence[str], framer: Framer, overflow: Overflow
+    rows: Sequence[TaskRow],
+    task: TaskName,
+    labels: Sequence[str],
+    framer: Framer,
+    overflow: Overflow,
+    *,
+    max_target_tokens: int | None = None,
 ) -> Examples:
-    """Frame rows and put their targets beside them. Raises InputError E440, RequestTooLong E441."""
+    """Frame rows and put their targets beside them. Raises InputError E440, RequestTooLong E441 and E523."""
     if task == "embedding":
         return _pairs(rows, framer, overflow)
+    if task == "seq2seq":
+        return _rewritings(rows, framer, overflow, max_target_tokens or framer.max_tokens)
     framed = framer.frame([row.text for row in rows], overflow, names=[row.location for row in rows])
     numbers = {label: number for number, label in enumerate(labels)}
     examples, kept = [], set[tuple[int, int]]()
@@ -73,6 +83,22 @@ def _pairs(rows: Sequence[TaskRow], framer: Framer, overflow: Overflow) -> Examp
         for row, left, right in zip(rows, lefts.rows, rights.rows, strict=True)
     ]
     return Examples(made, lefts.num_cut + rights.num_cut)
+
+
+def _rewritings(rows: Sequence[TaskRow], framer: Framer, overflow: Overflow, most: int) -> Examples:
+    """What is read, framed, and the ids of what is written, its end among them; neither is read in parts."""
+    policy: Overflow = "cut" if overflow == "cut" else "error"
+    framed = framer.frame([row.text for row in rows], policy, names=[row.location for row in rows])
+    tokenizer = framer.tokenizer
+    made, num_cut = [], framed.num_cut
+    for row, read, ids in zip(rows, framed.rows, tokenizer.encode_batch([row.target for row in rows]), strict=True):
+        if len(ids) >= most:
+            if policy == "error":
+                told = {"location": row.location, "num_tokens": len(ids) + 1, "max_tokens": most}
+                raise RequestTooLong("train.target_too_long", **told)
+            num_cut += 1
+        made.append(Example(read.ids, read.types, [*ids[: most - 1], tokenizer.special.eos]))
+    return Examples(made, num_cut)
 
 
 def _target(wanted: Any, row: Row, task: TaskName, numbers: Mapping[str, int], kept: set[tuple[int, int]]) -> Any:
@@ -154,14 +180,33 @@ def collate(examples: Sequence[Example], *, pad: int, tagged: bool) -> ExampleBa
     return ExampleBatch(tokens, segments, types, torch.tensor(targets), tagged)
 
 
+def collate_written(examples: Sequence[Example], *, pad: int, start: int) -> ReadBatch:
+    """One batch of what is read and what is written about it: the decoder reads `start` and all but the last token."""
+    read, read_segments = _padded([one.ids for one in examples], pad)
+    tokens, segments = _padded([[start, *one.target[:-1]] for one in examples], pad)
+    targets = _padded([one.target for one in examples], IGNORE)[0]
+    return ReadBatch(tokens=tokens, targets=targets, segments=segments, read=read, read_segments=read_segments)
+
+
+def _padded(rows: Sequence[Sequence[int]], filling: int) -> tuple[Tensor, Tensor]:
+    """Rows (B, T), and 1 where a row has a token, else 0."""
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *[filling] * (longest - len(row))] for row in rows])
+    return ids, (torch.arange(longest) < torch.tensor([len(row) for row in rows])[:, None]).long()
+
+
+Collate = Callable[[Sequence[Example]], Any]
+"""Examples to a batch of the objective."""
+
+
 class ExampleLoader:
     """Batches of `size` examples, shuffled anew in every epoch, for the loop: exactly resumable.
 
     The last batch of an epoch may be smaller. Rows of like length stand in one batch, the batches in random order.
     """
 
-    def __init__(self, examples: Sequence[Example], *, size: int, seed: int, pad: int, tagged: bool) -> None:
-        self.examples, self.size, self.pad, self.tagged = examples, size, pad, tagged
+    def __init__(self, examples: Sequence[Example], *, size: int, seed: int, collate: Collate) -> None:
+        self.examples, self.size, self.collate = examples, size, collate
         self._seeds = Seeds(seed)
         self._epoch, self._next = 0, 0
         self._fingerprint = digest([f"{seed} {size}", *(f"{one.ids} {one.target}" for one in examples)])
@@ -171,14 +216,14 @@ class ExampleLoader:
     def batches_per_epoch(self) -> int:
         return math.ceil(len(self.examples) / self.size)
 
-    def next_batch(self) -> ExampleBatch:
+    def next_batch(self) -> Any:
         """The next batch; there is always one."""
         if self._next == len(self._planned):
             self._epoch, self._next = self._epoch + 1, 0
             self._planned = self._plan()
         chosen = [self.examples[number] for number in self._planned[self._next]]
         self._next += 1
-        return collate(chosen, pad=self.pad, tagged=self.tagged)
+        return self.collate(chosen)
 
     def state(self) -> dict[str, Any]:
         """Where the stream stands."""

@@ -18,7 +18,8 @@ from hanlin.train.task.config import TaskConfig, TaskName
 
 @dataclass(frozen=True)
 class TaskRow:
-    """target: labels of a text, a number, spans, answers, or how alike two texts are (None: they belong together)."""
+    """target: labels of a text, a number, spans, answers, how alike two texts are (None: they belong together), or what
+    is to be written."""
 
     text: Text
     target: Any
@@ -55,7 +56,7 @@ def read_rows(paths: Sequence[str], config: TaskConfig, progress: Progress) -> t
 
 _USES: Mapping[str, tuple[str, ...]] = {
     "classification": ("classified",), "multilabel": ("classified",), "regression": ("classified", "pair"),
-    "tokens": ("tagged",), "qa": ("extract",), "embedding": ("pair",),
+    "tokens": ("tagged",), "qa": ("extract",), "embedding": ("pair",), "seq2seq": ("pair",),
 }  # fmt: skip
 
 
@@ -109,6 +110,10 @@ def _scored(record: Pair, location: str) -> tuple[Text, Any, str]:
     return _alike(record, location)
 
 
+def _rewritten(record: Pair, location: str) -> tuple[Text, Any, str]:
+    return record.left, record.right, record.left
+
+
 def _asked(record: Extract, location: str) -> tuple[Text, Any, str]:
     return (record.question, record.context), record.answers, record.context
 
@@ -121,6 +126,7 @@ _READERS: Mapping[tuple[TaskName, type[Record]], Read] = {
     ("tokens", Tagged): lambda record, location: (record.text, record.spans, record.text),
     ("qa", Extract): _asked,
     ("embedding", Pair): _alike,
+    ("seq2seq", Pair): _rewritten,
 }
 
 
@@ -157,7 +163,7 @@ def labels_of(rows: Iterable[TaskRow], task: TaskName, given: Sequence[str]) -> 
 
     Raises InputError E518 for fewer than two, E519 for one that was not given, with its place.
     """
-    if task in ("qa", "embedding"):
+    if task in ("qa", "embedding", "seq2seq"):
         return ()
     if task == "regression":
         return tuple(given) or ("value",)

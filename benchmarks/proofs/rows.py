@@ -52,10 +52,11 @@ class Translation:
 
 @dataclass(frozen=True)
 class Places:
-    """A text and its marked places: (start, end, kind), in characters."""
+    """A text and its marked places: (start, end, kind), in characters; the frame that it was made from."""
 
     text: str
     spans: tuple[tuple[int, int, str], ...]
+    frame: str
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def places() -> Split[Places]:
     return split(
         (row["masked"], Places(row["text"], tuple(sorted(
             (span["start_position"], span["end_position"], span["entity_type"]) for span in row["spans"]
-        ))))
+        )), row["masked"]))
         for row in read("pii/presidio-en")
     )  # fmt: skip
 

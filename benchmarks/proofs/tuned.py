@@ -1,14 +1,15 @@
 """Bundles tuned on a task, and what they say of the test rows: labels, numbers, places, answers, texts.
 
-All families are tuned by the same plain loop over Hanlin's models: a linear head on the mean of a text's states, or on
-every state; AdamW, a rate that rises and falls, rows of like length together. So families differ in what they have read
-and in their shape, and in nothing else.
+Texts are written by what `hanlin task train` made. All families that judge are tuned by one plain loop over Hanlin's
+models: a linear head on the mean of a text's states, or on every state; AdamW, a rate that rises and falls, rows of
+like length together. So families differ in what they have read and in their shape, and in nothing else.
 
 Legend: B rows, T tokens, D width, K outputs.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import time
@@ -19,17 +20,19 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from benchmarks.proofs.rows import Places, Question
+from benchmarks.proofs.rows import Question
 from torch import Tensor, nn
 
+import hanlin
 from hanlin.base.device import compute_dtype
 from hanlin.bundle.bundle import Bundle, load_bundle
 from hanlin.data.packing import by_length
-from hanlin.infer.config import EngineConfig, SamplingParams
-from hanlin.infer.engine import Engine
-from hanlin.model.heads import lm_loss
-from hanlin.model.transformer import EncoderDecoder, Transformer
+from hanlin.life.classify import TextRewriter, opened
+from hanlin.life.open import open_bundle
+from hanlin.model.transformer import Transformer
 from hanlin.text.tokenizer import Tokenizer
+from hanlin.train.config import OptimizerConfig
+from hanlin.train.optimizers import build_optimizer
 
 IGNORED = -100
 TOKENS = 4096
@@ -48,7 +51,6 @@ class TuneRecipe:
     dropout: float = 0.1
     rows: int = 32
     seed: int = 1
-    longest: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,28 +128,6 @@ def valued(
     return [scale * float(one) for one in judged(tuned, [row(pair) for pair in asked])]
 
 
-def labelled(
-    bundle: Path, known: Sequence[Places], asked: Sequence[str], recipe: TuneRecipe
-) -> list[list[tuple[int, int, str]]]:
-    """Places in asked texts, by a beginning and an inside of every kind."""
-    opened = opened_for(bundle)
-    kinds = sorted({kind for row in known for *_, kind in row.spans})
-    names = ["O", *(f"{part}-{kind}" for kind in kinds for part in "BI")]
-    rows = []
-    for row in known:
-        ids, places = placed(opened, row.text)
-        rows.append(Row(ids, [0] * len(ids), [names.index(one) for one in bio(places, row.spans)]))
-    tuned = Tuned(opened.model, len(names), of_tokens=True, dropout=recipe.dropout)
-    learn(tuned, rows, lambda found, batch: F.cross_entropy(found.flatten(0, 1), aims(batch).flatten()), recipe)
-    read = [placed(opened, text) for text in asked]
-    scores = judged(tuned, [Row(ids, [0] * len(ids)) for ids, _ in read])
-    found = []
-    for text, one, (_, places) in zip(asked, scores, read, strict=True):
-        spans = spans_of([names[int(name)] for name in one.argmax(dim=1)], places)
-        found.append([(end - len(text[start:end].lstrip()), end, kind) for start, end, kind in spans])
-    return found
-
-
 def answered(bundle: Path, known: Sequence[Question], asked: Sequence[Question], recipe: TuneRecipe) -> list[str]:
     """The likeliest part of each passage, of at most 40 tokens. A passage is cut to what the model reads."""
     opened = opened_for(bundle)
@@ -168,27 +148,20 @@ def answered(bundle: Path, known: Sequence[Question], asked: Sequence[Question],
 
 
 def written(
-    bundle: Path, prompts: Sequence[str], answers: Sequence[str], asked: Sequence[str], recipe: TuneRecipe,
-    *, most: int = 128,
-) -> list[str]:  # fmt: skip
-    """What an encoder-decoder writes, greedily, after it was shown answers to prompts."""
-    opened = opened_for(bundle)
-    tokenizer, model = of(opened)
-    longest = recipe.longest or model.config.max_seq_len - tokenizer.num_frame
-    start, end = tokenizer.special.pad, tokenizer.special.eos
-
-    def read(texts: Sequence[str], room: int) -> list[list[int]]:
-        return [tokenizer.frame(ids[:room]) for ids in tokenizer.encode_batch(texts)]
-
-    targets = [[*ids[: most - 1], end] for ids in tokenizer.encode_batch(answers)]
-    rows = [Row(ids, [0] * len(ids), target) for ids, target in zip(read(prompts, longest), targets, strict=True)]
-    for part in model.modules():
-        if isinstance(part, nn.Dropout):
-            part.p = recipe.dropout
-    learn(model, rows, lambda found, batch: found, recipe, run=lambda one, batch: answer_loss(one, batch, start))
-    engine = Engine(model, tokenizer, config=EngineConfig(max_batch=64), start=start)
-    params = SamplingParams(temperature=0.0, max_tokens=most)
-    return [found.text for found in engine.generate_many(read(asked, longest), params)]
+    bundle: Path, prompts: Sequence[str], answers: Sequence[str], asked: Sequence[str], folder: Path, **settings: Any
+) -> list[str]:
+    """What an encoder-decoder writes after `hanlin task train` has shown it answers to prompts; its figures stand in
+    the run, in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = folder / "pairs.jsonl"
+    rows = ({"source": one, "target": other} for one, other in zip(prompts, answers, strict=True))
+    pairs.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    report = hanlin.train_task(
+        bundle, data=(str(pairs),), task="seq2seq", overflow="cut", validation_share=0.02, runs=folder, **settings
+    )
+    face = opened(open_bundle(str(report.path)))
+    assert isinstance(face, TextRewriter)
+    return face.predict(asked, overflow="cut")
 
 
 def features(bundle: Path, texts: Sequence[str]) -> Tensor:
@@ -248,33 +221,6 @@ def questioned(opened: Bundle, row: Question) -> tuple[list[int], list[int], lis
     return ids, types, (stand + [(0, 0)] * len(ids))[: len(ids)]
 
 
-def bio(places: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int, str]]) -> list[str]:
-    """O, B-kind or I-kind for every token."""
-    names = []
-    inside: tuple[int, int, str] | None = None
-    for start, end in places:
-        span = next((one for one in spans if start < end and end > one[0] and start < one[1]), None)
-        names.append("O" if span is None else f"{'I' if span == inside else 'B'}-{span[2]}")
-        inside = span
-    return names
-
-
-def spans_of(names: Sequence[str], places: Sequence[tuple[int, int]]) -> list[tuple[int, int, str]]:
-    """Runs of one kind as places."""
-    found: list[tuple[int, int, str]] = []
-    open_kind = ""
-    for name, (start, end) in zip(names, places, strict=True):
-        kind = name[2:]
-        if start >= end or not kind:
-            open_kind = ""
-        elif kind == open_kind and name[0] == "I":
-            found[-1] = (found[-1][0], end, kind)
-        else:
-            found.append((start, end, kind))
-            open_kind = kind
-    return found
-
-
 def part_of(
     row: Question, scores: Tensor, types: Sequence[int], places: Sequence[tuple[int, int]], most: int = 40
 ) -> str:
@@ -295,14 +241,16 @@ def learn(
     rows: Sequence[Row],
     loss: Callable[[Tensor, Sequence[Row]], Tensor],
     recipe: TuneRecipe,
-    run: Callable[[Any, Sequence[Row]], Tensor] | None = None,
 ) -> None:
     """Minimise `loss(module(batch), batch)`; the rate rises over a twentieth of the run and falls to nothing."""
     steps = max(recipe.least_steps, math.ceil(recipe.epochs * len(rows) / recipe.rows))
-    head = [one for name, one in module.named_parameters() if name.startswith("head.") and isinstance(module, Tuned)]
-    body = [one for one in module.parameters() if not any(one is other for other in head)]
-    groups = [{"params": body, "peak": recipe.rate}, {"params": head, "peak": recipe.head_rate}]
-    optimizer = torch.optim.AdamW([one for one in groups if one["params"]], lr=0.0, weight_decay=0.01, fused=True)
+    parts = (
+        [(module.model, recipe.rate), (module.head, recipe.head_rate)]
+        if isinstance(module, Tuned)
+        else [(module, recipe.rate)]
+    )
+    said = OptimizerConfig(name="adamw", weight_decay=0.01)
+    optimizers = [(build_optimizer(part, said), peak) for part, peak in parts]
     torch.manual_seed(recipe.seed)
     module.train()
     began, gone = time.monotonic(), 0.0
@@ -310,13 +258,12 @@ def learn(
         gone = max(step / steps, (time.monotonic() - began) / (60 * recipe.minutes))
         if gone >= 1:
             break
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * min(1.0, gone / 0.05, (1 - gone) / 0.95)
-        found = run(module, batch) if run else module(**tensors(batch))
+        found = module(**tensors(batch))
         loss(found, batch).backward()
         nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer, peak in optimizers:
+            optimizer.step(peak * min(1.0, gone / 0.05, (1 - gone) / 0.95))
+            optimizer.zero_grad()
     module.eval()
 
 
@@ -327,14 +274,9 @@ def batches(rows: Sequence[Row], recipe: TuneRecipe) -> Iterator[list[Row]]:
         order = chance.sample(rows, len(rows))
         found = []
         for at in range(0, len(order), pool):
-            part = sorted(order[at : at + pool], key=length)
+            part = sorted(order[at : at + pool], key=lambda row: len(row.ids))
             found += [part[first : first + recipe.rows] for first in range(0, len(part), recipe.rows)]
         yield from chance.sample(found, len(found))
-
-
-def length(row: Row) -> int:
-    """Tokens that are read and written."""
-    return len(row.ids) + (len(row.aim) if isinstance(row.aim, list) else 0)
 
 
 def tensors(batch: Sequence[Row]) -> dict[str, Tensor]:
@@ -369,18 +311,6 @@ def spans_loss(found: Tensor, batch: Sequence[Row]) -> Tensor:
         (F.cross_entropy(one, torch.tensor([row.aim[side] for row in batch])) for side, one in enumerate(sides)),
         start=torch.zeros(()),
     )
-
-
-def answer_loss(model: Any, batch: Sequence[Row], start: int) -> Tensor:
-    """Mean nats of the answers' tokens, the decoder one place behind them."""
-    assert isinstance(model, EncoderDecoder)
-    read = tensors(batch)
-    width = max(len(row.aim) for row in batch)
-    memory = model.encode(read["tokens"], segments=read["segments"])
-    shifted = filled([[start, *row.aim[:-1]] for row in batch], width, 0)
-    hidden = model.hidden(shifted, memory=memory)
-    nats, number = lm_loss(hidden, model.head, filled([row.aim for row in batch], width, IGNORED))
-    return nats / number
 
 
 def judged(module: Tuned, rows: Sequence[Row]) -> list[Tensor]:

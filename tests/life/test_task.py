@@ -298,6 +298,16 @@ def test_the_head_drops_what_it_is_told_and_the_bundle_says_so(parents, files, t
     assert hanlin.Classifier(told.path).bundle.config.head.task.dropout == 0.5
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_layers_drop_what_they_are_told(shape, parents, files, tmp_path):
+    runs = [
+        trained(parents[shape], files["labels"], tmp_path, steps=2, **said)
+        for said in ({}, {"dropout": 0.3}, {"dropout": 0.3})
+    ]
+    plain, dropped, again = (run.report["loss"] for run in runs)
+    assert dropped == again != plain
+
+
 def test_a_base_whose_weights_are_pickled_is_read_when_asked_for(parents, files, tmp_path, lang):
     """An encoder as transformers saved it years ago; the fine-tuned bundle has no pickle any more."""
     transformers = pytest.importorskip("transformers")

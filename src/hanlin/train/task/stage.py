@@ -135,7 +135,7 @@ def prepare(config: TaskConfig, progress: Progress) -> TaskMaterial:
     config = config.replaced(task=task, optimizer=_optimizer(config.optimizer, task))
     labels = labels_of(learned, task, config.labels)
     check_labels(held_out, task, labels)
-    model = _model(parent, parent.tokenizer, config, labels)
+    model = _dropping(_model(parent, parent.tokenizer, config, labels), config.dropout)
     if task == "regression":
         _begin_at_mean(model, learned)
     framer = task_framer(parent.tokenizer, model, config)
@@ -217,10 +217,6 @@ def _model(parent: Bundle, tokenizer: Tokenizer, config: TaskConfig, labels: Seq
     if config.pooling == "mean" and asked["kind"] != "sequence":
         rule, remedy = say("model.rule_pooling_unread", kind=config.task), say("model.remedy_pooling_unread")
         raise ConfigError(problems=[Problem("pooling", config.pooling, rule, remedy)])
-    if config.dropout is not None:
-        for part in parent.model.modules():
-            if isinstance(part, nn.Dropout):
-                part.p = config.dropout
     if config.task == "seq2seq" and (parent.config.arch != "encoder_decoder" or parent.config.head.kind == "none"):
         raise BundleError("train.writes_nothing", path=parent.path, arch=parent.config.arch)
     if asked["kind"] == "none":
@@ -229,6 +225,15 @@ def _model(parent: Bundle, tokenizer: Tokenizer, config: TaskConfig, labels: Seq
     asked = asked if config.head_dropout is None else {**asked, "dropout": config.head_dropout}
     head = TaskHeadConfig(**asked, pooling=config.pooling, labels=tuple(labels), start=start)
     return with_task(parent.model, head, seed=Seeds(config.seed).derive("init"))
+
+
+def _dropping(model: Transformer, share: float | None) -> Transformer:
+    """The model with this dropout in all layers but the head of the task, which has its own."""
+    if share is not None:
+        for name, part in model.named_modules():
+            if isinstance(part, nn.Dropout) and not name.startswith("task."):
+                part.p = share
+    return model
 
 
 @torch.no_grad()

@@ -389,3 +389,9 @@ def test_pairs_that_cannot_be_written_are_one_sentence(parents, tmp_path, lang):
     with pytest.raises(ConfigError) as idle:
         trained(parents["bert"], data, tmp_path, task="embedding", max_target_tokens=4)
     assert idle.value.problems[0].name == "max_target_tokens"
+
+
+def test_the_plan_of_who_writes_scores_what_is_written(rewriter, parents, tmp_path):
+    report = trained(parents["t5"], rewriter[0] / "pairs.jsonl", tmp_path, task="seq2seq", dry_run=True)
+    row = report.report["row"]
+    assert row["scored"] == row["written"] == 3 and row["read"] == 4, row

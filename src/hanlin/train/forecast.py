@@ -10,7 +10,7 @@ from hanlin.model.counts import Passage
 from hanlin.model.transformer import Transformer
 from hanlin.train.config import LoopConfig, TrainingConfig
 from hanlin.train.estimate import Estimate, training_memory, update_operations
-from hanlin.train.passages import passage, task_passage
+from hanlin.train.passages import passage, task_passage, written_passage
 from hanlin.train.probe import fastest_step
 from hanlin.train.session import Material, loader_of, loop_settings, stream_positions
 from hanlin.train.task.stage import TaskMaterial
@@ -36,10 +36,13 @@ def forecast(config: TrainingConfig, material: Material, *, probe: bool = True) 
 
 
 def forecast_task(material: TaskMaterial) -> Estimate:
-    """The same of a task, whose rows are no longer than the longest example; its speed is not tried."""
+    """The same of a task, whose rows are as long as the longest example; its speed is not tried."""
     config, examples = material.config, material.loader.examples
     assert config.batch_size
-    row = task_passage(material.model.config, max(len(one.ids) for one in examples))
+    longest = max(len(one.ids) for one in examples)
+    row = task_passage(material.model.config, longest)
+    if config.task == "seq2seq":
+        row = written_passage(longest, max(len(one.target) for one in examples))
     updates = float(config.steps) if config.steps else None
     if config.epochs:
         passes = config.epochs * len(examples) / config.batch_size

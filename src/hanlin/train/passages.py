@@ -32,6 +32,11 @@ def task_passage(shape: ModelConfig, seq_len: int) -> Passage:
     return Passage(whole.written, whole.seen, 0, whole.read, whole.read_seen)
 
 
+def written_passage(read: int, written: int) -> Passage:
+    """A text that is read and one that is written about it, every token of it scored."""
+    return Passage(written, backwards(written), written, read=read, read_seen=read**2)
+
+
 def _plain(shape: ModelConfig, form: Any, seq_len: int) -> Passage:
     return whole_row(shape, seq_len)
 

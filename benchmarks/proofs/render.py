@@ -76,7 +76,7 @@ def proof(record: Record, lang: Language) -> str:
     lines = [f"### {words['title'][lang]}", words["text"][lang].strip().format_map(notes)]
     lines += ["\n".join(table) for table in tables(record, lang)]
     if "reading" in words:
-        lines.append(words["reading"][lang].strip().format_map(notes | values_in(record)))
+        lines.append(words["reading"][lang].strip().format_map(notes | told_machine(record) | values_in(record)))
     lines.append(WORDS["machine"][lang].format(**told_machine(record)))
     return "\n\n".join([*lines, f"    {record['command'].strip()}"])
 

@@ -1,6 +1,6 @@
 """Summaries of Chinese meetings and English abstracts by a small T5, beside the first sentences.
 
-HANLIN_TEST_DATA=/path/to/data python -m benchmarks.proofs.summaries [--minutes 10] [--room FOLDER]
+HANLIN_TEST_DATA=/path/to/data python -m benchmarks.proofs.summaries [--minutes 6] [--room FOLDER]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.proofs.tuned import written
 
 from hanlin.evaluate.overlap import rouge
 
-WHOLE, PRETRAINING = 10.0, 0.5
+WHOLE, PRETRAINING = 6.0, 0.5
 READ = 384
 RECIPE = Recipe(
     vocabulary=6000,

@@ -56,7 +56,7 @@ class Places:
 
     text: str
     spans: tuple[tuple[int, int, str], ...]
-    frame: str
+    frame: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from benchmarks.proofs.baselines import dictionary, marked
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 def labelled(
-    bundle: Path, known: Sequence[Places], asked: Sequence[str], folder: Path
+    bundle: Path, known: Sequence[Places], asked: Sequence[str], folder: Path, **settings: Any
 ) -> list[list[tuple[int, int, str]]]:
     """What `hanlin task train` makes of a bundle, asked for the places in texts."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,10 +62,9 @@ def labelled(
             spans = [{"start": start, "end": end, "label": kind} for start, end, kind in row.spans]
             told = {"text": row.text, "spans": spans, "frame": row.frame}
             file.write(json.dumps(told, ensure_ascii=False) + "\n")
-    report = hanlin.train_task(
-        bundle, data=(str(rows),), task="tokens", group="frame", epochs=PASSES, overflow="cut", runs=folder,
-        learning_rate=4e-4, batch_size=32, dropout=0.1, head_dropout=0.1, eval_steps=50,
-    )  # fmt: skip
+    usual = {"epochs": PASSES, "learning_rate": 4e-4, "batch_size": 32, "dropout": 0.1, "head_dropout": 0.1}
+    usual |= {"group": "frame", "eval_steps": 50, **settings}
+    report = hanlin.train_task(bundle, data=(str(rows),), task="tokens", overflow="cut", runs=folder, **usual)
     tagger = hanlin.TokenClassifier(str(report.path))
     return [[(one.start, one.end, one.label) for one in found] for found in tagger.predict(asked, overflow="cut")]
 

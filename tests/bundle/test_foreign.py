@@ -288,7 +288,7 @@ def test_settings_without_meaning_here_are_named(theirs):
 
 def test_a_setting_that_we_cannot_honour_is_refused(theirs):
     _, folder = theirs()
-    scaled = {"rope_type": "longrope", "rope_theta": 1e4, "factor": 8.0}
+    scaled = {"rope_type": "proportional", "rope_theta": 1e4, "factor": 8.0}
     edit(folder / "config.json", lambda settings: settings.update(rope_parameters=scaled))
     with pytest.raises(BundleError) as error:
         load_bundle(folder)

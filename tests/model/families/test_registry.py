@@ -102,6 +102,24 @@ def test_a_config_that_is_incomplete_is_refused(damage):
     assert error.value.code in {"E323", "E101"}
 
 
+def test_tables_of_angles_fit_the_head(lang):
+    """LongRoPE: a divisor for each pair that turns; half a pair never turns."""
+    said = {"rope_type": "longrope", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 16}
+    hf = {**FAMILIES["llama"].to_hf_config(ModelConfig()), "rope_parameters": said}
+    with pytest.raises(BundleError, match="short_factor") as missing:
+        FAMILIES["llama"].from_hf_config(hf)
+    assert missing.value.code == "E323"
+    said |= {"short_factor": [1.0] * 32, "long_factor": [2.0] * 31}
+    with pytest.raises(ConfigError, match="32") as short:
+        FAMILIES["llama"].from_hf_config(hf)
+    assert [problem.name for problem in short.value.problems] == ["positions.scaling.far_divisors"]
+    with pytest.raises(BundleError, match="partial_rotary_factor") as odd:
+        FAMILIES["glm"].from_hf_config(
+            {**FAMILIES["glm"].to_hf_config(ModelConfig(**{**FAMILIES["glm"].preset, "family": "glm"})), "head_dim": 6}
+        )
+    assert odd.value.code == "E321"
+
+
 def test_a_missing_setting_is_named():
     with pytest.raises(BundleError, match="hidden_size") as error:
         FAMILIES["llama"].from_hf_config({"model_type": "llama", "vocab_size": 5, "num_attention_heads": 2})

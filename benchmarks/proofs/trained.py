@@ -21,8 +21,11 @@ from hanlin.bundle.bundle import load_bundle, read_info, save_bundle
 from hanlin.bundle.lineage import record_lineage
 from hanlin.data.config import ShardConfig
 from hanlin.life.tokenise import tokenise
+from hanlin.model.config import ModelConfig
+from hanlin.model.families.registry import in_manner, named_family
 from hanlin.model.transformer import build_model
 from hanlin.text.readers import read_documents
+from hanlin.text.tokenizer import Tokenizer
 
 SIZE: dict[str, Any] = {"hidden_size": 256, "num_layers": 3, "num_heads": 8, "max_seq_len": 128}
 ENCODERS: dict[str, dict[str, Any]] = {
@@ -135,13 +138,31 @@ def encoder(layout: str, objective: str, **sizes: Any) -> dict[str, Any]:
     return {**ENCODERS[layout], **SIZE, **sizes, "head": head}
 
 
-def text_of(room: Room, recipe: Recipe, purpose: str, own: Iterable[str]) -> tuple[Path, dict[str, float]]:
-    """A vocabulary, and shards with their shares of the tokens."""
+def fresh(room: Room, name: str, recipe: Recipe, purpose: str, *, own: Iterable[str], seed: int = 1) -> Path:
+    """A bundle that has read nothing, with a vocabulary of the text that it would have read."""
+    out = room.folder / name
+    if not out.is_dir():
+        tokenizer = Tokenizer.load(room.vocabulary(corpora_of(room, recipe, own).values(), recipe, purpose))
+        preset = named_family(str(recipe.shape["family"])).preset
+        shape = ModelConfig(**in_manner({**preset, **recipe.shape, "vocab_size": tokenizer.vocab_size}))
+        lineage = record_lineage("untrained", seed=seed)
+        save_bundle(out, model=build_model(shape, seed=seed), tokenizer=tokenizer, lineage=lineage)
+    return out
+
+
+def corpora_of(room: Room, recipe: Recipe, own: Iterable[str]) -> dict[str, Path]:
+    """The shared text, and the task's own where there is any."""
     corpora = {"shared": room.texts("shared", shared(recipe.megabytes))}
     if rows := list(own):
         corpora["own"] = room.texts("own", rows)
+    return corpora
+
+
+def text_of(room: Room, recipe: Recipe, purpose: str, own: Iterable[str]) -> tuple[Path, dict[str, float]]:
+    """A vocabulary, and shards with their shares of the tokens."""
+    corpora = corpora_of(room, recipe, own)
     tokenizer = room.vocabulary(corpora.values(), recipe, purpose)
-    shares = {"shared": 1 - recipe.own_share, "own": recipe.own_share} if rows else {"shared": 1.0}
+    shares = {"shared": 1 - recipe.own_share, "own": recipe.own_share} if "own" in corpora else {"shared": 1.0}
     return tokenizer, {str(room.shards(corpora[one], tokenizer)): share for one, share in shares.items()}
 
 

@@ -7,7 +7,7 @@ look at every number.
 
 Three ways, since loading alone flatters whoever puts the work off: loading with everything imported before the clock
 starts; the same up to the first logits; and what somebody at the keyboard waits for, from the start of a process that
-imports one of the two only, up to the first logits. Memory is the peak (ru_maxrss) less what the process had before
+imports one of the two only, up to the first logits. Memory is the peak (VmHWM) less what the process had before
 loading, of whole processes all of it.
 
 Promises: peak at most 1.15 x the weights, time at most 1.3 x reading the file into memory (Path.read_bytes), time and
@@ -21,7 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -168,8 +168,10 @@ def measure(side: str, folder: Path) -> dict[str, float]:
 
 
 def peak() -> int:
-    """Most memory of this process so far, in bytes (Linux counts in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Most memory of this process so far, in bytes. Not ru_maxrss, which begins with what the parent held."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    assert found, "needs Linux"
+    return int(found[1]) * 1024
 
 
 def report(name: str, sides: dict[str, Any]) -> None:

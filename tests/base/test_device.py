@@ -162,6 +162,14 @@ def test_peak_memory_sees_a_large_tensor() -> None:
     assert peak_memory_bytes() < total_memory_bytes()
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="told by /proc")
+def test_peak_memory_is_that_of_this_process_not_of_its_parent() -> None:
+    child = "from hanlin.base.device import peak_memory_bytes; print(peak_memory_bytes())"
+    parent = f"import subprocess, sys; x = b'x' * 10**9; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
+    assert 50_000_000 < int(done.stdout) < 900_000_000
+
+
 def current_bytes() -> int:
     statm = Path("/proc/self/statm")
     return int(statm.read_text().split()[1]) * resource.getpagesize() if statm.exists() else 0

@@ -7,6 +7,7 @@ import functools
 import gc
 import os
 import platform
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -125,10 +126,16 @@ def peak_memory_bytes(device: torch.device | str = "cpu") -> int:
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "win32":
         return 0
+    try:
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    except OSError:
+        found = None
+    if found:  # ru_maxrss of Linux begins with what the parent held when it started this process
+        return int(found[1]) * 1024
     import resource  # absent on Windows
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
+    return peak if sys.platform == "darwin" else peak * 1024  # elsewhere KiB
 
 
 def total_memory_bytes() -> int:

@@ -145,8 +145,7 @@ def fresh(room: Room, name: str, recipe: Recipe, purpose: str, *, own: Iterable[
         tokenizer = Tokenizer.load(room.vocabulary(corpora_of(room, recipe, own).values(), recipe, purpose))
         preset = named_family(str(recipe.shape["family"])).preset
         shape = ModelConfig(**in_manner({**preset, **recipe.shape, "vocab_size": tokenizer.vocab_size}))
-        lineage = record_lineage("untrained", seed=seed)
-        save_bundle(out, model=build_model(shape, seed=seed), tokenizer=tokenizer, lineage=lineage)
+        save_untrained(out, shape, tokenizer, seed=seed)
     return out
 
 
@@ -192,7 +191,11 @@ def untrained(room: Room, like: Path, *, seed: int = 1) -> Path:
     if not out.is_dir():
         bundle = load_bundle(like)
         assert bundle.tokenizer is not None
-        fresh = build_model(bundle.config, seed=seed)
-        lineage = record_lineage("untrained", seed=seed)
-        save_bundle(out, model=fresh, tokenizer=bundle.tokenizer, template=bundle.template, lineage=lineage)
+        save_untrained(out, bundle.config, bundle.tokenizer, seed=seed, template=bundle.template)
     return out
+
+
+def save_untrained(out: Path, shape: ModelConfig, tokenizer: Tokenizer, *, seed: int, **kept: Any) -> None:
+    """A bundle of random weights."""
+    lineage = record_lineage("untrained", seed=seed)
+    save_bundle(out, model=build_model(shape, seed=seed), tokenizer=tokenizer, lineage=lineage, **kept)

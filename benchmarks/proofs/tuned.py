@@ -29,6 +29,7 @@ from hanlin.bundle.bundle import Bundle, load_bundle
 from hanlin.data.packing import by_length
 from hanlin.life.classify import TextRewriter, opened
 from hanlin.life.open import open_bundle
+from hanlin.model.refit import with_dropout
 from hanlin.model.transformer import Transformer
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.config import OptimizerConfig
@@ -77,9 +78,7 @@ class Tuned(nn.Module):
         self.head = nn.Linear(model.config.hidden_size * (4 if of_pairs else 1), num_outputs)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
-        for part in model.modules():
-            if isinstance(part, nn.Dropout):
-                part.p = dropout
+        with_dropout(model, dropout)
 
     def forward(self, tokens: Tensor, segments: Tensor, types: Tensor) -> Tensor:
         """(B, T) -> (B, K), or (B, T, K); of pairs (2B, T) -> (B, K), the second texts behind all first ones."""

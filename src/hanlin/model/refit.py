@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
 
 from hanlin.model.config import ModelConfig
 from hanlin.model.families.family import TaskClass
@@ -51,3 +52,12 @@ def _encoder_of(config: ModelConfig, found: TaskClass | None) -> dict[str, Any]:
     if found is None or not found.encoder:
         return {}
     return {"arch": "encoder", "num_layers": config.num_encoder_layers, "num_encoder_layers": 0}
+
+
+def with_dropout(model: Transformer, share: float | None) -> Transformer:
+    """The model, its dropout set in place in all layers but the head of the task, which has its own; None: as it is."""
+    if share is not None:
+        for name, part in model.named_modules():
+            if isinstance(part, nn.Dropout) and not name.startswith("task."):
+                part.p = share
+    return model

@@ -40,9 +40,10 @@ def forecast_task(material: TaskMaterial) -> Estimate:
     config, examples = material.config, material.loader.examples
     assert config.batch_size
     longest = max(len(one.ids) for one in examples)
-    row = task_passage(material.model.config, longest)
     if config.task == "seq2seq":
         row = written_passage(longest, max(len(one.target) for one in examples))
+    else:
+        row = task_passage(material.model.config, longest)
     updates = float(config.steps) if config.steps else None
     if config.epochs:
         passes = config.epochs * len(examples) / config.batch_size

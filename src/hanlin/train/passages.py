@@ -32,9 +32,10 @@ def task_passage(shape: ModelConfig, seq_len: int) -> Passage:
     return Passage(whole.written, whole.seen, 0, whole.read, whole.read_seen)
 
 
-def written_passage(read: int, written: int) -> Passage:
-    """A text that is read and one that is written about it, every token of it scored."""
-    return Passage(written, backwards(written), written, read=read, read_seen=read**2)
+def written_passage(read: int, written: int, *, scored: int | None = None) -> Passage:
+    """A text that is read and one that is written about it, every token of it scored unless told otherwise."""
+    scored = written if scored is None else scored
+    return Passage(written, backwards(written), scored, read=read, read_seen=read**2)
 
 
 def _plain(shape: ModelConfig, form: Any, seq_len: int) -> Passage:
@@ -60,7 +61,7 @@ def _spans(shape: ModelConfig, form: SpanCorruption, seq_len: int) -> Passage:
     (hidden,), (spans,) = hidden_sizes(np.array([room(form, seq_len)]), share=form.share, mean_span=form.mean_span)
     written = int(hidden + spans) + 1
     width = -(-written // WIDTHS) * WIDTHS
-    return Passage(width, backwards(width), written, read=seq_len, read_seen=seq_len**2)
+    return written_passage(seq_len, width, scored=written)
 
 
 def _blanks(shape: ModelConfig, form: BlankInfilling, seq_len: int) -> Passage:

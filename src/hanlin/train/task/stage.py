@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hanlin.base.errors import BundleError, ConfigError, InputError, Problem
 from hanlin.base.files import sha256_file
@@ -22,7 +22,7 @@ from hanlin.bundle.bundle import Bundle, load_bundle, save_bundle
 from hanlin.bundle.lineage import record_lineage
 from hanlin.data.framing import Framer
 from hanlin.model.parts_config import TaskHeadConfig
-from hanlin.model.refit import with_task
+from hanlin.model.refit import with_dropout, with_task
 from hanlin.model.transformer import Transformer
 from hanlin.text.tokenizer import Tokenizer
 from hanlin.train.leaked import without_leaked_texts
@@ -135,7 +135,7 @@ def prepare(config: TaskConfig, progress: Progress) -> TaskMaterial:
     config = config.replaced(task=task, optimizer=_optimizer(config.optimizer, task))
     labels = labels_of(learned, task, config.labels)
     check_labels(held_out, task, labels)
-    model = _dropping(_model(parent, parent.tokenizer, config, labels), config.dropout)
+    model = with_dropout(_model(parent, parent.tokenizer, config, labels), config.dropout)
     if task == "regression":
         _begin_at_mean(model, learned)
     framer = task_framer(parent.tokenizer, model, config)
@@ -225,15 +225,6 @@ def _model(parent: Bundle, tokenizer: Tokenizer, config: TaskConfig, labels: Seq
     asked = asked if config.head_dropout is None else {**asked, "dropout": config.head_dropout}
     head = TaskHeadConfig(**asked, pooling=config.pooling, labels=tuple(labels), start=start)
     return with_task(parent.model, head, seed=Seeds(config.seed).derive("init"))
-
-
-def _dropping(model: Transformer, share: float | None) -> Transformer:
-    """The model with this dropout in all layers but the head of the task, which has its own."""
-    if share is not None:
-        for name, part in model.named_modules():
-            if isinstance(part, nn.Dropout) and not name.startswith("task."):
-                part.p = share
-    return model
 
 
 @torch.no_grad()
